@@ -1,0 +1,30 @@
+"""
+RoSeq for AllenNLP. Importing the package registers its components, so `--include-package roseq_allennlp` is all a
+config needs; `load` opens a trained archive.
+"""
+
+from os import PathLike
+from typing import Union
+
+from roseq_allennlp import data, models, modules, predictors, training
+from roseq_allennlp.predictors import NerTagger
+
+__all__ = ["data", "load", "models", "modules", "predictors", "training"]
+
+
+def load(archive_path: Union[str, PathLike], cuda_device: int = -1) -> NerTagger:
+    """
+    Loads a trained archive (`model.tar.gz`, or the directory of a run) for tagging.
+
+    # Parameters
+
+    archive_path : `Union[str, PathLike]`
+    cuda_device : `int`, optional (default = `-1`)
+        Number of the GPU, -1 for the CPU.
+
+    # Returns
+
+    `NerTagger`
+        With `tag("…")`, `tag_tokens([…])` and `tag_many(iterable)`.
+    """
+    return NerTagger.from_path(archive_path, "ner_tagger", cuda_device=cuda_device, import_plugins=False)

@@ -1,0 +1,3 @@
+from roseq_allennlp.modules import token_embedders
+
+__all__ = ["token_embedders"]

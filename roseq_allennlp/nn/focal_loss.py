@@ -1,0 +1,27 @@
+"""Focal loss over tags (eq. 11)."""
+
+import torch
+
+
+def focal_loss(logits: torch.Tensor, targets: torch.Tensor, gamma: float) -> torch.Tensor:
+    """
+    −(1 − q)^γ log q for each token, q the softmax probability of the gold tag; computed in float32 or float64.
+
+    # Parameters
+
+    logits : `(..., K)` float
+        Emissions before ζ: W h + b of eq. (7).
+    targets : `(...)` int64
+        Gold tag of each token.
+    gamma : `float`
+        Focusing parameter γ >= 0; 0 gives cross entropy.
+
+    # Returns
+
+    `(...)`, one loss a token, padding included: the caller masks and sums.
+    """
+    logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+    log_q = torch.log_softmax(logits, dim=-1).gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+    # 1 − q without cancellation; the floor keeps the gradient of the power finite for γ < 1 as q reaches 1.
+    miss = (-torch.expm1(log_q)).clamp(min=torch.finfo(log_q.dtype).tiny)
+    return -(miss**gamma) * log_q

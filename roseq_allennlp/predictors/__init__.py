@@ -1,0 +1,3 @@
+from roseq_allennlp.predictors.ner_tagger import NerTagger
+
+__all__ = ["NerTagger"]

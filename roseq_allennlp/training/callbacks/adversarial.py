@@ -1,0 +1,214 @@
+import contextlib
+import copy
+import math
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+
+import torch
+from allennlp.common.checks import ConfigurationError
+from allennlp.modules import TextFieldEmbedder
+from allennlp.modules.token_embedders import Embedding
+from allennlp.training.callbacks import TrainerCallback
+from allennlp.training.metrics import Metric
+
+from roseq_allennlp.nn.perturbation import adversarial_perturbation
+from roseq_allennlp.training.metrics.loss_average import LossAverage
+
+
+@TrainerCallback.register("adversarial")
+class AdversarialCallback(TrainerCallback):
+    """
+    Adversarial training, eqs. (13) to (16): trains on the loss of a batch plus the loss of the same batch with each
+    embedding layer's output moved by η = ε g / ‖g‖₂, g the gradient of the clean loss there, the norm per sentence.
+
+    The layers are the AllenNLP `Embedding` modules inside the model's text field embedder (word vectors, character
+    vectors, shapes), each with its own gradient, before dropout. A token embedder without one, such as a transformer,
+    is moved at its output. Vectors may be frozen: the gradient is with respect to outputs, not weights.
+
+    When each hook fires and what it changes:
+
+    - `on_start` (also after `--recover`) hooks the layers and the trainer's model, and adds `adversarial_loss`, the mean
+      loss of the moved batches, to the model's training metrics. `loss` stays the clean one.
+    - `on_backward` does the two backward passes and the forward pass between them. Only `.grad` of the parameters
+      changes: `requires_grad` and the model's metrics are as before. A regularisation penalty counts once.
+    - `on_end` takes the hooks away.
+
+    Accumulation: both losses are divided by the number of batches in the group, a shorter last group included. AMP: both
+    are scaled by the trainer's `GradScaler`; the forward pass runs under autocast. Distributed: gradients are summed
+    over both passes first and reduced once a batch, as in plain training. Gradient clipping, moving averages and
+    schedulers see the sum.
+
+    # Parameters
+
+    epsilon : `float`, optional (default = `5.0`)
+        ε >= 0, the length of the step for each sentence and layer; 0 doubles the clean gradient.
+    embedders : `List[str]`, optional
+        Keys of the token embedders to perturb, as in the config. All by default.
+
+    # Raises
+
+    `ConfigurationError` for ε < 0, an unknown key, a model without text field embedder, a second callback that has
+    called backward, distributed training other than `torch` DDP, and accumulation over a data loader of unknown length.
+    `ValueError` if the adversarial loss is NaN.
+    """
+
+    def __init__(self, serialization_dir: str, epsilon: float = 5.0, embedders: Optional[List[str]] = None) -> None:
+        super().__init__(serialization_dir)
+        if not (epsilon >= 0 and math.isfinite(epsilon)):
+            raise ConfigurationError(f"adversarial: epsilon must be a finite number of at least 0; got {epsilon}.")
+        self._epsilon = epsilon
+        self._embedders = embedders
+        self._loss = LossAverage()
+        self._stack = contextlib.ExitStack()  # what on_end undoes
+        self._no_sync = contextlib.ExitStack()  # held from the clean forward pass to the clean backward pass
+        self._batch: Optional[Dict[str, Any]] = None
+        self._num_sentences = 0
+        self._outputs: List[torch.Tensor] = []  # of the layers, in the order of the clean forward pass
+        self._perturbations: Optional[Iterator[torch.Tensor]] = None  # set during the adversarial forward pass
+
+    def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
+        super().on_start(trainer, is_primary, **kwargs)
+        model, wrapped = trainer.model, trainer._pytorch_model
+        if trainer._distributed and not isinstance(wrapped, torch.nn.parallel.DistributedDataParallel):
+            raise ConfigurationError(
+                f"adversarial works with the `torch` DDP accelerator only; this run uses {type(wrapped).__name__}. "
+                'Remove `distributed.ddp_accelerator` or set it to {"type": "torch"}.'
+            )
+        if trainer._num_gradient_accumulation_steps > 1:
+            try:
+                len(trainer.data_loader)
+            except TypeError:
+                raise ConfigurationError(
+                    "adversarial divides each loss by the number of batches in its group and cannot tell it for a data "
+                    "loader of unknown length: set `batches_per_epoch` in the data loader, remove "
+                    "`max_instances_in_memory`, or set num_gradient_accumulation_steps to 1."
+                )
+        hooks = [wrapped.register_forward_pre_hook(self._before_forward, with_kwargs=True)]
+        hooks += [layer.register_forward_hook(self._after_layer) for layer in find_layers(model, self._embedders)]
+        for hook in hooks:
+            self._stack.callback(hook.remove)
+        plain = model.get_metrics
+
+        def get_metrics(reset: bool = False) -> Dict[str, float]:
+            metrics = plain(reset)
+            if model.training:
+                metrics["adversarial_loss"] = self._loss.get_metric(reset)
+            return metrics
+
+        model.get_metrics = get_metrics
+        self._stack.callback(delattr, model, "get_metrics")
+
+    def on_end(self, trainer: Any, *args: Any, **kwargs: Any) -> None:
+        super().on_end(trainer, *args, **kwargs)
+        self._no_sync.close()
+        self._stack.close()
+        self._batch, self._outputs = None, []
+
+    def on_backward(
+        self, trainer: Any, batch_outputs: Dict[str, torch.Tensor], backward_called: bool, **kwargs: Any
+    ) -> bool:
+        if backward_called:
+            raise ConfigurationError(
+                "adversarial calls backward itself, mixed precision included, but another callback has already done so. "
+                "Remove the other one (such as `mixed_precision_backward`) from `trainer.callbacks`."
+            )
+        backward = _scaled_backward(trainer)
+        backward(batch_outputs["loss"])
+        self._no_sync.close()
+        gradients = [output.grad if output.grad is not None else torch.zeros_like(output) for output in self._outputs]
+        self._outputs = []
+        self._perturbations = iter(
+            [adversarial_perturbation(gradient, self._epsilon, self._num_sentences) for gradient in gradients]
+        )
+        assert self._batch is not None
+        batch, self._batch = self._batch, None
+        try:
+            with _metrics_untouched(trainer.model), torch.autocast("cuda", enabled=trainer._use_amp):
+                loss = trainer._pytorch_model(**batch)["loss"]
+        finally:
+            self._perturbations = None
+        if torch.isnan(loss):
+            raise ValueError("nan adversarial loss encountered")
+        backward(loss)
+        self._loss(loss)
+        return True
+
+    def _before_forward(self, wrapped: torch.nn.Module, args: Any, batch: Dict[str, Any]) -> None:
+        if self._perturbations is not None or not (wrapped.training and torch.is_grad_enabled()):
+            return
+        self._batch, self._outputs = batch, []
+        self._num_sentences = _batch_size(batch)
+        if isinstance(wrapped, torch.nn.parallel.DistributedDataParallel):
+            self._no_sync.enter_context(wrapped.no_sync())
+
+    def _after_layer(self, layer: torch.nn.Module, args: Any, output: torch.Tensor) -> Optional[torch.Tensor]:
+        if self._perturbations is not None:
+            return output + next(self._perturbations)
+        if self._batch is not None:
+            if output.requires_grad:
+                output.retain_grad()
+            else:  # frozen vectors: a leaf of its own
+                output.requires_grad_()
+            self._outputs.append(output)
+        return None
+
+
+def find_layers(model: torch.nn.Module, keys: Optional[Sequence[str]]) -> List[torch.nn.Module]:
+    """The layers whose outputs are perturbed, see `AdversarialCallback`; each once."""
+    prefix = "token_embedder_"
+    embedders = {
+        name[len(prefix) :]: child
+        for module in model.modules()
+        if isinstance(module, TextFieldEmbedder)
+        for name, child in module.named_children()
+        if name.startswith(prefix)
+    }
+    if not embedders:
+        raise ConfigurationError(
+            f"adversarial needs a model with a `basic` text field embedder; {type(model).__name__} has none."
+        )
+    unknown = sorted(set(keys or ()) - embedders.keys())
+    if unknown:
+        raise ConfigurationError(
+            f"adversarial: no token embedder {unknown} in the model; `embedders` may name {sorted(embedders)}."
+        )
+    layers: Dict[torch.nn.Module, None] = {}
+    for key, embedder in embedders.items():
+        if keys is None or key in keys:
+            inner = [module for module in embedder.modules() if isinstance(module, Embedding)]
+            layers.update(dict.fromkeys(inner or [embedder]))
+    return list(layers)
+
+
+def _scaled_backward(trainer: Any) -> Callable[[torch.Tensor], None]:
+    """Backward of a batch's loss as the trainer would do it: divided by the size of its group, scaled under AMP."""
+    steps = trainer._num_gradient_accumulation_steps
+    if steps > 1:
+        # The trainer hands out the undivided loss; only the last group of an epoch can be shorter.
+        steps = min(steps, len(trainer.data_loader) - steps * trainer._batches_in_epoch_completed)
+
+    def backward(loss: torch.Tensor) -> None:
+        loss = loss / steps
+        (loss if trainer._scaler is None else trainer._scaler.scale(loss)).backward()
+
+    return backward
+
+
+@contextlib.contextmanager
+def _metrics_untouched(model: torch.nn.Module) -> Iterator[None]:
+    """What the metrics of a model counted before is what they hold after."""
+    values = [value for module in model.modules() for value in vars(module).values()]
+    values += [item for value in values if isinstance(value, dict) for item in value.values()]
+    values += [item for value in values if isinstance(value, (list, tuple)) for item in value]
+    saved = [(metric, copy.deepcopy(vars(metric))) for metric in values if isinstance(metric, Metric)]
+    try:
+        yield
+    finally:
+        for metric, state in saved:
+            vars(metric).update(state)
+
+
+def _batch_size(batch: Any) -> int:
+    """Length of the outermost dimension of the first tensor in a (nested) batch."""
+    while isinstance(batch, dict):
+        batch = next(value for value in batch.values() if isinstance(value, (dict, torch.Tensor)))
+    return int(batch.size(0))

@@ -1,0 +1,61 @@
+import logging
+from collections import Counter
+from typing import Any, Iterable
+
+import torch
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import Instance
+from allennlp.data.fields import SequenceLabelField
+from allennlp.nn.util import dist_reduce_sum
+from allennlp.training.callbacks import TrainerCallback
+
+logger = logging.getLogger(__name__)
+
+
+@TrainerCallback.register("label_statistics")
+class LabelStatisticsCallback(TrainerCallback):
+    """
+    Counts the tags of the training split, and of nothing else, and gives them to the model's `set_label_counts` for ζ
+    (eq. 8).
+
+    Fires in `on_start`: once a run, before the first batch, also after `--recover`. It reads every instance of the
+    trainer's own data loader; data that is not held in memory is read once more for it. In distributed training each
+    worker counts its shard and the counts are added, so all have the ζ of one process. Accumulation and AMP do not
+    concern it. The vocabulary's counters are not used: they are gone in distributed training and after `--recover`, and
+    may have counted other splits.
+
+    # Raises
+
+    `ConfigurationError` if the model takes no label counts, or the data has no tags.
+    """
+
+    def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
+        super().on_start(trainer, is_primary, **kwargs)
+        model = trainer.model
+        if not hasattr(model, "set_label_counts"):
+            raise ConfigurationError(
+                f"label_statistics sets the label weights of a label_aware_crf_tagger; the model is a "
+                f"{type(model).__name__}. Remove the callback."
+            )
+        counts = count_labels(trainer.data_loader.iter_instances(), model.label_namespace)
+        labels = list(model.vocab.get_token_to_index_vocabulary(model.label_namespace))
+        totals = dist_reduce_sum(torch.tensor([counts[label] for label in labels])).tolist()
+        if not any(totals):
+            raise ConfigurationError(
+                f"The training data has no tags of the namespace `{model.label_namespace}`, so ζ cannot be computed. "
+                "Train on labelled data, or turn the label weights off (`tau: null`)."
+            )
+        model.set_label_counts(dict(zip(labels, totals)))
+        if is_primary:
+            weights = model.crf.label_weights.tolist()
+            logger.info("Label weights ζ: %s", {label: round(weight, 5) for label, weight in zip(labels, weights)})
+
+
+def count_labels(instances: Iterable[Instance], namespace: str) -> "Counter[str]":
+    """Tokens with each tag, over all sequence labels of a namespace."""
+    counts: Counter[str] = Counter()
+    for instance in instances:
+        for field in instance.fields.values():
+            if isinstance(field, SequenceLabelField) and field._label_namespace == namespace:
+                counts.update(map(str, field.labels))
+    return counts

@@ -1,0 +1,49 @@
+"""Package metadata. The bounds are those AllenNLP 2.10.1 runs with on a current torch.
+
+AllenNLP itself is not in `install_requires`: its own metadata asks for torch < 1.13, so no resolver puts it beside these
+versions. It is installed unmodified with `pip install --no-deps allennlp==2.10.1` (see README.md).
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="roseq-allennlp",
+    version="0.1.0",
+    description="Robust named entity recognition for AllenNLP: label-aware CRF, focal loss, adversarial training",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["roseq_allennlp", "roseq_allennlp.*"]),
+    package_data={"roseq_allennlp": ["py.typed"]},
+    python_requires=">=3.10,<3.14",
+    install_requires=[
+        "torch>=2.6",
+        "torchvision>=0.21",
+        "transformers>=4.36,<4.44",  # 4.44 breaks AllenNLP's transformer tokenizer
+        "huggingface_hub>=0.24,<1.0",
+        "cached_path>=1.6.3,<2",
+        "filelock>=3.13,<4",
+        "spacy>=3.8,<4",
+        "numpy>=1.26",
+        "fairscale==0.4.6",
+        "tensorboardX>=2.6",
+        "protobuf>=3.20",
+        "nltk>=3.6.5",
+        "h5py>=3.6",
+        "scikit-learn>=1.0.1",
+        "scipy>=1.7.3",
+        "lmdb>=1.2.1",
+        "more-itertools>=8.12",
+        "termcolor>=1.1.0",
+        "dill>=0.3.4",
+        "base58>=2.1.1",
+        "typer>=0.4.1",
+        "jsonnet>=0.20",
+        "requests>=2.28",
+        "tqdm>=4.62",
+        "setuptools>=77.0.3",
+    ],
+    extras_require={"dev": ["ruff==0.15.0", "mypy>=1.15", "pytest>=8", "pytorch-crf==0.7.2"]},
+)

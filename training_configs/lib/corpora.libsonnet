@@ -1,0 +1,15 @@
+// What each corpus of the catalogue (roseq_allennlp/data/corpora.py) needs in a config: its reader, spaCy's code of its
+// language, its entity types, the word vectors of its runs, and whether the paper uses word shapes for it (both WNUT
+// sets, section IV-B).
+{
+  'conll2002-nl': $.news + { reader: 'conll2002', language: 'nl' },
+  'conll2002-es': $.news + { reader: 'conll2002', language: 'es' },
+  'conll2003-en': $.news + { reader: 'conll2003_ner', language: 'en', vectors: 'glove-6b-100d' },
+  wnut16: $.tweets + { types: [
+    'company', 'facility', 'geo-loc', 'movie', 'musicartist', 'other', 'person', 'product', 'sportsteam', 'tvshow',
+  ] },
+  wnut17: $.tweets + { types: ['corporation', 'creative-work', 'group', 'location', 'person', 'product'] },
+
+  news:: { types: ['LOC', 'MISC', 'ORG', 'PER'], vectors: 'learned', shapes: false },
+  tweets:: { reader: 'wnut', language: 'en', vectors: 'glove-6b-100d', shapes: true },
+}

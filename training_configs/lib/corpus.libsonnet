@@ -1,0 +1,9 @@
+// RoSeq on a corpus of the catalogue; `vectors` is a name of vectors.libsonnet, or an entry such as
+// (import 'vectors.libsonnet').fixed('my.vec', 300).
+local corpora = import 'corpora.libsonnet';
+local roseq = import 'roseq.libsonnet';
+local named = (import 'vectors.libsonnet').named;
+
+function(corpus, vectors=corpora[corpus].vectors, lacrf=true, fl=true, at=true)
+  local data = corpora[corpus] { train: 'corpus://' + corpus + '/train', dev: 'corpus://' + corpus + '/dev' };
+  roseq(data, if std.isString(vectors) then named[vectors] else vectors, lacrf, fl, at)

@@ -1,0 +1,75 @@
+// RoSeq (Zhou et al., "RoSeq: Robust Sequence Labeling", TNNLS 2020), one definition for all configs; the values are
+// section IV-B's. `lacrf`, `fl` and `at` switch the three components; with all three off this is the paper's base model,
+// a BiLSTM-CNN-CRF.
+//
+//   data:    { reader, language, types, shapes, train, dev }
+//   vectors: an entry of vectors.libsonnet
+function(data, vectors, lacrf=true, fl=true, at=true, num_epochs=50, patience=15, seed=1)
+  local char_dim = 30;
+  local shape_dim = 50;  // of a word's shape; that of a character has char_dim
+  local filter_widths = [2, 3, 4];
+  local filters = 20;  // of each width
+  local hidden = 100;  // a direction, and after fusion
+  local input_dim = vectors.dim + filters * std.length(filter_widths) + (if data.shapes then shape_dim else 0);
+  local only(condition, object) = if condition then object else {};
+
+  {
+    random_seed: seed,
+    numpy_seed: seed,
+    pytorch_seed: seed,
+    dataset_reader: {
+      type: data.reader,
+      language: data.language,
+      token_indexers: {
+        tokens: vectors.indexer,
+        token_characters: { min_padding_length: 4 } + (
+          if data.shapes then { type: 'orthographic_characters', include_characters: true } else { type: 'characters' }
+        ),
+        [if data.shapes then 'orthographic']: { type: 'orthographic' },
+      },
+    },
+    train_data_path: data.train,
+    validation_data_path: data.dev,
+    // The label set is the scheme's, for the types of the corpus; words and characters are those of the training split.
+    datasets_for_vocab_creation: ['train'],
+    vocabulary: vectors.vocabulary {
+      tokens_to_add: { labels: ['O'] + [prefix + '-' + type for type in data.types for prefix in ['B', 'I', 'L', 'U']] },
+    },
+    data_loader: { batch_size: 16, shuffle: true },
+    validation_data_loader: { batch_size: 64 },
+    model: {
+      type: 'label_aware_crf_tagger',
+      text_field_embedder: {
+        token_embedders: {
+          tokens: vectors.embedder,
+          token_characters: {
+            type: 'char_cnn_highway',
+            embedding_dim: char_dim,
+            num_filters: filters,
+            filter_widths: filter_widths,
+            max_word_length: 64,  // bounds memory; 0.1 % of the tokens of WNUT are longer, none of the news
+          } + only(data.shapes, { orthographic_dim: char_dim }),
+          [if data.shapes then 'orthographic']: {
+            type: 'embedding',
+            vocab_namespace: 'orthographic',
+            embedding_dim: shape_dim,
+          },
+        },
+      },
+      encoder: { type: 'lstm', input_size: input_dim, hidden_size: hidden, bidirectional: true },
+      fusion: { input_dim: 2 * hidden, num_layers: 1, hidden_dims: hidden, activations: 'tanh' },
+      embedding_dropout: 0.2,
+      dropout: 0.5,
+      initializer: vectors.initializer,
+    } + only(lacrf, { tau: 0.25 }) + only(fl, { gamma: 2.0 }),
+    trainer: {
+      num_epochs: num_epochs,
+      patience: patience,
+      validation_metric: '+f1-measure-overall',
+      grad_norm: 5.0,
+      optimizer: { type: 'adam', lr: 0.001 },
+      learning_rate_scheduler: { type: 'inverse_time_decay', decay_rate: 0.05, min_lr: 1e-4 },
+      callbacks: (if lacrf then [{ type: 'label_statistics' }] else [])
+                 + (if at then [{ type: 'adversarial', epsilon: 5.0 }] else []),
+    },
+  }

@@ -1,0 +1,9 @@
+// RoSeq on CoNLL-2003 English.
+// The paper's Table III has test F1 91.42, its epoch chosen by test F1; here it is chosen by development F1.
+// Vectors: GloVe 6B, 100-d, fixed, as in the paper.
+//
+//   allennlp train training_configs/roseq_conll03_en.jsonnet -s runs/roseq_conll03_en --include-package roseq_allennlp
+local corpus = import 'lib/corpus.libsonnet';
+
+local vectors = 'glove-6b-100d';  // or 'learned', or (import 'lib/vectors.libsonnet').fixed(file, dim)
+corpus('conll2003-en', vectors)
