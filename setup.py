@@ -45,5 +45,5 @@ setup(
         "tqdm>=4.62",
         "setuptools>=77.0.3",
     ],
-    extras_require={"dev": ["ruff==0.15.0", "mypy>=1.15", "pytest>=8", "pytorch-crf==0.7.2"]},
+    extras_require={"dev": ["ruff", "mypy>=1.15", "pytest>=8"]},
 )

@@ -27,4 +27,6 @@ def load(archive_path: Union[str, PathLike], cuda_device: int = -1) -> NerTagger
     `NerTagger`
         With `tag("…")`, `tag_tokens([…])` and `tag_many(iterable)`.
     """
-    return NerTagger.from_path(archive_path, "ner_tagger", cuda_device=cuda_device, import_plugins=False)
+    tagger = NerTagger.from_path(archive_path, "ner_tagger", cuda_device=cuda_device, import_plugins=False)
+    assert isinstance(tagger, NerTagger)
+    return tagger

@@ -6,6 +6,7 @@ import spacy
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict, lazy_groups_of
 from allennlp.data import DatasetReader, Instance
+from allennlp.data.fields import MetadataField
 from allennlp.models import Model
 from allennlp.predictors import Predictor
 
@@ -51,13 +52,13 @@ class NerTagger(Predictor):
 
     def __init__(self, model: Model, dataset_reader: DatasetReader, language: Optional[str] = None) -> None:
         super().__init__(model, dataset_reader)
-        language = language or getattr(dataset_reader, "language", "xx")
+        code: str = language if language is not None else getattr(dataset_reader, "language", "xx")
         try:
             # Only the tokeniser is used: it has no limit on the length of a text.
-            self._tokenizer = spacy.blank(language).tokenizer
+            self._tokenizer = spacy.blank(code).tokenizer
         except ImportError as error:
             raise ConfigurationError(
-                f"spaCy has no language {language!r}: set the reader's `language` to one of its codes, or to xx."
+                f"spaCy has no language {code!r}: set the reader's `language` to one of its codes, or to xx."
             ) from error
 
     def tag(self, text: str) -> JsonDict:
@@ -106,7 +107,7 @@ class NerTagger(Predictor):
         return self.predict_batch_instance([instance])[0]
 
     def predict_batch_instance(self, instances: List[Instance]) -> List[JsonDict]:
-        return self._predict([_joined(instance["metadata"]["words"]) for instance in instances], instances)
+        return self._predict([_joined(_words(instance)) for instance in instances], instances)
 
     def _json_to_instance(self, json_dict: JsonDict) -> Instance:
         return self._dataset_reader.text_to_instance(self._sentence(json_dict).words)
@@ -141,6 +142,12 @@ class NerTagger(Predictor):
         ]
 
 
+def _words(instance: Instance) -> List[str]:
+    field = instance["metadata"]
+    assert isinstance(field, MetadataField)
+    return field["words"]
+
+
 def _joined(words: Sequence[str]) -> Sentence:
     """Tokens as a text, single spaces between them."""
     ends = list(itertools.accumulate(len(word) + 1 for word in words))
@@ -152,7 +159,9 @@ def _answer(sentence: Sentence, output: Dict[str, Any]) -> JsonDict:
     for entity in output["entities"]:
         start = sentence.offsets[entity["start_token"]][0]
         end = sentence.offsets[entity["end_token"] - 1][1]
-        entities.append({"text": sentence.text[start:end], "label": entity["label"], "start": start, "end": end, **entity})
+        entities.append(
+            {"text": sentence.text[start:end], "label": entity["label"], "start": start, "end": end, **entity}
+        )
     answer = {"words": sentence.words, "tags": bioul_to_bioes(output["tags"]), "entities": entities}
     if "top_k_tags" in output:
         answer["top_k_tags"] = [{**path, "tags": bioul_to_bioes(path["tags"])} for path in output["top_k_tags"]]

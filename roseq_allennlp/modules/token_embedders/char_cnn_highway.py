@@ -66,16 +66,16 @@ class CharCnnHighway(TokenEmbedder):
             )
         self._max_word_length = max_word_length
         self._output_dim = num_filters * len(filter_widths)
-        self.embedding = Embedding(
-            embedding_dim, vocab=vocab, vocab_namespace=vocab_namespace, padding_index=0
-        )
+        self.embedding = Embedding(embedding_dim, vocab=vocab, vocab_namespace=vocab_namespace, padding_index=0)
         self.orthographic_embedding = None
         if orthographic_dim is not None:
             self.orthographic_embedding = Embedding(
                 orthographic_dim, vocab=vocab, vocab_namespace=orthographic_namespace, padding_index=0
             )
         channels = embedding_dim + (orthographic_dim or 0)
-        self.convolutions = torch.nn.ModuleList(torch.nn.Conv1d(channels, num_filters, width) for width in filter_widths)
+        self.convolutions = torch.nn.ModuleList(
+            torch.nn.Conv1d(channels, num_filters, width) for width in filter_widths
+        )
         self.highway = Highway(self._output_dim, num_highway_layers, activation=torch.tanh)
 
     def get_output_dim(self) -> int:

@@ -174,7 +174,7 @@ def find_layers(model: torch.nn.Module, keys: Optional[Sequence[str]]) -> List[t
     layers: Dict[torch.nn.Module, None] = {}
     for key, embedder in embedders.items():
         if keys is None or key in keys:
-            inner = [module for module in embedder.modules() if isinstance(module, Embedding)]
+            inner: List[torch.nn.Module] = [module for module in embedder.modules() if isinstance(module, Embedding)]
             layers.update(dict.fromkeys(inner or [embedder]))
     return list(layers)
 

@@ -27,7 +27,9 @@ class ConllF1(Metric):
         self._scheme = scheme
         self.reset()
 
-    def __call__(self, predictions: Sequence[Sequence[str]], gold_labels: Sequence[Sequence[str]]) -> None:
+    def __call__(  # type: ignore[override]
+        self, predictions: Sequence[Sequence[str]], gold_labels: Sequence[Sequence[str]]
+    ) -> None:
         """
         Tags of real tokens, sentence by sentence.
 
@@ -36,7 +38,9 @@ class ConllF1(Metric):
         `ValueError` if the two do not have the same number of sentences and of tokens in each.
         """
         if [len(tags) for tags in predictions] != [len(tags) for tags in gold_labels]:
-            raise ValueError("Predicted and gold tags must have the same sentences with the same number of tokens each.")
+            raise ValueError(
+                "Predicted and gold tags must have the same sentences with the same number of tokens each."
+            )
         for predicted_tags, gold_tags in zip(predictions, gold_labels):
             predicted, gold = set(to_spans(predicted_tags, self._scheme)), set(to_spans(gold_tags, self._scheme))
             self._predicted.update(span.label for span in predicted)

@@ -18,7 +18,7 @@ class LossAverage(Metric):
         self._total: Union[float, torch.Tensor] = 0.0
         self._count = 0
 
-    def __call__(self, value: torch.Tensor) -> None:
+    def __call__(self, value: torch.Tensor) -> None:  # type: ignore[override]
         """`value` is a scalar, one a batch."""
         self._total = self._total + value.detach()
         self._count += 1

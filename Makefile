@@ -1,0 +1,56 @@
+# make demo   installs into .venv, trains on fixtures/, evaluates, tags three sentences
+# make test   installs into .venv, checks format, lint and types, runs the tests
+# make lock   resolves requirements.txt anew
+#
+# TORCH_INDEX=https://…  takes torch and torchvision from another index (CPU-only wheels, another CUDA)
+# PYTHON=python3.12      makes .venv with another Python (3.10 to 3.13)
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+BIN := .venv/bin
+DEMO := runs/demo
+PLUGIN := --include-package roseq_allennlp
+# More threads than idle cores make a model of this size many times slower.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test install lock
+
+install: .venv/installed
+
+.venv/installed: requirements.txt setup.py
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+ifeq ($(TORCH_INDEX),)
+	$(BIN)/python -m pip install --quiet --no-deps -r requirements.txt
+else
+	$(BIN)/python -m pip install --quiet --index-url $(TORCH_INDEX) $$(grep -E '^torch(vision)?==' requirements.txt)
+	grep -vE '^(torch|torchvision|triton|nvidia-[a-z0-9-]+|cuda-[a-z]+)==' requirements.txt > .venv/requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps -r .venv/requirements.txt
+endif
+	$(BIN)/python -m pip install --quiet --no-deps -e .
+	touch $@
+
+demo: install
+	rm -rf $(DEMO) && mkdir -p runs
+	@echo "Training on fixtures/wnut17, log in $(DEMO).log"
+	@$(BIN)/allennlp train training_configs/fixture.jsonnet -s $(DEMO) $(PLUGIN) --file-friendly-logging \
+	  > $(DEMO).log 2>&1 || { tail -n 40 $(DEMO).log; exit 1; }
+	@echo "Evaluating on the test sentences"
+	@$(BIN)/allennlp evaluate $(DEMO)/model.tar.gz fixtures/wnut17/emerging.test.annotated $(PLUGIN) \
+	  --output-file $(DEMO)/test.json >> $(DEMO).log 2>&1 || { tail -n 40 $(DEMO).log; exit 1; }
+	@echo "Tagging fixtures/sentences.jsonl"
+	@$(BIN)/allennlp predict $(DEMO)/model.tar.gz fixtures/sentences.jsonl $(PLUGIN) --silent \
+	  --output-file $(DEMO)/predictions.jsonl >> $(DEMO).log 2>&1 || { tail -n 40 $(DEMO).log; exit 1; }
+	@$(BIN)/python fixtures/show.py $(DEMO)/test.json fixtures/sentences.jsonl $(DEMO)/predictions.jsonl
+
+test: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+lock: install
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile setup.py --extra dev --universal --python-version 3.10 --no-header --no-annotate \
+	  --quiet --output-file requirements.txt
+	echo "allennlp==2.10.1" >> requirements.txt
