@@ -48,19 +48,19 @@ def last_positions(mask: torch.Tensor) -> torch.Tensor:
 
 def path_score(potentials: Potentials, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Score of one path per sentence: the exponent of eq. (9). `tags` is `(B, T)` int64. Returns `(B,)`."""
-    return _cumulative_scores(potentials, tags, mask)[:, -1] + potentials.end[_last_tags(tags, mask)]
+    return _step_scores(potentials, tags, mask).sum(dim=1) + potentials.end[_last_tags(tags, mask)]
 
 
 def _last_tags(tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return tags.gather(1, last_positions(mask).unsqueeze(1)).squeeze(1)
 
 
-def _cumulative_scores(potentials: Potentials, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Score of each prefix of a path, end score left out, `(B, T)`; constant from the last real token on."""
+def _step_scores(potentials: Potentials, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Emission of each token and score of the step to it, end score left out, `(B, T)`; 0 at padding."""
     steps = potentials.emissions.gather(2, tags.unsqueeze(2)).squeeze(2)
     moves = potentials.transitions[tags[:, :-1], tags[:, 1:]]
     steps = torch.cat([steps[:, :1] + potentials.start[tags[:, :1]], steps[:, 1:] + moves], dim=1)
-    return steps.masked_fill(~mask, 0.0).cumsum(dim=1)
+    return steps.masked_fill(~mask, 0.0)
 
 
 def forward_scores(potentials: Potentials, mask: torch.Tensor) -> torch.Tensor:
@@ -120,9 +120,10 @@ def span_probabilities(
     """
     alphas, betas = forward_scores(potentials, mask), backward_scores(potentials, mask)
     log_z = torch.logsumexp(alphas[-1] + potentials.end, dim=1)
-    prefix = _cumulative_scores(potentials, tags, mask)
     sentence, start, last = spans[:, 0], spans[:, 1], spans[:, 2] - 1
-    inside = prefix[sentence, last] - prefix[sentence, start]
+    position = torch.arange(mask.size(1), device=mask.device)
+    within = (position > start.unsqueeze(1)) & (position <= last.unsqueeze(1))  # (S, T), the first token left out
+    inside = _step_scores(potentials, tags, mask)[sentence].masked_fill(~within, 0.0).sum(dim=1)
     before = alphas[start, sentence, tags[sentence, start]]
     after = betas[last, sentence, tags[sentence, last]]
     return (before + inside + after - log_z[sentence]).exp().clamp(max=1.0)  # rounding may exceed 1 by 1e-7
@@ -208,7 +209,8 @@ class ConditionalRandomField(torch.nn.Module):
         penalty = torch.zeros(num_tags + 2, num_tags + 2)
         if allowed_transitions is not None:
             penalty.fill_(float("-inf"))
-            penalty[tuple(zip(*allowed_transitions))] = 0.0
+            for before, after in allowed_transitions:
+                penalty[before, after] = 0.0
         steps, starts, ends = penalty[:num_tags, :num_tags], penalty[num_tags, :num_tags], penalty[:num_tags, -1]
         if not torch.isfinite(steps.diagonal() + starts + ends).any():
             raise ConfigurationError(

@@ -67,7 +67,7 @@ class NerTagger(Predictor):
 
     def tag_tokens(self, tokens: Sequence[str]) -> JsonDict:
         """Tags one sentence of tokens. Raises `ValueError` if they are not all non-empty `str`."""
-        return _answer_or_raise(self.predict_json({"tokens": list(tokens)}))
+        return _answer_or_raise(self.predict_json({"tokens": tokens if isinstance(tokens, str) else list(tokens)}))
 
     def tag_many(self, sentences: Iterable[Union[str, Sequence[str]]], batch_size: int = 64) -> Iterator[JsonDict]:
         """
@@ -82,7 +82,7 @@ class NerTagger(Predictor):
     def load_line(self, line: str) -> JsonDict:
         try:
             return json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return UnreadableLine(error=f"not a line of JSON: {error}")
 
     def predict_json(self, inputs: JsonDict) -> JsonDict:
@@ -127,7 +127,7 @@ class NerTagger(Predictor):
                 text, [token.text for token in tokens], [(token.idx, token.idx + len(token)) for token in tokens]
             )
         words = json_dict["tokens"]
-        if not isinstance(words, list) or not all(isinstance(word, str) and word.strip() for word in words):
+        if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) and word.strip() for word in words):
             raise ValueError("`tokens` must be a list of strings, none of them empty or white space")
         return _joined(words)
 

@@ -1,0 +1,5 @@
+from roseq_allennlp.data.token_indexers.folded_words_indexer import FoldedWordsIndexer as FoldedWordsIndexer
+from roseq_allennlp.data.token_indexers.orthographic_characters_indexer import (
+    OrthographicCharactersIndexer as OrthographicCharactersIndexer,
+)
+from roseq_allennlp.data.token_indexers.orthographic_indexer import OrthographicIndexer as OrthographicIndexer

@@ -1,0 +1,312 @@
+import inspect
+import logging
+
+import pytest
+from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import ensure_list
+from allennlp.data import Batch, DatasetReader, Token, Vocabulary
+from allennlp.data.data_loaders import MultiProcessDataLoader
+from allennlp.data.dataset_readers.dataset_reader import WorkerInfo
+from allennlp.data.token_indexers import SingleIdTokenIndexer
+
+import roseq_allennlp.data  # noqa: F401
+
+TWO = "Jan B-PER\nkomt O\n\nuit O\nDen B-LOC\nHaag I-LOC\n"
+TWO_READ = [(["Jan", "komt"], ["U-PER", "O"]), (["uit", "Den", "Haag"], ["O", "B-LOC", "L-LOC"])]
+
+
+def build(name="columns", **params):
+    return DatasetReader.from_params(Params({"type": name, **params}))
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content, encoding="utf-8"):
+        path = tmp_path / "file.conll"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
+        return path
+
+    return write
+
+
+def read(reader, path):
+    return [(instance["metadata"]["words"], instance["tags"].labels) for instance in reader.read(str(path))]
+
+
+def error(reader, path):
+    with pytest.raises(ConfigurationError) as caught:
+        ensure_list(reader.read(str(path)))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TWO,
+        TWO.rstrip("\n"),
+        TWO + "\n\n\n",
+        "\n \n" + TWO,
+        TWO.replace("\n", "\r\n"),
+        "\ufeff" + TWO,
+        TWO.replace("\n\n", "\n\t\n"),
+        TWO.replace("\n\n", "\n \u00a0 \r\n"),
+        TWO.replace(" ", "\t \t").replace("uit", "  uit"),
+        "-DOCSTART- O\n\n" + TWO.replace("\n\n", "\n\n-DOCSTART- -DOCSTART- O\n\n"),
+        TWO.replace("\n\n", "\n-DOCSTART-\n"),
+    ],
+)
+def test_layouts_that_read_the_same(write, content):
+    assert read(build(), write(content)) == TWO_READ
+
+
+@pytest.mark.parametrize(
+    "token", ["a\u2028b", "a\x85b", "a\u00a0b", "a\x0bb", "a\x0cb", "\ufeff", "\u00a0", "a" * 274, "👍🏽"]
+)
+def test_tokens_are_kept_whole(write, token):
+    assert read(build(), write(f"nu O\n{token} O\n")) == [(["nu", token], ["O", "O"])]
+    assert read(build(separator="\t"), write(f"nu\tO\n{token}\tO\n")) == [(["nu", token], ["O", "O"])]
+
+
+def test_separator_and_columns(write):
+    path = write("B-PER,Jan Pier,1\nO,zegt,2\n")
+    assert read(build(separator=",", token_column=1, tag_column=0), path) == [(["Jan Pier", "zegt"], ["U-PER", "O"])]
+    assert read(build(separator=",", token_column=-2, tag_column=-3), path)[0][0] == ["Jan Pier", "zegt"]
+
+
+@pytest.mark.parametrize(
+    "name, content, language",
+    [
+        ("conll2002", "Jan N B-PER\nen V O\nPier N B-PER\n", "xx"),
+        ("conll2003_ner", "-DOCSTART- -X- -X- O\n\nJan N B-NP I-PER\nen C O O\nPier N I-NP I-PER\n", "en"),
+        ("conll2003_ner", "-DOCSTART- -X- O O\n\nJan N I-NP B-PER\nen C O O\nPier N I-NP B-PER\n", "en"),
+        ("wnut", "Jan\tB-PER\nen\tO\nPier\tB-PER\n\t\n", "en"),
+    ],
+)
+def test_readers_of_the_corpora(write, name, content, language):
+    reader = build(name)
+    assert read(reader, write(content)) == [(["Jan", "en", "Pier"], ["U-PER", "O", "U-PER"])]
+    assert reader.language == language
+    reader = build(name, language="nl", max_instances=0, token_indexers={"words": {"type": "folded_words"}})
+    assert (reader.language, reader.max_instances, list(reader._token_indexers)) == ("nl", 0, ["words"])
+
+
+def test_sentences_of_wnut_end_with_a_tab_or_nothing(write):
+    content = "a\tO\n\t\nb\tB-X\nc\tI-X\n\nd\tO\n\t\n"
+    assert [words for words, _ in read(build("wnut"), write(content))] == [["a"], ["b", "c"], ["d"]]
+
+
+@pytest.mark.parametrize("name, columns", [("conll2002", "N"), ("conll2003_ner", "N I-NP"), ("wnut", "Jan")])
+def test_readers_of_the_corpora_need_all_their_columns(write, name, columns):
+    assert "line 1: " in error(build(name), write(f"Jan {columns}\n"))
+
+
+@pytest.mark.parametrize(
+    "scheme, content, expected",
+    [
+        ("IOB1", "a I-X\nb I-X\nc B-X\nd O\n\ne I-X\n", [["B-X", "L-X", "U-X", "O"], ["U-X"]]),
+        ("IOB2", "a B-X\nb I-X\nc B-X\nd O\n", [["B-X", "L-X", "U-X", "O"]]),
+        ("BIOES", "a B-X\nb E-X\nc S-X\nd O\n", [["B-X", "L-X", "U-X", "O"]]),
+    ],
+)
+def test_scheme_is_detected_logged_or_given(write, caplog, scheme, content, expected):
+    path = write(content)
+    with caplog.at_level(logging.INFO):
+        assert [tags for _, tags in read(build(on_invalid_tags="error"), path)] == expected
+    assert f"{path}: tags are read as {scheme}" in caplog.messages
+    caplog.clear()
+    assert [tags for _, tags in read(build(tag_scheme=scheme, on_invalid_tags="error"), path)] == expected
+    assert not any("are read as" in message for message in caplog.messages)
+
+
+def test_invalid_tags_are_repaired_with_one_warning(write, caplog):
+    path = write("a B-X\nb I-Y\n\n" + "c I-X\nd B-X\n\n" * 6)
+    assert read(build(tag_scheme="IOB2"), path)[0][1] == ["U-X", "U-Y"]
+    (message,) = caplog.messages
+    lines = [2, 4, 7, 10, 13]
+    assert message.startswith(f"{path}: invalid IOB2 tags repaired: 7, at ")
+    assert message.endswith("; ".join(f"line {line}: I-{'Y' if line == 2 else 'X'}" for line in lines))
+
+
+def test_invalid_tags_are_an_error_where_asked(write):
+    path = write("a B-X\nb I-X\n\nc O\nd I-X\n")
+    message = error(build(tag_scheme="IOB2", on_invalid_tags="error"), path)
+    assert message.startswith(f"{path}, line 5: I-X is not valid IOB2")
+
+
+def test_one_stray_inside_tag_leaves_a_file_iob2(write, caplog):
+    path = write("de O\nstad B-LOC\n\nla O\nsierra I-LOC\n\nel O\nmar B-LOC\nrojo I-LOC\n")
+    caplog.set_level(logging.INFO, "roseq_allennlp")
+    read(build(), path)
+    assert [m for m in caplog.messages if "IOB2" in m] == [
+        f"{path}: tags are read as IOB2",
+        f"{path}: invalid IOB2 tags repaired: 1, at line 5: I-LOC",
+    ]
+
+
+@pytest.mark.parametrize(
+    "content, expected",
+    [
+        (b"a O\n\nb\n", "line 3: 1 columns in 'b', at least 2 are needed"),
+        (b"a O\nb X-PER\n", "line 2: 'X-PER' is no tag"),
+        (b"a O\nb\n", "line 2: 1 columns"),
+        (b"a PER\n", "line 1: 'PER' is no tag"),
+        (b"", "the file holds no sentence"),
+        (b"\n\t\n-DOCSTART- O\n\n", "the file holds no sentence"),
+    ],
+)
+def test_a_bad_file_gives_its_name_and_line(write, content, expected):
+    path = write(content)
+    message = error(build(), path)
+    assert message.startswith(str(path)) and expected in message
+
+
+def test_a_scheme_that_the_file_is_not_in(write):
+    assert "line 2: 'S-PER' is no tag of IOB2" in error(build(tag_scheme="IOB2"), write("a O\nb S-PER\n"))
+
+
+def test_an_empty_token_is_an_error(write):
+    assert "line 2: the token in '\\tO' is empty" in error(build("wnut"), write("a\tO\n\tO\n"))
+
+
+def test_missing_file_and_directory(tmp_path):
+    assert "nowhere.conll: no such file" in error(build(), tmp_path / "nowhere.conll")
+    assert f"{tmp_path}: expected a file, got a directory" in error(build(), tmp_path)
+
+
+def test_a_bad_file_of_a_corpus_is_named_where_it_is(write, tmp_path, monkeypatch):
+    monkeypatch.setenv("ROSEQ_DATA", str(tmp_path))
+    (tmp_path / "wnut16").mkdir()
+    path = write("a\tO\nb\n").rename(tmp_path / "wnut16" / "dev")
+    assert error(build("wnut"), "corpus://wnut16/dev").startswith(f"{path}, line 2")
+
+
+def test_latin_1_is_read_with_a_warning_naming_the_file(write, caplog):
+    path = write("1 O\né\x81 B-PER\n", "iso-8859-1")
+    assert read(build(tag_scheme="IOB2"), path) == [(["1", "é\x81"], ["O", "U-PER"])]
+    assert caplog.messages == [f"{path}: line 2 is not UTF-8, the file is read as ISO-8859-1"]
+
+
+def test_a_given_encoding_is_strict(write, caplog):
+    assert read(build(encoding="cp1252"), write("€ O\n", "cp1252")) == [(["€"], ["O"])]
+    assert read(build(encoding="utf-8-sig"), write("\ufeffé O\n")) == [(["é"], ["O"])]
+    path = write("1 O\né O\n", "iso-8859-1")
+    assert error(build(encoding="utf-8"), path).startswith(f"{path}, line 2: byte 0xe9 is not utf-8")
+
+
+@pytest.mark.parametrize(
+    "params, expected",
+    [
+        ({"separator": ""}, "`separator`"),
+        ({"separator": "\n"}, "`separator`"),
+        ({"token_column": -1}, "must differ, got -1"),
+        ({"tag_scheme": "BIO"}, "one of IOB1, IOB2, BIOES, got 'BIO'"),
+        ({"encoding": "utf-99"}, "got 'utf-99'"),
+        ({"encoding": "utf-16"}, "got 'utf-16'"),
+        ({"on_invalid_tags": "ignore"}, "got 'ignore'"),
+        ({"max_length": 0}, "at least 1 token, got 0"),
+    ],
+)
+def test_bad_parameters_are_refused_when_built(params, expected):
+    with pytest.raises(ConfigurationError, match=expected):
+        build(**params)
+
+
+def pieces(write, tags, max_length):
+    lines = "".join(f"{i} {tag}\n" for i, tag in enumerate(tags.split()))
+    reader = build(tag_scheme="IOB2", max_length=max_length)
+    return [(len(words), " ".join(labels)) for words, labels in read(reader, write(lines))]
+
+
+@pytest.mark.parametrize(
+    "tags, expected",
+    [
+        ("O O O", [(3, "O O O")]),
+        ("O O O O O O O", [(3, "O O O"), (3, "O O O"), (1, "O")]),
+        ("O O B-X I-X O", [(2, "O O"), (3, "B-X L-X O")]),
+        ("B-X I-X I-X B-X I-X", [(3, "B-X I-X L-X"), (2, "B-X L-X")]),
+        ("O B-X I-X I-X I-X", [(1, "O"), (3, "B-X I-X L-X"), (1, "U-X")]),  # longer than the limit itself
+    ],
+)
+def test_long_sentences_are_split_between_entities(write, caplog, tags, expected):
+    assert pieces(write, tags, 3) == expected
+    assert [message.partition(": ")[2] for message in caplog.messages] == (
+        ["sentences split for more than 3 tokens: 1"] if len(expected) > 1 else []
+    )
+
+
+def test_a_long_sentence_is_kept_whole_without_a_limit(write):
+    assert [size for size, _ in pieces(write, "O " * 1238, None)] == [1238]
+
+
+def test_reading_is_a_stream(write):
+    """The second sentence is bad, and the first is there before it is read."""
+    reader = build(tag_scheme="IOB2", encoding="utf-8")
+    instances = reader.read(str(write("a O\n\nb\n")))
+    assert inspect.isgenerator(reader._read("unread"))
+    assert next(iter(instances))["metadata"]["words"] == ["a"]
+
+
+def sentences(write, count):
+    return str(write("".join(f"{i} O\n\n" for i in range(count))))
+
+
+@pytest.mark.parametrize("max_instances", [None, 6])
+def test_workers_divide_the_sentences(write, max_instances):
+    reader = build(max_instances=max_instances, token_indexers={"words": {"type": "folded_words"}})
+    loader = MultiProcessDataLoader(
+        reader, sentences(write, 11), batch_size=2, num_workers=2, start_method="fork", max_instances_in_memory=4
+    )
+    words = [int(instance["metadata"]["words"][0]) for instance in loader.iter_instances()]
+    assert len(words) == len(set(words)) == (max_instances or 11)
+    loader.index_with(Vocabulary.from_instances(reader.read(sentences(write, 11))))
+    assert sum(len(batch["metadata"]) for batch in loader) == (max_instances or 11)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_distributed_processes_divide_the_sentences(write, monkeypatch, workers):
+    path = sentences(write, 11)
+    monkeypatch.setattr("allennlp.common.util.is_distributed", lambda: True)
+    monkeypatch.setattr("torch.distributed.get_world_size", lambda: 3)
+    seen = []
+    for rank in range(3):
+        monkeypatch.setattr("torch.distributed.get_rank", lambda rank=rank: rank)
+        for worker in range(max(workers, 1)):
+            reader = build()
+            if workers:
+                reader._set_worker_info(WorkerInfo(workers, worker))
+            words = [int(instance["metadata"]["words"][0]) for instance in reader.read(path)]
+            assert all(word % 3 == rank for word in words)
+            seen += words
+    assert sorted(seen) == list(range(11))
+
+
+def test_indexers_are_applied_outside_workers_only(write):
+    reader = build(token_indexers={"words": {"type": "single_id"}})
+    path = str(write(TWO))
+    assert all(set(instance["tokens"]._token_indexers) == {"words"} for instance in reader.read(path))
+    reader._set_worker_info(WorkerInfo(1, 0))
+    assert all(instance["tokens"]._token_indexers is None for instance in reader.read(path))
+
+
+def test_text_to_instance():
+    reader = build()
+    instance = reader.text_to_instance(["Den", Token("Haag", idx=4), "ligt"])
+    assert set(instance.fields) == {"tokens", "metadata"}
+    assert instance["metadata"].metadata == {"words": ["Den", "Haag", "ligt"]}
+    assert instance["tokens"].tokens[1].idx == 4
+    for tags in (["B-LOC", "E-LOC", "S-X"], ["B-LOC", "L-LOC", "U-X"]):
+        instance = reader.text_to_instance(["Den", "Haag", "ligt"], tags)
+        assert instance["tags"].labels == ["B-LOC", "L-LOC", "U-X"]
+    reader.apply_token_indexers(instance)
+    assert isinstance(instance["tokens"].token_indexers["tokens"], SingleIdTokenIndexer)
+    batch, vocab = Batch([instance]), Vocabulary.from_instances([instance])
+    batch.index_instances(vocab)
+    names = [vocab.get_token_from_index(i, "labels") for i in batch.as_tensor_dict()["tags"][0].tolist()]
+    assert names == ["B-LOC", "L-LOC", "U-X"]
+
+
+@pytest.mark.parametrize("tags", [["B-LOC", "I-LOC"], ["LOC", "O"], ["O"]])
+def test_text_to_instance_refuses_other_tags(tags):
+    with pytest.raises(ConfigurationError):
+        build().text_to_instance(["Den", "Haag"], tags)
