@@ -1,3 +1,4 @@
+import math
 from typing import Any, Dict, List, Optional
 
 import torch
@@ -93,8 +94,10 @@ class LabelAwareCrfTagger(Model):
     ) -> None:
         super().__init__(vocab, **kwargs)
         for name, value in (("tau", tau), ("gamma", gamma)):
-            if value is not None and value < 0:
-                raise ConfigurationError(f"{name} must be at least 0, or null to turn it off; got {value}.")
+            if value is not None and not 0 <= value < math.inf:
+                raise ConfigurationError(
+                    f"{name} must be a finite number of at least 0, or null to turn it off; got {value}."
+                )
         if tau is not None and label_weights is not None:
             raise ConfigurationError("`tau` computes the label weights and `label_weights` gives them: set only one.")
         if focal_reduction not in REDUCTIONS:
@@ -164,8 +167,8 @@ class LabelAwareCrfTagger(Model):
             raise ConfigurationError(
                 f"label_weights names {unknown}, but the tags are {sorted(self._labels.values())}."
             )
-        if min(weights.values(), default=1.0) <= 0:
-            raise ConfigurationError(f"label_weights must be positive; got {weights}.")
+        if not all(0 < weight < math.inf for weight in weights.values()):
+            raise ConfigurationError(f"label_weights must be positive and finite; got {weights}.")
         values = [weights.get(self._labels[index], 1.0) for index in range(len(self._labels))]
         self.crf.label_weights.copy_(torch.tensor(values))
 

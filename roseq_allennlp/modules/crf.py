@@ -166,7 +166,8 @@ def n_best(potentials: Potentials, mask: torch.Tensor, n: int) -> Tuple[torch.Te
 class ConditionalRandomField(torch.nn.Module):
     """
     Linear-chain CRF with label-aware emissions (LACRF, eq. 9): ζ multiplies the emissions in the score, in Z and in
-    decoding alike. ζ = 1 is the plain CRF of eq. (7). Computed in float32 also under autocast.
+    decoding alike. ζ = 1 is the plain CRF of eq. (7). Computed in float32 also under autocast, probabilities in float64:
+    they are differences of scores that grow with the sentence.
 
     # Parameters
 
@@ -244,7 +245,8 @@ class ConditionalRandomField(torch.nn.Module):
     def marginals(self, emissions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Probability of each tag at each token among the paths that decoding may choose, `(B, T, K)`."""
         check_mask(mask)
-        return token_marginals(self.potentials(emissions, constrained=True), mask)
+        marginals = token_marginals(self.potentials(emissions.double(), constrained=True), mask)
+        return marginals.to(torch.promote_types(emissions.dtype, torch.float32))
 
     def decode(self, emissions: torch.Tensor, mask: torch.Tensor, n: int = 1) -> Tuple[torch.Tensor, torch.Tensor]:
         """The n best allowed paths, see `n_best`."""
@@ -256,4 +258,5 @@ class ConditionalRandomField(torch.nn.Module):
     ) -> torch.Tensor:
         """Probability of each span among the paths that decoding may choose, see `span_probabilities`."""
         check_mask(mask)
-        return span_probabilities(self.potentials(emissions, constrained=True), mask, tags, spans)
+        probabilities = span_probabilities(self.potentials(emissions.double(), constrained=True), mask, tags, spans)
+        return probabilities.to(torch.promote_types(emissions.dtype, torch.float32))

@@ -22,6 +22,6 @@ def focal_loss(logits: torch.Tensor, targets: torch.Tensor, gamma: float) -> tor
     """
     logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
     log_q = torch.log_softmax(logits, dim=-1).gather(-1, targets.unsqueeze(-1)).squeeze(-1)
-    # 1 − q without cancellation; the floor keeps the gradient of the power finite for γ < 1 as q reaches 1.
+    # The floor keeps the gradient of the power finite for γ < 1 as q reaches 1.
     miss = (-torch.expm1(log_q)).clamp(min=torch.finfo(log_q.dtype).tiny)
     return -(miss**gamma) * log_q

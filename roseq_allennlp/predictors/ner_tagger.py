@@ -72,8 +72,10 @@ class NerTagger(Predictor):
     def tag_many(self, sentences: Iterable[Union[str, Sequence[str]]], batch_size: int = 64) -> Iterator[JsonDict]:
         """
         Tags texts, or lists of tokens, in the order they come, `batch_size` at a time: the input may be endless. What
-        cannot be tagged gives an `error` in its place.
+        cannot be tagged gives an `error` in its place. Raises `ValueError` for a single text: it is no sequence of texts.
         """
+        if isinstance(sentences, str):
+            raise ValueError("tag_many takes many texts; use tag for one")
         for group in lazy_groups_of(iter(sentences), batch_size):
             yield from self.predict_batch_json(
                 [{"sentence" if item is None or isinstance(item, str) else "tokens": item} for item in group]

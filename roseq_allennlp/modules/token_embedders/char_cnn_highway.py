@@ -54,10 +54,12 @@ class CharCnnHighway(TokenEmbedder):
         orthographic_namespace: str = "orthographic_characters",
     ) -> None:
         super().__init__()
-        if not filter_widths or min(filter_widths) < 1 or num_filters < 1:
+        sizes = [embedding_dim, num_filters, *filter_widths, 1 if orthographic_dim is None else orthographic_dim]
+        if not filter_widths or min(sizes) < 1 or num_highway_layers < 0:
             raise ConfigurationError(
-                f"char_cnn_highway needs widths and num_filters of at least 1; got filter_widths={list(filter_widths)}, "
-                f"num_filters={num_filters}."
+                "char_cnn_highway needs sizes, widths and num_filters of at least 1, and num_highway_layers of at least 0; "
+                f"got embedding_dim={embedding_dim}, orthographic_dim={orthographic_dim}, num_filters={num_filters}, "
+                f"filter_widths={list(filter_widths)}, num_highway_layers={num_highway_layers}."
             )
         self._widest = max(filter_widths)
         if max_word_length is not None and max_word_length < self._widest:

@@ -1,0 +1,59 @@
+"""What all tests share: they run at the root of the repository, on the data of fixtures/, on one thread, with no cache
+but their own. Tests of the real corpora (marked `corpora`, or asking for `real_data`) keep `$ROSEQ_DATA` as it is."""
+
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from allennlp.common import file_utils
+from allennlp.common.tqdm import logger as tqdm_logger
+
+import roseq_allennlp
+from roseq_allennlp.predictors import NerTagger
+
+ROOT = Path(__file__).resolve().parents[1]
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def cache_root(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("allennlp")
+
+
+@pytest.fixture(autouse=True)
+def environment(request, monkeypatch, cache_root) -> None:
+    monkeypatch.chdir(ROOT)
+    for name, value in (("OMP_NUM_THREADS", "1"), ("ALLENNLP_CACHE_ROOT", str(cache_root))):  # for processes started
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(file_utils, "CACHE_DIRECTORY", str(cache_root / "cache"))
+    if request.node.get_closest_marker("corpora") is None and "real_data" not in request.fixturenames:
+        monkeypatch.setenv("ROSEQ_DATA", "fixtures")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before():
+    """Training replaces the handlers of the root logger, those of pytest among them."""
+    root, hook = logging.getLogger(), sys.excepthook
+    handlers, level, bars = root.handlers[:], root.level, tqdm_logger.handlers[:]
+    yield
+    root.handlers[:], tqdm_logger.handlers[:] = handlers, bars
+    root.setLevel(level)
+    sys.excepthook = hook
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def archive_path() -> Path:
+    """A trained tagger, see `fixtures/build_archive.py`."""
+    return ROOT / "fixtures" / "archive" / "model.tar.gz"
+
+
+@pytest.fixture(scope="session")
+def tagger(archive_path) -> NerTagger:
+    return roseq_allennlp.load(archive_path)

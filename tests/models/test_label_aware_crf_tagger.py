@@ -1,0 +1,296 @@
+import functools
+import itertools
+import json
+import math
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.testing import ModelTestCase
+from allennlp.data import Batch, DatasetReader, Vocabulary
+from allennlp.models import Model
+from allennlp.modules.conditional_random_field import ConditionalRandomField as AllenNlpCrf
+
+import roseq_allennlp
+from roseq_allennlp.models import LabelAwareCrfTagger
+
+CONFIG = "training_configs/fixture.jsonnet"
+TRAIN, DEV = "fixtures/wnut17/wnut17train.conll", "fixtures/wnut17/emerging.dev.conll"
+TAU, GAMMA = 0.25, 2.0  # of the config
+COUNTS = {"O": 1000, "U-location": 40, "B-person": 10, "L-person": 10}
+
+
+def params(**overrides):
+    return Params.from_file(CONFIG, json.dumps({key.replace("__", "."): value for key, value in overrides.items()}))
+
+
+@functools.cache
+def data():
+    reader = DatasetReader.from_params(params()["dataset_reader"])
+    instances = list(reader.read(TRAIN))
+    return reader, instances, Vocabulary.from_params(params()["vocabulary"], instances=instances)
+
+
+def build(vocab=None, counts=COUNTS, **overrides):
+    """The tagger of the config with random weights, in eval mode; `a__b` overrides `a.b` of the model."""
+    config = params(**{f"model__{key}": value for key, value in overrides.items()})
+    vocab = vocab or data()[2]
+    torch.manual_seed(3)
+    model = Model.from_params(config["model"], vocab=vocab)
+    if counts:
+        model.set_label_counts({label: counts.get(label, 0) for label in vocab.get_token_to_index_vocabulary("labels")})
+    return model.eval()
+
+
+def batch_of(instances, vocab=None):
+    batch = Batch(instances)
+    batch.index_instances(vocab or data()[2])
+    return batch.as_tensor_dict()
+
+
+def train_batch(size=5):
+    return batch_of(data()[1][:size])
+
+
+def allennlp_log_likelihoods(model, emissions, tags, mask):
+    """Of each sentence; by AllenNLP's own CRF with the transitions copied in."""
+    crf = AllenNlpCrf(model.crf.num_tags, include_start_end_transitions=False)
+    crf.transitions.data.copy_(model.crf.transitions.data)
+    return torch.stack([crf(e[None], t[None], m[None]) for e, t, m in zip(emissions, tags, mask)])
+
+
+@pytest.mark.parametrize("tau", [None, TAU])
+@pytest.mark.parametrize(
+    "gamma, reduction",
+    [(None, "sentence_sum"), (GAMMA, "sentence_sum"), (GAMMA, "token_mean"), (None, "token_mean"), (0.0, "token_mean")],
+)
+def test_loss_of_each_combination_of_components(tau, gamma, reduction):
+    model = build(tau=tau, gamma=gamma, focal_reduction=reduction)
+    batch = train_batch()
+    output = model(**batch)
+    emissions, mask = output["emissions"], output["mask"]
+    assert mask.sum(1).unique().numel() > 1  # the lengths differ
+
+    labels = data()[2].get_index_to_token_vocabulary("labels")
+    rarest = (1000 / 10) ** TAU  # also of the tags that do not occur
+    zeta = [(1000 / COUNTS[label]) ** TAU if label in COUNTS else rarest for label in labels.values()]
+    weights = torch.tensor(zeta if tau else [1.0] * len(zeta))
+    expected = -allennlp_log_likelihoods(model, emissions * weights, batch["tags"], mask).mean().item()
+
+    if gamma is not None:  # on the unweighted emissions
+        focal = [[], [], [], [], []]
+        for row, sentence in enumerate(emissions):
+            for token in range(int(mask[row].sum())):
+                scores = [math.exp(score) for score in sentence[token].tolist()]
+                q = scores[int(batch["tags"][row, token])] / sum(scores)
+                focal[row].append(-((1 - q) ** gamma) * math.log(q))
+        tokens = sum(focal, [])
+        by = {"sentence_sum": sum(map(sum, focal)) / len(focal), "token_mean": sum(tokens) / len(tokens)}
+        expected += by[reduction]
+    assert output["loss"].item() == pytest.approx(expected, rel=1e-4)
+    assert ("focal_loss" in model.get_metrics()) == (gamma is not None)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_unknown_label_weights_are_an_error_at_the_first_forward_pass(training):
+    model = build(counts=None).train(training)
+    with pytest.raises(ConfigurationError, match="label_statistics"):
+        model(**train_batch())
+
+
+def test_label_weights_by_name():
+    model = build(tau=None, label_weights={"B-person": 2.5, "O": 0.5}, counts=COUNTS)  # which it does not use
+    weights = dict(zip(data()[2].get_token_to_index_vocabulary("labels"), model.crf.label_weights.tolist()))
+    assert weights == {**dict.fromkeys(weights, 1.0), "B-person": 2.5, "O": 0.5}
+    model(**train_batch())
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        ({"tau": -0.1}, "tau must be"),
+        ({"gamma": -1}, "gamma must be"),
+        ({"tau": float("nan")}, "tau must be"),
+        ({"label_weights": {"O": float("nan")}}, "must be positive"),
+        ({"label_weights": {"O": 2.0}}, "only one"),
+        ({"tau": None, "label_weights": {"B-nobody": 2.0}}, r"\['B-nobody'\]"),
+        ({"tau": None, "label_weights": {"O": 0.0}}, "positive"),
+        ({"focal_reduction": "mean"}, "token_mean"),
+        ({"top_k": 0}, "top_k"),
+        ({"encoder__input_size": 7}, "takes vectors of 7"),
+        ({"fusion__input_dim": 7}, "takes vectors of 7"),
+        ({"label_namespace": "other_labels"}, "no tags in the namespace `other_labels`"),
+    ],
+)
+def test_errors_when_built(overrides, message):
+    with pytest.raises(ConfigurationError, match=message):
+        build(counts=None, **overrides)
+
+
+def vocabulary(*labels):
+    vocab = Vocabulary.from_params(params()["vocabulary"], instances=data()[1][:3])
+    vocab._token_to_index["labels"].clear()
+    vocab._index_to_token["labels"].clear()
+    for label in labels:
+        vocab.add_token_to_namespace(label, "labels")
+    return vocab
+
+
+@pytest.mark.parametrize("label", ["E-X", "X", "S-X"])
+def test_labels_that_are_not_bioul(label):
+    with pytest.raises(ConfigurationError, match=f"BIOUL.*'{label}'"):
+        build(vocabulary("O", "B-X", label), counts=None)
+
+
+def sentence(text, tag=None):
+    words = text.split()
+    instance = data()[0].text_to_instance(words, tag and [tag] * len(words))
+    data()[0].apply_token_indexers(instance)
+    return instance
+
+
+def test_padding_changes_nothing():
+    model = build()
+    texts = [
+        "a",
+        "Marta Keller is in Oslo",
+        "so " * 30 + "extraordinarily-long-words-in-this-one http://t.co/" + 70 * "x",
+    ]
+    instances = [sentence(text, "O") for text in texts]
+    together, losses = model(**batch_of(instances)), []
+    readable = model.make_output_human_readable(dict(together))
+    assert any(readable["entities"])
+    for row, instance in enumerate(instances):
+        alone = model(**batch_of([instance]))
+        length = len(texts[row].split())
+        assert torch.equal(together["mask"][row].nonzero().flatten(), torch.arange(length))
+        torch.testing.assert_close(alone["emissions"][0], together["emissions"][row, :length], atol=1e-5, rtol=1e-4)
+        losses.append(alone["loss"])
+        alone = model.make_output_human_readable(alone)
+        assert alone["tags"][0] == readable["tags"][row] and len(alone["tags"][0]) == length
+        for one, other in zip(alone["entities"][0], readable["entities"][row], strict=True):
+            assert one == {**other, "probability": pytest.approx(other["probability"], abs=1e-5)}
+    torch.testing.assert_close(torch.stack(losses).mean(), together["loss"], rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("decode", [False, True])
+def test_training_decodes_only_when_asked(monkeypatch, decode):
+    model = build(decode_in_training=decode).train()
+    calls, original = [], model.crf.decode
+    monkeypatch.setattr(model.crf, "decode", lambda *args: calls.append(1) or original(*args))
+    output = model(**train_batch())
+    assert len(calls) == decode
+    assert ("tags" in output) == ("f1-measure-overall" in model.get_metrics()) == decode
+    model.eval()(**train_batch())
+    assert len(calls) == decode + 1 and "f1-measure-overall" in model.get_metrics()
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_emissions_are_given_only_when_asked(wanted):
+    output = build(return_emissions=wanted).forward_on_instance(sentence("Marta is here"))
+    assert output.keys() == {"tags", "entities", "words"} | ({"emissions"} if wanted else set())
+    assert not wanted or output["emissions"].shape == (3, len(data()[2].get_token_to_index_vocabulary("labels")))
+
+
+def paths_by_enumeration(model, emissions):
+    """Each BIOUL path over a label set of one type, with its probability among all of them."""
+    labels = list(model._labels.values())
+    scores = {}
+    for path in itertools.product(range(len(labels)), repeat=len(emissions)):
+        if re.fullmatch("(O|U|BI*L)+", "".join(labels[tag][0] for tag in path)):
+            score = sum((emissions[i][tag] * model.crf.label_weights[tag]).item() for i, tag in enumerate(path))
+            score += sum(model.crf.transitions[pair].item() for pair in itertools.pairwise(path))
+            scores[tuple(labels[tag] for tag in path)] = math.exp(score)
+    return {path: score / sum(scores.values()) for path, score in scores.items()}
+
+
+def test_probabilities_and_top_k_against_enumeration():
+    vocab = vocabulary("O", "B-X", "I-X", "L-X", "U-X")
+    model = build(vocab, counts={"O": 50, "B-X": 5, "L-X": 5, "U-X": 2}, top_k=12, return_emissions=True)
+    with torch.no_grad():
+        model._emission_layer.bias[[1, 3]] += 0.5
+        model._emission_layer.weight *= 4
+    output = model.forward_on_instance(sentence("Marta Keller flies"))
+    paths = paths_by_enumeration(model, torch.as_tensor(output["emissions"]))
+    assert len(paths) == 13  # so 12 are not all
+    ranked = sorted(paths, key=lambda path: -paths[path])
+    assert output["tags"] == list(ranked[0]) and output["entities"]
+    for entity in output["entities"]:
+        inside = slice(entity["start_token"], entity["end_token"])
+        total = sum(value for path, value in paths.items() if list(path[inside]) == output["tags"][inside])
+        assert entity["probability"] == pytest.approx(total, rel=1e-4) and total < 0.999
+    assert [tuple(entry["tags"]) for entry in output["top_k_tags"]] == ranked[:12]
+    for entry in output["top_k_tags"]:
+        assert math.exp(entry["log_probability"]) == pytest.approx(paths[tuple(entry["tags"])], rel=1e-4)
+
+
+def test_top_k_of_a_sentence_with_fewer_paths():
+    output = build(top_k=40).forward_on_instance(sentence("Marta"))
+    assert len(output["top_k_tags"]) == 7  # O, and U- of the six types
+    assert sum(math.exp(entry["log_probability"]) for entry in output["top_k_tags"]) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_initializer_and_regularizer():
+    model = build(
+        initializer={"regexes": [["crf\\.transitions", {"type": "constant", "val": 0.5}]]},
+        regularizer={"regexes": [["crf\\.transitions", {"type": "l2", "alpha": 0.1}]]},
+    )
+    assert (model.crf.transitions == 0.5).all()
+    assert model.get_regularization_penalty().item() == pytest.approx(0.1 * 0.25 * model.crf.num_tags**2)
+
+
+@pytest.mark.parametrize("option", [False, True])
+def test_constraints_and_start_end_transitions_are_switches(option):
+    model = build(constrain_decoding=option, include_start_end_transitions=option)
+    assert bool(torch.isinf(model.crf.forbidden_transitions).any()) == option
+    assert ("crf.start_transitions" in model.state_dict()) == option
+
+
+def bioul_counts_by_hand(path):
+    """From an IOB2 file, with nothing of the package."""
+    counts = Counter()
+    for block in re.split(r"\n\s*\n", Path(path).read_text(encoding="utf-8").strip()):
+        tags = [line.split("\t")[1].strip() for line in block.split("\n")] + ["O"]
+        for tag, following in itertools.pairwise(tags):
+            last = following[:2] != "I-"
+            prefix = {"B": "U" if last else "B", "I": "L" if last else "I", "O": "O"}[tag[0]]
+            counts[prefix + tag[1:]] += 1
+    return counts
+
+
+def test_an_archive_has_the_training_split_s_weights_and_needs_no_training_file(archive_path, tmp_path, monkeypatch):
+    counts = bioul_counts_by_hand(TRAIN)
+    monkeypatch.chdir(tmp_path)  # the paths of the archive's config lead nowhere from here
+    monkeypatch.delenv("ROSEQ_DATA")
+    model = roseq_allennlp.load(archive_path)._model
+    zeta = {label: (counts["O"] / counts[label]) ** TAU for label in counts}
+    for label, weight in zip(model._labels.values(), model.crf.label_weights.tolist()):
+        assert weight == pytest.approx(zeta.get(label, max(zeta.values())), rel=1e-5)
+    assert 1.0 == model.crf.label_weights.min() < 2.0 < model.crf.label_weights.max()
+
+
+class TestTraining(ModelTestCase):
+    def setup_method(self):
+        super().setup_method()
+        self.set_up_model(CONFIG, DEV, seed=1)
+        self.model.set_label_counts(dict.fromkeys(self.model._labels.values(), 1) | {"O": 100})
+
+    def test_batch_predictions_are_consistent(self):
+        assert isinstance(self.model, LabelAwareCrfTagger)
+        self.ensure_batch_predictions_are_consistent(keys_to_ignore=["tags"])  # padded
+
+    @pytest.mark.parametrize("components", [True, False])
+    def test_train_save_and_load(self, components):
+        overrides = {"trainer.num_epochs": 2, "model.encoder.hidden_size": 20, "model.fusion.input_dim": 40}
+        if not components:
+            overrides |= {"model.tau": None, "model.gamma": None, "trainer.callbacks": []}
+        model, loaded = self.ensure_model_can_train_save_and_load(CONFIG, overrides=json.dumps(overrides), seed=1)
+        assert torch.equal(model.crf.label_weights, loaded.crf.label_weights)
+        assert bool((model.crf.label_weights == 1).all()) == (not components)
+        metrics = json.loads((self.TEST_DIR / "save_and_load_test" / "metrics.json").read_text())
+        for name in ("training_adversarial_loss", "training_focal_loss"):
+            assert (name in metrics) == components

@@ -1,0 +1,84 @@
+import pytest
+import torch
+from torch.testing import assert_close
+
+from roseq_allennlp.nn.perturbation import adversarial_perturbation
+
+SHAPES = pytest.mark.parametrize("shape", [(4, 6, 5), (4 * 6, 5), (4 * 6, 3, 5), (4, 5)], ids=str)
+
+
+def random_gradient(shape, dtype=torch.float32):
+    torch.manual_seed(11)
+    return torch.randn(shape, dtype=dtype)
+
+
+@SHAPES
+@pytest.mark.parametrize("epsilon", [0.5, 3.0])
+def test_one_step_of_length_epsilon_along_the_gradient_of_each_sentence(shape, epsilon):
+    gradient = random_gradient(shape, torch.float64)
+    eta = adversarial_perturbation(gradient, epsilon, num_sentences=4)
+    assert eta.shape == gradient.shape
+    rows = shape[0] // 4
+    for sentence in range(4):
+        own = slice(sentence * rows, (sentence + 1) * rows)
+        assert_close(eta[own], epsilon * gradient[own] / gradient[own].square().sum().sqrt())
+
+
+@pytest.mark.parametrize("scale", [1e-42, 1e-30, 65536.0, 1e30, 3e37])
+def test_scale_of_the_loss_does_not_matter(scale):
+    gradient = random_gradient((2, 3, 4))
+    scaled = gradient * scale
+    assert scaled.isfinite().all() and scaled.abs().amax() > 0
+    tolerance = 1e-2 if scale < 1e-38 else 1e-6  # a subnormal number has few bits
+    expected = adversarial_perturbation(gradient, 1.0, 2)
+    assert_close(adversarial_perturbation(scaled, 1.0, 2), expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("value", [0.0, float("inf"), -float("inf"), float("nan")])
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_a_sentence_without_a_usable_gradient_is_left_alone(value, everywhere):
+    gradient = random_gradient((3, 2, 4))
+    if value == 0.0 or everywhere:
+        gradient[1] = value
+    else:
+        gradient[1, 0, 2] = value
+    eta = adversarial_perturbation(gradient, 0.5, 3)
+    assert (eta[1] == 0).all()
+    norms = eta.flatten(1).norm(dim=1)
+    assert_close(norms, torch.tensor([0.5, 0.0, 0.5]))
+
+
+def test_epsilon_zero_is_no_step():
+    assert (adversarial_perturbation(random_gradient((2, 3, 4)), 0.0, 2) == 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_low_precision_gradient(dtype):
+    gradient = (100 * random_gradient((2, 30, 40))).to(dtype)  # its squares leave float16
+    eta = adversarial_perturbation(gradient, 1.0, 2)
+    assert eta.dtype == dtype
+    assert_close(eta, adversarial_perturbation(gradient.double(), 1.0, 2).to(dtype))
+
+
+def test_layout_in_memory_does_not_matter():
+    gradient = random_gradient((5, 3, 4)).transpose(0, 1)  # not contiguous
+    assert_close(adversarial_perturbation(gradient, 1.0, 3), adversarial_perturbation(gradient.contiguous(), 1.0, 3))
+
+
+def test_raises_the_loss_more_than_random_steps_of_its_length():
+    torch.manual_seed(2)
+    matrix = torch.randn(10, 6, dtype=torch.float64)
+    inputs = torch.randn(3, 2, 5, dtype=torch.float64, requires_grad=True)
+
+    def losses(inputs):
+        return torch.logsumexp(inputs.flatten(1) @ matrix, dim=1)
+
+    clean = losses(inputs)
+    (gradient,) = torch.autograd.grad(clean.sum(), inputs)
+    epsilon = 1e-3
+    rise = losses(inputs + adversarial_perturbation(gradient, epsilon, 3)) - clean
+    assert_close(rise, epsilon * gradient.flatten(1).norm(dim=1), rtol=1e-2, atol=0)
+    for _ in range(50):
+        other = torch.randn(3, 10, dtype=torch.float64)
+        other = (epsilon * other / other.norm(dim=1, keepdim=True)).view_as(inputs)
+        assert (losses(inputs + other) - clean < rise).all()

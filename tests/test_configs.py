@@ -1,0 +1,224 @@
+import copy
+import itertools
+import json
+import math
+import os
+import re
+from pathlib import Path
+
+import _jsonnet
+import pytest
+import torch
+from allennlp.commands.train import TrainModel, train_model
+from allennlp.common import Params
+from allennlp.common.file_utils import cached_path
+from allennlp.common.util import prepare_environment
+from allennlp.modules.token_embedders.embedding import EmbeddingsTextFile
+
+import roseq_allennlp
+from roseq_allennlp.data import corpora
+
+CORPORA = {
+    "conll02_nl": "conll2002-nl",
+    "conll02_es": "conll2002-es",
+    "conll03_en": "conll2003-en",
+    "wnut16": "wnut16",
+    "wnut17": "wnut17",
+}
+COMPONENTS = ("lacrf", "fl", "at")
+SUBSETS = [",".join(names) for size in range(4) for names in itertools.combinations(COMPONENTS, size)]
+CONFIGS = sorted(path.stem for path in Path(__file__).parents[1].glob("training_configs/*.jsonnet"))
+PLAIN = [name for name in CONFIGS if name != "ablation"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_but_roseq_data(monkeypatch):
+    for name in os.environ:
+        if name.startswith("ROSEQ_") and name != "ROSEQ_DATA":
+            monkeypatch.delenv(name)
+
+
+def evaluate(name, **variables):
+    return json.loads(_jsonnet.evaluate_file(f"training_configs/{name}.jsonnet", ext_vars=variables))
+
+
+def ablation(corpus, components):
+    return evaluate("ablation", ROSEQ_CORPUS=corpus, ROSEQ_COMPONENTS=components)
+
+
+def values(config):
+    """All strings and numbers of a config."""
+    if not isinstance(config, (dict, list)):
+        return [config]
+    return [value for child in (config.values() if isinstance(config, dict) else config) for value in values(child)]
+
+
+def components(config):
+    callbacks = {callback["type"] for callback in config["trainer"]["callbacks"]}
+    assert ("tau" in config["model"]) == ("label_statistics" in callbacks)
+    found = {"lacrf": "tau" in config["model"], "fl": "gamma" in config["model"], "at": "adversarial" in callbacks}
+    return {name for name in COMPONENTS if found[name]}
+
+
+def without_components(config):
+    model = {key: value for key, value in config["model"].items() if key not in ("tau", "gamma")}
+    trainer = {key: value for key, value in config["trainer"].items() if key != "callbacks"}
+    return {**config, "model": model, "trainer": trainer}
+
+
+def test_every_config_is_here():
+    named = {f"{kind}_{corpus}" for kind in ("roseq", "base") for corpus in CORPORA}
+    assert set(CONFIGS) == named | {"ablation", "fixture"}
+
+
+def check_trained(config, directory):
+    """Trained for two batches, saved, loaded, predicted."""
+    config["trainer"]["num_epochs"] = 1
+    config["data_loader"] |= {"batches_per_epoch": 2, "batch_size": 4}
+    switched_on = components(config)
+    train_model(Params(config), directory, return_model=False)
+    metrics = json.loads((directory / "metrics.json").read_text())
+    assert ("training_focal_loss" in metrics) == ("fl" in switched_on)
+    assert ("training_adversarial_loss" in metrics) == ("at" in switched_on)
+    assert math.isfinite(metrics["training_loss"]) and "best_validation_f1-measure-overall" in metrics
+    tagger = roseq_allennlp.load(directory / "model.tar.gz")
+    weights = tagger._model.crf.label_weights
+    assert bool((weights > 1).any()) == ("lacrf" in switched_on) and not torch.isnan(weights).any()
+    assert len(tagger.tag("Jan de Boer woont in Gent.")["tags"]) == 7
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_each_config_trains_saves_loads_and_predicts(name, tmp_path):
+    Params.from_file(f"training_configs/{name}.jsonnet")  # with the environment as it is
+    check_trained(evaluate(name), tmp_path / "run")
+
+
+@pytest.mark.parametrize("components", ["", "fl,at"])
+def test_the_ablation_trains(monkeypatch, components, tmp_path):
+    monkeypatch.setenv("ROSEQ_CORPUS", "wnut16")
+    monkeypatch.setenv("ROSEQ_COMPONENTS", components)
+    config = Params.from_file("training_configs/ablation.jsonnet").as_dict()
+    assert config == ablation("wnut16", components)
+    check_trained(config, tmp_path / "run")
+
+
+@pytest.mark.parametrize("config, corpus", CORPORA.items())
+@pytest.mark.parametrize("subset", SUBSETS)
+def test_the_ablation_switches_the_components_and_nothing_else(config, corpus, subset):
+    found = ablation(corpus, subset)
+    assert components(found) == set(filter(None, subset.split(",")))
+    roseq = evaluate(f"roseq_{config}")
+    assert without_components(found) == without_components(roseq)
+    if len(components(found)) in (0, 3):
+        assert found == (roseq if subset else evaluate(f"base_{config}"))
+
+
+@pytest.mark.parametrize("wrong", ["lacrf,fll", "LACRF", "lacrf, fl"])
+def test_unknown_components(wrong):
+    with pytest.raises(RuntimeError, match="ROSEQ_COMPONENTS has .*; it may list"):
+        ablation("wnut16", wrong)
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_base_is_roseq_without_the_components(name):
+    roseq, base = evaluate(f"roseq_{name}"), evaluate(f"base_{name}")
+    assert components(roseq) == set(COMPONENTS) and components(base) == set()
+    assert without_components(roseq) == without_components(base)
+
+
+@pytest.mark.parametrize("name, corpus", CORPORA.items())
+def test_the_paper_s_values(name, corpus):
+    config = evaluate(f"roseq_{name}")
+    model, trainer, shapes = config["model"], config["trainer"], corpus.startswith("wnut")
+    assert (model["tau"], model["gamma"]) == (0.25, 2.0)
+    assert {"type": "adversarial", "epsilon": 5.0} in trainer["callbacks"]
+    assert trainer["optimizer"] == {"type": "adam", "lr": 0.001} and trainer["grad_norm"] == 5.0
+    schedule = {"type": "inverse_time_decay", "decay_rate": 0.05, "min_lr": 1e-4}
+    assert trainer["learning_rate_scheduler"] == schedule
+    assert trainer["validation_metric"] == "+f1-measure-overall"
+    assert config["data_loader"]["batch_size"] == 16
+    assert (model["embedding_dropout"], model["dropout"]) == (0.2, 0.5)
+    assert not model.get("include_start_end_transitions")
+    words = 100 if corpora.CORPORA[corpus].language == "en" else 50
+    assert model["encoder"] == {
+        "type": "lstm",
+        "input_size": words + 60 + (50 if shapes else 0),
+        "hidden_size": 100,
+        "bidirectional": True,
+    }
+    assert model["fusion"] == {"input_dim": 200, "num_layers": 1, "hidden_dims": 100, "activations": "tanh"}
+    embedders = model["text_field_embedder"]["token_embedders"]
+    assert embedders["tokens"]["embedding_dim"] == words
+    assert embedders["tokens"].get("trainable", True) == (words == 50)
+    characters = embedders["token_characters"]
+    assert (characters["num_filters"], characters["filter_widths"]) == (20, [2, 3, 4])
+    assert characters["embedding_dim"] == 30 and characters.get("orthographic_dim") == (30 if shapes else None)
+    assert ("orthographic" in embedders) == shapes and (not shapes or embedders["orthographic"]["embedding_dim"] == 50)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_no_config_knows_of_a_test_split(name):
+    config = evaluate(name)
+    assert not [key for key in config if "test" in key]
+    assert not [value for value in values(config) if isinstance(value, str) and re.search("test|/tst", value)]
+    assert config["datasets_for_vocab_creation"] == ["train"]
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_each_file_of_a_config_is_in_the_catalogue_or_the_fixtures(name):
+    config = evaluate(name)
+    names = [value for value in values(config) if isinstance(value, str) and "://" in value]
+    assert all(re.fullmatch(r"corpus://[\w-]+/(train|dev|vectors\.txt)", found) for found in names)
+    assert len(set(names)) == (0 if name == "fixture" else 3 if "glove" in str(config) else 2)
+    for path in (config["train_data_path"], config["validation_data_path"]):
+        assert Path(cached_path(path)).is_file() and Path(corpora.resolve(path)).is_relative_to("fixtures")
+    if name != "fixture":
+        corpus = corpora.CORPORA[CORPORA[name.partition("_")[2]]]
+        assert (config["dataset_reader"]["type"], config["dataset_reader"]["language"]) == (
+            corpus.reader,
+            corpus.language,
+        )
+        labels = {label[2:] for label in config["vocabulary"]["tokens_to_add"]["labels"]} - {""}
+        assert labels == set(corpus.entity_types)
+
+
+@pytest.mark.parametrize("name", ["roseq_conll02_nl", "roseq_conll03_en", "roseq_wnut17", "fixture"])
+def test_the_vocabulary_is_that_of_the_training_split(name, tmp_path):
+    config = evaluate(name)
+    vocabulary = config["vocabulary"]
+    extra = tmp_path / "dev"  # words and characters of its own, each often enough to be kept
+    columns = corpora.resolve(config["validation_data_path"])
+    dev = Path(columns).read_text(encoding="utf-8")
+    row = next(line for line in dev.splitlines() if line.strip() and "-DOCSTART-" not in line)
+    separator = "\t" if "\t" in row else " "
+    width = len(row.split(separator))
+    rows = [
+        separator.join([word] + ["O"] * (width - 1)) for word in ("Ωμέγα", "zyxwv", "zyxwv", "77,77", "Ωμέγα", "of")
+    ]
+    extra.write_text("\n".join(rows) + "\n\n" + dev, encoding="utf-8")
+    config["validation_data_path"] = str(extra)
+
+    params = Params(copy.deepcopy(config))
+    prepare_environment(params)  # takes the seeds out
+    (tmp_path / "run").mkdir()
+    model = TrainModel.from_params(params, serialization_dir=str(tmp_path / "run"), local_rank=0).model
+    train = Path(corpora.resolve(config["train_data_path"])).read_text(encoding="utf-8").split("\n")
+    words = {re.split("[\t ]", line)[0] for line in train if line.strip() and "-DOCSTART-" not in line}
+    lowered = {word.lower() for word in words}
+    allowed = lowered | {re.sub(r"\d", "0", word) for word in lowered}
+    if "pretrained_files" in vocabulary:  # these exactly: fixed vectors are all there is to a word
+        with EmbeddingsTextFile(vocabulary["pretrained_files"]["tokens"]) as lines:
+            allowed = {line.split(" ")[0] for line in lines}
+    special = {model.vocab._padding_token, model.vocab._oov_token}
+
+    def known(namespace):
+        return set(model.vocab.get_token_to_index_vocabulary(namespace)) - special
+
+    assert "zyxwv" not in known("tokens") and "ωμέγα" not in known("tokens")
+    assert known("tokens") <= allowed and len(known("tokens")) > 50
+    if "pretrained_files" in vocabulary:
+        assert known("tokens") == allowed and allowed - lowered
+    assert known("token_characters") == set("".join(words)) and "Ω" not in known("token_characters")
+    types = {label[2:] for label in vocabulary["tokens_to_add"]["labels"] if label != "O"}
+    assert known("labels") == {"O"} | {f"{prefix}-{label}" for prefix in "BILU" for label in types}
+    assert model._labels[0] == "O"

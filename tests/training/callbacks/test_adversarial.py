@@ -1,0 +1,311 @@
+"""The adversarial step against the same step written out, and crossed with what else a trainer can do."""
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+import pytest
+import torch
+from allennlp.commands.train import TrainModel
+from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
+from allennlp.modules.token_embedders import Embedding
+from allennlp.nn.parallel.ddp_accelerator import TorchDdpAccelerator
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
+from torch.multiprocessing import start_processes
+
+import roseq_allennlp.training.callbacks.adversarial as adversarial
+from roseq_allennlp.training.callbacks.adversarial import AdversarialCallback, find_layers
+
+ROOT = Path(__file__).parents[3]
+CHARACTERS = {"type": "char_cnn_highway", "embedding_dim": 4, "num_filters": 3}
+TIME_DISTRIBUTED = {
+    "type": "character_encoding",
+    "embedding": {"embedding_dim": 4, "vocab_namespace": "token_characters"},
+    "encoder": {"type": "cnn", "embedding_dim": 4, "num_filters": 9, "ngram_filter_sizes": [2]},
+}
+
+
+def make_trainer(
+    directory: Path,
+    callbacks: Optional[List[Any]] = None,
+    trainable: bool = True,
+    characters: Dict[str, Any] = CHARACTERS,
+    lr: float = 0.1,
+    batch_size: int = 4,
+    max_instances: int = 20,
+    trainer: Optional[Dict[str, Any]] = None,
+    vocabulary: Optional[Dict[str, Any]] = None,
+    data_loader: Optional[Dict[str, Any]] = None,
+    **model: Any,
+) -> Any:
+    """A trainer of a small RoSeq on fixtures: 5 batches of 4 sentences, no dropout, plain SGD."""
+    torch.manual_seed(0)
+    params = {
+        "dataset_reader": {
+            "type": "conll2002",
+            "max_instances": max_instances,
+            "token_indexers": {
+                "tokens": {"type": "single_id"},
+                "token_characters": {"type": "characters", "min_padding_length": 4},
+            },
+        },
+        "train_data_path": str(ROOT / "fixtures/conll2002/ned.train"),
+        "datasets_for_vocab_creation": ["train"],
+        "vocabulary": vocabulary or {},
+        "data_loader": {"batch_size": batch_size, "shuffle": False, **(data_loader or {})},
+        "model": {
+            "type": "label_aware_crf_tagger",
+            "text_field_embedder": {
+                "token_embedders": {
+                    "tokens": {"type": "embedding", "embedding_dim": 6, "trainable": trainable},
+                    "token_characters": characters,
+                }
+            },
+            "encoder": {"type": "lstm", "input_size": 15, "hidden_size": 5, "bidirectional": True},
+            "embedding_dropout": 0.0,
+            "dropout": 0.0,
+            "tau": 0.25,
+            "gamma": 2.0,
+            **model,
+        },
+        "trainer": {
+            "num_epochs": 1,
+            "optimizer": {"type": "sgd", "lr": lr},
+            "run_confidence_checks": False,
+            "callbacks": [{"type": "label_statistics"}, *(callbacks or [])],
+            **(trainer or {}),
+        },
+    }
+    return TrainModel.from_params(
+        params=Params(params), serialization_dir=str(directory), local_rank=0, batch_weight_key=""
+    ).trainer
+
+
+def callback_of(trainer: Any) -> AdversarialCallback:
+    return next(callback for callback in trainer._callbacks if isinstance(callback, AdversarialCallback))
+
+
+def one_step(trainer: Any) -> Dict[str, torch.Tensor]:
+    """Gradients of the first batch, as the trainer computes them."""
+    for callback in trainer._callbacks:
+        callback.on_start(trainer)
+    trainer._pytorch_model.train()
+    trainer.optimizer.zero_grad()
+    outputs = trainer.batch_outputs(next(iter(trainer.data_loader)), for_training=True)
+    called = False
+    for callback in trainer._callbacks:
+        called |= callback.on_backward(trainer, outputs, called)
+    if not called:
+        outputs["loss"].backward()
+    return {name: p.grad.clone() for name, p in trainer.model.named_parameters() if p.grad is not None}
+
+
+def assert_same(actual: Dict[str, torch.Tensor], expected: Dict[str, torch.Tensor]) -> None:
+    assert actual.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(actual[name], value, atol=2e-6, rtol=2e-5, msg=lambda text: f"{name}: {text}")
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+@pytest.mark.parametrize("characters", [CHARACTERS, TIME_DISTRIBUTED], ids=["cnn", "time_distributed"])
+def test_the_step_is_the_one_written_out_by_hand(tmp_path: Path, trainable: bool, characters: Dict[str, Any]) -> None:
+    epsilon = 3.0
+    trainer = make_trainer(
+        tmp_path, [{"type": "adversarial", "epsilon": epsilon}], trainable=trainable, characters=characters
+    )
+    actual = one_step(trainer)
+    callback_of(trainer).on_end(trainer)
+
+    model, batch = trainer.model, next(iter(trainer.data_loader))
+    layers = [module for module in model.modules() if isinstance(module, Embedding)]
+    plain = {layer: layer.forward for layer in layers}
+    outputs: Dict[torch.nn.Module, torch.Tensor] = {}
+
+    def loss(moved: Dict[torch.nn.Module, torch.Tensor]) -> torch.Tensor:
+        for layer in layers:
+
+            def forward(tokens: torch.Tensor, layer: torch.nn.Module = layer) -> torch.Tensor:
+                outputs[layer] = plain[layer](tokens) + moved.get(layer, 0.0)
+                if not outputs[layer].requires_grad:
+                    outputs[layer].requires_grad_()
+                return outputs[layer]
+
+            layer.forward = forward
+        return model(**batch)["loss"]
+
+    clean = loss({})
+    sentences = len(batch["metadata"])
+    etas = {}
+    for layer, gradient in zip(layers, torch.autograd.grad(clean, [outputs[layer] for layer in layers])):
+        rows = gradient.numel() // sentences
+        flat = gradient.flatten()
+        etas[layer] = torch.cat(
+            [epsilon * part / part.norm() for part in (flat[i * rows : (i + 1) * rows] for i in range(sentences))]
+        ).view_as(gradient)
+    total = loss({}) + loss(etas)
+    parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    expected = dict(zip(parameters, torch.autograd.grad(total, list(parameters.values()))))
+    assert ("_text_field_embedder.token_embedder_tokens.weight" in expected) == trainable
+    assert_same(actual, expected)
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_epsilon_zero_doubles_the_clean_gradient(tmp_path: Path, trainable: bool) -> None:
+    clean = one_step(make_trainer(tmp_path / "a", trainable=trainable))
+    doubled = one_step(make_trainer(tmp_path / "b", [{"type": "adversarial", "epsilon": 0.0}], trainable=trainable))
+    assert_same(doubled, {name: 2 * gradient for name, gradient in clean.items()})
+    moved = one_step(make_trainer(tmp_path / "c", [{"type": "adversarial", "epsilon": 5.0}], trainable=trainable))
+    assert not torch.allclose(moved["_emission_layer.weight"], doubled["_emission_layer.weight"], rtol=1e-3)
+
+
+def test_a_regularisation_penalty_counts_once(tmp_path: Path) -> None:
+    penalty = {"regexes": [["_emission_layer.weight", {"type": "l2", "alpha": 10.0}]]}
+    name = "_emission_layer.weight"
+    trainer = make_trainer(tmp_path / "a", [{"type": "adversarial", "epsilon": 0.0}], regularizer=penalty)
+    weight = trainer.model._emission_layer.weight.detach().clone()
+    clean = one_step(make_trainer(tmp_path / "b"))[name]
+    torch.testing.assert_close(one_step(trainer)[name], 2 * clean + 20.0 * weight)
+
+
+@pytest.mark.parametrize("scaler", [False, True], ids=["float32", "grad_scaler"])
+@pytest.mark.parametrize("accumulate", [1, 2, 4])
+def test_accumulation_and_loss_scaling(tmp_path: Path, accumulate: int, scaler: bool) -> None:
+    """With ε = 0 an epoch at half the rate ends where plain training does; 5 batches leave a shorter last group."""
+
+    def train(name: str, callbacks: List[Any], lr: float) -> Dict[str, torch.Tensor]:
+        # Not clipped: clipping would hide a wrong scale.
+        options = {"num_gradient_accumulation_steps": accumulate}
+        trainer = make_trainer(tmp_path / name, callbacks, lr=lr, trainer=options)
+        if scaler:
+            trainer._scaler = torch.amp.GradScaler("cpu")
+        if accumulate > 1 and not callbacks and scaler:
+            trainer._scaler = None  # AllenNLP's own AMP step does not divide by the group
+        trainer.train()
+        return trainer.model.state_dict()
+
+    assert_same(train("a", [{"type": "adversarial", "epsilon": 0.0}], 0.05), train("b", [], 0.1))
+
+
+def test_metrics_parameters_and_hooks_are_left_as_they_were(tmp_path: Path) -> None:
+    callback = {"type": "adversarial", "epsilon": 5.0}
+    trainer = make_trainer(tmp_path, [callback], trainable=False, decode_in_training=True)
+    model = trainer.model
+    before = {name: (p.detach().clone(), p.requires_grad) for name, p in model.named_parameters()}
+    one_step(trainer)
+    batch = next(iter(trainer.data_loader))
+    assert model._f1._tokens["all"] == sum(len(entry["words"]) for entry in batch["metadata"])
+    assert model._losses["crf_loss"]._count == 1
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(parameter, before[name][0], rtol=0, atol=0)
+        assert parameter.requires_grad == before[name][1]
+
+    metrics = model.get_metrics()
+    clean = metrics["crf_loss"] + metrics["focal_loss"]
+    assert metrics["adversarial_loss"] > clean
+    model.eval()
+    model(**batch)  # no hook touches evaluation
+    assert "adversarial_loss" not in model.get_metrics()
+    callback_of(trainer).on_end(trainer)
+    assert "get_metrics" not in vars(model)
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+
+
+def test_the_adversarial_loss_is_logged_beside_the_clean_one(tmp_path: Path) -> None:
+    options = {"moving_average": {"type": "exponential", "decay": 0.9}, "grad_norm": 5.0, "grad_clipping": 1.0}
+    options["run_confidence_checks"] = True
+    make_trainer(tmp_path, [{"type": "adversarial"}], trainer=options).train()
+    metrics = json.loads((tmp_path / "metrics_epoch_0.json").read_text())
+    clean = metrics["training_crf_loss"] + metrics["training_focal_loss"]
+    assert metrics["training_loss"] == pytest.approx(clean, rel=1e-5)
+    assert metrics["training_adversarial_loss"] > clean
+
+
+def test_layers_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes = []
+    compute = adversarial.adversarial_perturbation
+
+    def spy(gradient: torch.Tensor, epsilon: float, num_sentences: int) -> torch.Tensor:
+        shapes.append((gradient.dim(), num_sentences))
+        return compute(gradient, epsilon, num_sentences)
+
+    monkeypatch.setattr(adversarial, "adversarial_perturbation", spy)
+    one_step(make_trainer(tmp_path / "a", [{"type": "adversarial"}]))
+    assert sorted(shapes) == [(3, 4), (4, 4)]  # words and characters of 4 sentences
+    shapes.clear()
+    one_step(make_trainer(tmp_path / "b", [{"type": "adversarial", "embedders": ["token_characters"]}]))
+    assert shapes == [(4, 4)]
+    with pytest.raises(ConfigurationError, match=r"\['words'\].*token_characters.*tokens"):
+        one_step(make_trainer(tmp_path / "c", [{"type": "adversarial", "embedders": ["words"]}]))
+
+
+def test_an_embedder_without_an_embedding_is_moved_at_its_output() -> None:
+    class Tagger(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            from allennlp.modules.text_field_embedders import BasicTextFieldEmbedder
+            from allennlp.modules.token_embedders import PassThroughTokenEmbedder
+
+            self.embedder = BasicTextFieldEmbedder({"vectors": PassThroughTokenEmbedder(3)})
+
+    model = Tagger()
+    assert find_layers(model, None) == [model.embedder.token_embedder_vectors]
+    with pytest.raises(ConfigurationError, match="Linear has none"):
+        find_layers(torch.nn.Linear(1, 1), None)
+
+
+@pytest.mark.parametrize("epsilon", [-1.0, float("nan"), float("inf")])
+def test_epsilon_is_checked(epsilon: float) -> None:
+    with pytest.raises(ConfigurationError, match="epsilon"):
+        AdversarialCallback("", epsilon=epsilon)
+
+
+def test_a_second_backward_is_refused(tmp_path: Path) -> None:
+    callbacks = [{"type": "mixed_precision_backward"}, {"type": "adversarial"}]
+    trainer = make_trainer(tmp_path, callbacks)
+    trainer._scaler = torch.amp.GradScaler("cpu")
+    with pytest.raises(ConfigurationError, match="mixed_precision_backward"):
+        trainer.train()
+
+
+def test_accumulation_over_an_unknown_length_is_refused(tmp_path: Path) -> None:
+    lazy = {"max_instances_in_memory": 8}
+    options = {"num_gradient_accumulation_steps": 2}
+    with pytest.raises(ConfigurationError, match="max_instances_in_memory"):
+        make_trainer(tmp_path / "a", [{"type": "adversarial"}], trainer=options, data_loader=lazy).train()
+    make_trainer(tmp_path / "b", [{"type": "adversarial"}], data_loader=lazy).train()
+
+
+def _distributed_step(rank: int, directory: str) -> None:
+    # Meeting at a file, not at a port that another run may hold.
+    torch.distributed.init_process_group("gloo", init_method=f"file://{directory}/store", world_size=2, rank=rank)
+    # Each worker reads every other sentence: 2 batches of 2 make the 4 sentences of one process.
+    trainer = make_trainer(
+        Path(directory) / str(rank),
+        [{"type": "adversarial", "epsilon": 3.0}],
+        batch_size=2,
+        vocabulary={"type": "from_files", "directory": f"{directory}/one/vocabulary"},
+    )
+    _, trainer._ddp_wrapped_model = TorchDdpAccelerator(local_rank=rank, world_size=2).wrap_model(trainer.model)
+    trainer._distributed = True
+    reductions = []
+
+    def count(state: Any, bucket: torch.distributed.GradBucket) -> torch.futures.Future[torch.Tensor]:
+        reductions.append(bucket.index())
+        return allreduce_hook(None, bucket)
+
+    trainer._pytorch_model.register_comm_hook(None, count)
+    gradients = one_step(trainer)
+    torch.save((gradients, trainer.model.crf.label_weights, len(reductions)), Path(directory) / f"{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+def test_two_processes_have_the_gradients_of_one_with_the_doubled_batch(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path / "one", [{"type": "adversarial", "epsilon": 3.0}])
+    expected = one_step(trainer)
+    start_processes(_distributed_step, (str(tmp_path),), nprocs=2, start_method="fork")
+    for rank in range(2):
+        gradients, label_weights, reductions = torch.load(tmp_path / f"{rank}.pt")
+        assert_same(gradients, expected)
+        torch.testing.assert_close(label_weights, trainer.model.crf.label_weights, rtol=0, atol=0)
+        assert reductions == 1  # one bucket, reduced once

@@ -1,0 +1,84 @@
+import collections
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+import torch
+from allennlp.commands.train import train_model
+from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
+from allennlp.models import load_archive
+
+from roseq_allennlp.training.callbacks.label_statistics import LabelStatisticsCallback
+
+ROOT = Path(__file__).parents[3]
+
+
+def params(callbacks: List[Dict[str, Any]], **extra: Any) -> Params:
+    return Params(
+        {
+            "dataset_reader": {"type": "wnut"},
+            "train_data_path": str(ROOT / "fixtures/wnut17/wnut17train.conll"),
+            # Many more entities than the training split has: a count that saw it would differ.
+            "validation_data_path": str(ROOT / "fixtures/wnut17/emerging.dev.conll"),
+            "data_loader": {"batch_size": 32},
+            "model": {
+                "type": "label_aware_crf_tagger",
+                "text_field_embedder": {"token_embedders": {"tokens": {"type": "embedding", "embedding_dim": 4}}},
+                "encoder": {"type": "lstm", "input_size": 4, "hidden_size": 3, "bidirectional": True},
+                "tau": 0.25,
+            },
+            "trainer": {"num_epochs": 1, "optimizer": {"type": "sgd", "lr": 0.1}, "callbacks": callbacks},
+            **extra,
+        }
+    )
+
+
+def counted_by_hand() -> Dict[str, int]:
+    """Tags of the training file in BIOUL, by a rule of its own: a tag's letter follows from its two neighbours."""
+    counts: Dict[str, int] = collections.Counter()
+    text = (ROOT / "fixtures/wnut17/wnut17train.conll").read_text(encoding="utf-8")
+    tags = [line.split("\t")[1].strip() if line.strip() else "" for line in text.split("\n")] + [""]
+    for tag, after in zip(tags, tags[1:]):
+        if tag:
+            goes_on = after[:2] == "I-"
+            letter = {("B", True): "B", ("B", False): "U", ("I", True): "I", ("I", False): "L"}.get((tag[0], goes_on))
+            counts[f"{letter}-{tag[2:]}" if letter else "O"] += 1
+    return counts
+
+
+def assert_label_weights(directory: Path) -> None:
+    model = load_archive(directory / "model.tar.gz").model
+    counts = counted_by_hand()
+    labels = model.vocab.get_index_to_token_vocabulary("labels")
+    for index, weight in enumerate(model.crf.label_weights.tolist()):
+        assert weight == pytest.approx((counts["O"] / counts[labels[index]]) ** 0.25, rel=1e-5), labels[index]
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"datasets_for_vocab_creation": ["train"]},
+        {"data_loader": {"batch_size": 32, "max_instances_in_memory": 64}, "datasets_for_vocab_creation": ["train"]},
+        {"distributed": {"cuda_devices": [-1, -1]}, "datasets_for_vocab_creation": ["train"]},
+    ],
+    ids=["in memory", "streamed", "two processes"],
+)
+def test_counts_are_those_of_the_training_split(tmp_path: Path, extra: Dict[str, Any]) -> None:
+    train_model(
+        params([{"type": "label_statistics"}], **extra), str(tmp_path / "run"), include_package=["roseq_allennlp"]
+    )
+    assert_label_weights(tmp_path / "run")
+
+
+def test_without_counts_training_does_not_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="label_statistics"):
+        train_model(params([]), str(tmp_path / "run"))
+
+
+def test_other_models_are_refused() -> None:
+    class Trainer:
+        model = torch.nn.Linear(1, 1)
+
+    with pytest.raises(ConfigurationError, match="Linear"):
+        LabelStatisticsCallback("").on_start(Trainer())
