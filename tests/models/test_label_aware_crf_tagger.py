@@ -114,8 +114,6 @@ def test_label_weights_by_name():
     [
         ({"tau": -0.1}, "tau must be"),
         ({"gamma": -1}, "gamma must be"),
-        ({"tau": float("nan")}, "tau must be"),
-        ({"label_weights": {"O": float("nan")}}, "must be positive"),
         ({"label_weights": {"O": 2.0}}, "only one"),
         ({"tau": None, "label_weights": {"B-nobody": 2.0}}, r"\['B-nobody'\]"),
         ({"tau": None, "label_weights": {"O": 0.0}}, "positive"),
