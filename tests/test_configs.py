@@ -119,6 +119,11 @@ def test_unknown_components(wrong):
         ablation("wnut16", wrong)
 
 
+def test_unknown_corpus():
+    with pytest.raises(RuntimeError, match="there is no wnut18; known are .*wnut16"):
+        ablation("wnut18", "fl")
+
+
 @pytest.mark.parametrize("name", CORPORA)
 def test_base_is_roseq_without_the_components(name):
     roseq, base = evaluate(f"roseq_{name}"), evaluate(f"base_{name}")

@@ -1,5 +1,5 @@
 import math
-from typing import Any, Dict, List, Optional
+from typing import Any, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -78,7 +78,7 @@ class LabelAwareCrfTagger(Model):
         encoder: Seq2SeqEncoder,
         fusion: Optional[FeedForward] = None,
         tau: Optional[float] = None,
-        label_weights: Optional[Dict[str, float]] = None,
+        label_weights: Optional[dict[str, float]] = None,
         gamma: Optional[float] = None,
         focal_reduction: str = "sentence_sum",
         embedding_dropout: float = 0.2,
@@ -156,12 +156,12 @@ class LabelAwareCrfTagger(Model):
             self._losses["focal_loss"] = LossAverage()
         initializer(self)
 
-    def set_label_counts(self, counts: Dict[str, int]) -> None:
+    def set_label_counts(self, counts: dict[str, int]) -> None:
         """ζ from the number of tokens with each tag of the training split; does nothing where `tau` is unset."""
         if self.tau is not None:
             self._set_label_weights(weights_from_counts(counts, self.tau))
 
-    def _set_label_weights(self, weights: Dict[str, float]) -> None:
+    def _set_label_weights(self, weights: dict[str, float]) -> None:
         unknown = sorted(weights.keys() - set(self._labels.values()))
         if unknown:
             raise ConfigurationError(
@@ -176,8 +176,8 @@ class LabelAwareCrfTagger(Model):
         self,
         tokens: TextFieldTensors,
         tags: Optional[torch.Tensor] = None,
-        metadata: Optional[List[Dict[str, Any]]] = None,
-    ) -> Dict[str, Any]:
+        metadata: Optional[list[dict[str, Any]]] = None,
+    ) -> dict[str, Any]:
         """
         # Parameters
 
@@ -202,7 +202,7 @@ class LabelAwareCrfTagger(Model):
         emissions = self._emission_layer(features)
         self._check_label_weights()
 
-        output: Dict[str, Any] = {}
+        output: dict[str, Any] = {}
         if tags is not None:
             output["loss"] = self._loss(emissions, tags, mask)
         if not self.training or self._decode_in_training:
@@ -239,11 +239,11 @@ class LabelAwareCrfTagger(Model):
             )
         self._checked_label_weights = True
 
-    def _tag_strings(self, tags: torch.Tensor, mask: torch.Tensor) -> List[List[str]]:
+    def _tag_strings(self, tags: torch.Tensor, mask: torch.Tensor) -> list[list[str]]:
         lengths = mask.sum(dim=1).tolist()
         return [[self._labels[tag] for tag in row[:length]] for row, length in zip(tags.tolist(), lengths)]
 
-    def make_output_human_readable(self, output_dict: Dict[str, Any]) -> Dict[str, Any]:
+    def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
         """
         Turns ids into BIOUL tags and adds `entities`: for each sentence a list of `label`, `start_token`, `end_token`
         (exclusive) and `probability`, the exact probability of the span's tags among the paths decoding may choose.
@@ -253,7 +253,7 @@ class LabelAwareCrfTagger(Model):
             del output_dict["emissions"]
         output_dict["tags"] = self._tag_strings(paths, mask)
         spans = [to_spans(tags, "BIOUL") for tags in output_dict["tags"]]
-        entities: List[List[Dict[str, Any]]] = [[] for _ in spans]
+        entities: list[list[dict[str, Any]]] = [[] for _ in spans]
         rows = [(index, span.start, span.end) for index, found in enumerate(spans) for span in found]
         if rows:
             probabilities = self.crf.span_probabilities(
@@ -278,7 +278,7 @@ class LabelAwareCrfTagger(Model):
             ]
         return output_dict
 
-    def get_metrics(self, reset: bool = False) -> Dict[str, float]:
+    def get_metrics(self, reset: bool = False) -> dict[str, float]:
         metrics = {name: loss.get_metric(reset) for name, loss in self._losses.items()}
         if not self.training or self._decode_in_training:
             metrics.update(self._f1.get_metric(reset))

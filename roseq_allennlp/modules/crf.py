@@ -6,7 +6,7 @@ there). Shapes: B sentences, T tokens, K tags; `mask` is `(B, T)`, true for real
 `-inf` is a legal potential: a path that uses it has probability zero.
 """
 
-from typing import List, NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -129,7 +129,7 @@ def span_probabilities(
     return (before + inside + after - log_z[sentence]).exp().clamp(max=1.0)  # rounding may exceed 1 by 1e-7
 
 
-def n_best(potentials: Potentials, mask: torch.Tensor, n: int) -> Tuple[torch.Tensor, torch.Tensor]:
+def n_best(potentials: Potentials, mask: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.Tensor]:
     """
     The n paths of highest score, best first (Viterbi for n = 1). No step waits for the device.
 
@@ -194,7 +194,7 @@ class ConditionalRandomField(torch.nn.Module):
     def __init__(
         self,
         num_tags: int,
-        allowed_transitions: Optional[List[Tuple[int, int]]] = None,
+        allowed_transitions: Optional[list[tuple[int, int]]] = None,
         include_start_end_transitions: bool = False,
     ) -> None:
         super().__init__()
@@ -248,7 +248,7 @@ class ConditionalRandomField(torch.nn.Module):
         marginals = token_marginals(self.potentials(emissions.double(), constrained=True), mask)
         return marginals.to(torch.promote_types(emissions.dtype, torch.float32))
 
-    def decode(self, emissions: torch.Tensor, mask: torch.Tensor, n: int = 1) -> Tuple[torch.Tensor, torch.Tensor]:
+    def decode(self, emissions: torch.Tensor, mask: torch.Tensor, n: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
         """The n best allowed paths, see `n_best`."""
         check_mask(mask)
         return n_best(self.potentials(emissions, constrained=True), mask, n)

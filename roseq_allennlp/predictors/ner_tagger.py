@@ -1,6 +1,7 @@
 import itertools
 import json
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Optional, Union
 
 import spacy
 from allennlp.common.checks import ConfigurationError
@@ -13,7 +14,7 @@ from allennlp.predictors import Predictor
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes
 
 
-class UnreadableLine(Dict[str, Any]):
+class UnreadableLine(dict[str, Any]):
     """A line of input that is no JSON; holds the reason until its turn in the output comes."""
 
 
@@ -21,8 +22,8 @@ class Sentence(NamedTuple):
     """Words and where each stands in `text`, `[start, end)` in characters (Unicode code points)."""
 
     text: str
-    words: List[str]
-    offsets: List[Tuple[int, int]]
+    words: list[str]
+    offsets: list[tuple[int, int]]
 
 
 @Predictor.register("ner_tagger")
@@ -90,9 +91,9 @@ class NerTagger(Predictor):
     def predict_json(self, inputs: JsonDict) -> JsonDict:
         return self.predict_batch_json([inputs])[0]
 
-    def predict_batch_json(self, inputs: List[JsonDict]) -> List[JsonDict]:
-        results: List[JsonDict] = [{"words": [], "tags": [], "entities": []} for _ in inputs]
-        sentences: Dict[int, Sentence] = {}  # those with words, by their place in the input
+    def predict_batch_json(self, inputs: list[JsonDict]) -> list[JsonDict]:
+        results: list[JsonDict] = [{"words": [], "tags": [], "entities": []} for _ in inputs]
+        sentences: dict[int, Sentence] = {}  # those with words, by their place in the input
         for place, json_dict in enumerate(inputs):
             try:
                 sentence = self._sentence(json_dict)
@@ -108,7 +109,7 @@ class NerTagger(Predictor):
     def predict_instance(self, instance: Instance) -> JsonDict:
         return self.predict_batch_instance([instance])[0]
 
-    def predict_batch_instance(self, instances: List[Instance]) -> List[JsonDict]:
+    def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:
         return self._predict([_joined(_words(instance)) for instance in instances], instances)
 
     def _json_to_instance(self, json_dict: JsonDict) -> Instance:
@@ -133,7 +134,7 @@ class NerTagger(Predictor):
             raise ValueError("`tokens` must be a list of strings, none of them empty or white space")
         return _joined(words)
 
-    def _predict(self, sentences: List[Sentence], instances: List[Instance]) -> List[JsonDict]:
+    def _predict(self, sentences: list[Sentence], instances: list[Instance]) -> list[JsonDict]:
         if not instances:
             return []
         for instance in instances:
@@ -144,7 +145,7 @@ class NerTagger(Predictor):
         ]
 
 
-def _words(instance: Instance) -> List[str]:
+def _words(instance: Instance) -> list[str]:
     field = instance["metadata"]
     assert isinstance(field, MetadataField)
     return field["words"]
@@ -156,7 +157,7 @@ def _joined(words: Sequence[str]) -> Sentence:
     return Sentence(" ".join(words), list(words), [(end - 1 - len(word), end - 1) for word, end in zip(words, ends)])
 
 
-def _answer(sentence: Sentence, output: Dict[str, Any]) -> JsonDict:
+def _answer(sentence: Sentence, output: dict[str, Any]) -> JsonDict:
     entities = []
     for entity in output["entities"]:
         start = sentence.offsets[entity["start_token"]][0]

@@ -4,6 +4,10 @@ local corpora = import 'corpora.libsonnet';
 local roseq = import 'roseq.libsonnet';
 local named = (import 'vectors.libsonnet').named;
 
-function(corpus, vectors=corpora[corpus].vectors, lacrf=true, fl=true, at=true)
-  local data = corpora[corpus] { train: 'corpus://' + corpus + '/train', dev: 'corpus://' + corpus + '/dev' };
-  roseq(data, if std.isString(vectors) then named[vectors] else vectors, lacrf, fl, at)
+local entry(catalogue, name) =
+  assert std.objectHas(catalogue, name) : 'there is no %s; known are %s' % [name, std.join(', ', std.objectFields(catalogue))];
+  catalogue[name];
+
+function(corpus, vectors=entry(corpora, corpus).vectors, lacrf=true, fl=true, at=true)
+  local data = entry(corpora, corpus) { train: 'corpus://' + corpus + '/train', dev: 'corpus://' + corpus + '/dev' };
+  roseq(data, if std.isString(vectors) then entry(named, vectors) else vectors, lacrf, fl, at)

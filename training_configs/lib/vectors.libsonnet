@@ -28,6 +28,7 @@ local indexer = { type: 'folded_words', namespace: 'tokens' };
     },
   },
 
+  // fastText's files hold 2 million words: 2.4 GB in memory, and in the archive.
   named: {
     learned: $.learned(50),
     'glove-6b-100d': $.fixed('corpus://glove-6b-100d/vectors.txt', 100),

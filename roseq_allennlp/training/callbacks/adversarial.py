@@ -1,7 +1,8 @@
 import contextlib
 import copy
 import math
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -51,7 +52,7 @@ class AdversarialCallback(TrainerCallback):
     `ValueError` if the adversarial loss is NaN.
     """
 
-    def __init__(self, serialization_dir: str, epsilon: float = 5.0, embedders: Optional[List[str]] = None) -> None:
+    def __init__(self, serialization_dir: str, epsilon: float = 5.0, embedders: Optional[list[str]] = None) -> None:
         super().__init__(serialization_dir)
         if not (epsilon >= 0 and math.isfinite(epsilon)):
             raise ConfigurationError(f"adversarial: epsilon must be a finite number of at least 0; got {epsilon}.")
@@ -60,9 +61,9 @@ class AdversarialCallback(TrainerCallback):
         self._loss = LossAverage()
         self._stack = contextlib.ExitStack()  # what on_end undoes
         self._no_sync = contextlib.ExitStack()  # held from the clean forward pass to the clean backward pass
-        self._batch: Optional[Dict[str, Any]] = None
+        self._batch: Optional[dict[str, Any]] = None
         self._num_sentences = 0
-        self._outputs: List[torch.Tensor] = []  # of the layers, in the order of the clean forward pass
+        self._outputs: list[torch.Tensor] = []  # of the layers, in the order of the clean forward pass
         self._perturbations: Optional[Iterator[torch.Tensor]] = None  # set during the adversarial forward pass
 
     def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
@@ -88,7 +89,7 @@ class AdversarialCallback(TrainerCallback):
             self._stack.callback(hook.remove)
         plain = model.get_metrics
 
-        def get_metrics(reset: bool = False) -> Dict[str, float]:
+        def get_metrics(reset: bool = False) -> dict[str, float]:
             metrics = plain(reset)
             if model.training:
                 metrics["adversarial_loss"] = self._loss.get_metric(reset)
@@ -104,7 +105,7 @@ class AdversarialCallback(TrainerCallback):
         self._batch, self._outputs = None, []
 
     def on_backward(
-        self, trainer: Any, batch_outputs: Dict[str, torch.Tensor], backward_called: bool, **kwargs: Any
+        self, trainer: Any, batch_outputs: dict[str, torch.Tensor], backward_called: bool, **kwargs: Any
     ) -> bool:
         if backward_called:
             raise ConfigurationError(
@@ -132,7 +133,7 @@ class AdversarialCallback(TrainerCallback):
         self._loss(loss)
         return True
 
-    def _before_forward(self, wrapped: torch.nn.Module, args: Any, batch: Dict[str, Any]) -> None:
+    def _before_forward(self, wrapped: torch.nn.Module, args: Any, batch: dict[str, Any]) -> None:
         if self._perturbations is not None or not (wrapped.training and torch.is_grad_enabled()):
             return
         self._batch, self._outputs = batch, []
@@ -152,7 +153,7 @@ class AdversarialCallback(TrainerCallback):
         return None
 
 
-def find_layers(model: torch.nn.Module, keys: Optional[Sequence[str]]) -> List[torch.nn.Module]:
+def find_layers(model: torch.nn.Module, keys: Optional[Sequence[str]]) -> list[torch.nn.Module]:
     """The layers whose outputs are perturbed, see `AdversarialCallback`; each once."""
     prefix = "token_embedder_"
     embedders = {
@@ -171,10 +172,10 @@ def find_layers(model: torch.nn.Module, keys: Optional[Sequence[str]]) -> List[t
         raise ConfigurationError(
             f"adversarial: no token embedder {unknown} in the model; `embedders` may name {sorted(embedders)}."
         )
-    layers: Dict[torch.nn.Module, None] = {}
+    layers: dict[torch.nn.Module, None] = {}
     for key, embedder in embedders.items():
         if keys is None or key in keys:
-            inner: List[torch.nn.Module] = [module for module in embedder.modules() if isinstance(module, Embedding)]
+            inner: list[torch.nn.Module] = [module for module in embedder.modules() if isinstance(module, Embedding)]
             layers.update(dict.fromkeys(inner or [embedder]))
     return list(layers)
 

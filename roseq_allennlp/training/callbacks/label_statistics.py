@@ -1,6 +1,7 @@
 import logging
 from collections import Counter
-from typing import Any, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from allennlp.common.checks import ConfigurationError

@@ -1,5 +1,3 @@
-from typing import List
-
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
@@ -35,7 +33,7 @@ class InverseTimeDecay(LearningRateScheduler):
         self.decay_rate = decay_rate
         self.min_lr = min_lr
 
-    def get_values(self) -> List[float]:
+    def get_values(self) -> list[float]:
         # The trainer steps after each epoch, from last_epoch = -1: epoch 0 ran with β_0, the next one is t = 1.
         epoch = self.last_epoch + 1
         return [max(base / (1.0 + self.decay_rate * epoch), self.min_lr) for base in self.base_values]

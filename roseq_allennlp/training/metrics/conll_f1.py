@@ -1,5 +1,5 @@
 from collections import Counter
-from typing import Dict, List, Sequence
+from collections.abc import Sequence
 
 import torch.distributed as dist
 from allennlp.nn.util import is_distributed
@@ -49,7 +49,7 @@ class ConllF1(Metric):
             self._tokens["all"] += len(gold_tags)
             self._tokens["correct"] += sum(a == b for a, b in zip(predicted_tags, gold_tags))
 
-    def get_metric(self, reset: bool = False) -> Dict[str, float]:
+    def get_metric(self, reset: bool = False) -> dict[str, float]:
         """
         # Returns
 
@@ -76,7 +76,7 @@ class ConllF1(Metric):
 def _sum_over_workers(counts: "Counter[str]") -> "Counter[str]":
     if not is_distributed():
         return counts
-    parts: List[Counter] = [Counter() for _ in range(dist.get_world_size())]
+    parts: list[Counter] = [Counter() for _ in range(dist.get_world_size())]
     dist.all_gather_object(parts, counts)
     return sum(parts, Counter())
 
@@ -85,7 +85,7 @@ def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-def _scores(name: str, correct: int, predicted: int, gold: int) -> Dict[str, float]:
+def _scores(name: str, correct: int, predicted: int, gold: int) -> dict[str, float]:
     return {
         f"precision-{name}": _ratio(correct, predicted),
         f"recall-{name}": _ratio(correct, gold),

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Optional
 
 import pytest
 import torch
@@ -28,15 +28,15 @@ TIME_DISTRIBUTED = {
 
 def make_trainer(
     directory: Path,
-    callbacks: Optional[List[Any]] = None,
+    callbacks: Optional[list[Any]] = None,
     trainable: bool = True,
-    characters: Dict[str, Any] = CHARACTERS,
+    characters: dict[str, Any] = CHARACTERS,
     lr: float = 0.1,
     batch_size: int = 4,
     max_instances: int = 20,
-    trainer: Optional[Dict[str, Any]] = None,
-    vocabulary: Optional[Dict[str, Any]] = None,
-    data_loader: Optional[Dict[str, Any]] = None,
+    trainer: Optional[dict[str, Any]] = None,
+    vocabulary: Optional[dict[str, Any]] = None,
+    data_loader: Optional[dict[str, Any]] = None,
     **model: Any,
 ) -> Any:
     """A trainer of a small RoSeq on fixtures: 5 batches of 4 sentences, no dropout, plain SGD."""
@@ -86,7 +86,7 @@ def callback_of(trainer: Any) -> AdversarialCallback:
     return next(callback for callback in trainer._callbacks if isinstance(callback, AdversarialCallback))
 
 
-def one_step(trainer: Any) -> Dict[str, torch.Tensor]:
+def one_step(trainer: Any) -> dict[str, torch.Tensor]:
     """Gradients of the first batch, as the trainer computes them."""
     for callback in trainer._callbacks:
         callback.on_start(trainer)
@@ -101,7 +101,7 @@ def one_step(trainer: Any) -> Dict[str, torch.Tensor]:
     return {name: p.grad.clone() for name, p in trainer.model.named_parameters() if p.grad is not None}
 
 
-def assert_same(actual: Dict[str, torch.Tensor], expected: Dict[str, torch.Tensor]) -> None:
+def assert_same(actual: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> None:
     assert actual.keys() == expected.keys()
     for name, value in expected.items():
         torch.testing.assert_close(actual[name], value, atol=2e-6, rtol=2e-5, msg=lambda text: f"{name}: {text}")
@@ -109,7 +109,7 @@ def assert_same(actual: Dict[str, torch.Tensor], expected: Dict[str, torch.Tenso
 
 @pytest.mark.parametrize("trainable", [True, False])
 @pytest.mark.parametrize("characters", [CHARACTERS, TIME_DISTRIBUTED], ids=["cnn", "time_distributed"])
-def test_the_step_is_the_one_written_out_by_hand(tmp_path: Path, trainable: bool, characters: Dict[str, Any]) -> None:
+def test_the_step_is_the_one_written_out_by_hand(tmp_path: Path, trainable: bool, characters: dict[str, Any]) -> None:
     epsilon = 3.0
     trainer = make_trainer(
         tmp_path, [{"type": "adversarial", "epsilon": epsilon}], trainable=trainable, characters=characters
@@ -120,9 +120,9 @@ def test_the_step_is_the_one_written_out_by_hand(tmp_path: Path, trainable: bool
     model, batch = trainer.model, next(iter(trainer.data_loader))
     layers = [module for module in model.modules() if isinstance(module, Embedding)]
     plain = {layer: layer.forward for layer in layers}
-    outputs: Dict[torch.nn.Module, torch.Tensor] = {}
+    outputs: dict[torch.nn.Module, torch.Tensor] = {}
 
-    def loss(moved: Dict[torch.nn.Module, torch.Tensor]) -> torch.Tensor:
+    def loss(moved: dict[torch.nn.Module, torch.Tensor]) -> torch.Tensor:
         for layer in layers:
 
             def forward(tokens: torch.Tensor, layer: torch.nn.Module = layer) -> torch.Tensor:
@@ -173,7 +173,7 @@ def test_a_regularisation_penalty_counts_once(tmp_path: Path) -> None:
 def test_accumulation_and_loss_scaling(tmp_path: Path, accumulate: int, scaler: bool) -> None:
     """With ε = 0 an epoch at half the rate ends where plain training does; 5 batches leave a shorter last group."""
 
-    def train(name: str, callbacks: List[Any], lr: float) -> Dict[str, torch.Tensor]:
+    def train(name: str, callbacks: list[Any], lr: float) -> dict[str, torch.Tensor]:
         # Not clipped: clipping would hide a wrong scale.
         options = {"num_gradient_accumulation_steps": accumulate}
         trainer = make_trainer(tmp_path / name, callbacks, lr=lr, trainer=options)

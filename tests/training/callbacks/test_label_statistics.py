@@ -1,6 +1,6 @@
 import collections
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ from roseq_allennlp.training.callbacks.label_statistics import LabelStatisticsCa
 ROOT = Path(__file__).parents[3]
 
 
-def params(callbacks: List[Dict[str, Any]], **extra: Any) -> Params:
+def params(callbacks: list[dict[str, Any]], **extra: Any) -> Params:
     return Params(
         {
             "dataset_reader": {"type": "wnut"},
@@ -34,9 +34,9 @@ def params(callbacks: List[Dict[str, Any]], **extra: Any) -> Params:
     )
 
 
-def counted_by_hand() -> Dict[str, int]:
+def counted_by_hand() -> dict[str, int]:
     """Tags of the training file in BIOUL, by a rule of its own: a tag's letter follows from its two neighbours."""
-    counts: Dict[str, int] = collections.Counter()
+    counts: dict[str, int] = collections.Counter()
     text = (ROOT / "fixtures/wnut17/wnut17train.conll").read_text(encoding="utf-8")
     tags = [line.split("\t")[1].strip() if line.strip() else "" for line in text.split("\n")] + [""]
     for tag, after in zip(tags, tags[1:]):
@@ -64,7 +64,7 @@ def assert_label_weights(directory: Path) -> None:
     ],
     ids=["in memory", "streamed", "two processes"],
 )
-def test_counts_are_those_of_the_training_split(tmp_path: Path, extra: Dict[str, Any]) -> None:
+def test_counts_are_those_of_the_training_split(tmp_path: Path, extra: dict[str, Any]) -> None:
     train_model(
         params([{"type": "label_statistics"}], **extra), str(tmp_path / "run"), include_package=["roseq_allennlp"]
     )
