@@ -27,11 +27,12 @@ class AdversarialCallback(TrainerCallback):
 
     When each hook fires and what it changes:
 
-    - `on_start` (also after `--recover`) hooks the layers and the trainer's model, and adds `adversarial_loss`, the mean
-      loss of the moved batches, to the model's training metrics. `loss` stays the clean one.
+    - `on_start` (also after `--recover`) hooks the layers and the trainer's model, counts what its data loader gives
+      out, and adds `adversarial_loss`, the mean loss of the moved batches, to the model's training metrics. `loss` stays
+      the clean one.
     - `on_backward` does the two backward passes and the forward pass between them. Only `.grad` of the parameters
       changes: `requires_grad` and the model's metrics are as before. A regularisation penalty counts once.
-    - `on_end` takes the hooks away.
+    - `on_end` takes all that away.
 
     Accumulation: both losses are divided by the number of batches in the group, a shorter last group included. AMP: both
     are scaled by the trainer's `GradScaler`; the forward pass runs under autocast. Distributed: gradients are summed
@@ -48,8 +49,7 @@ class AdversarialCallback(TrainerCallback):
     # Raises
 
     `ConfigurationError` for ε < 0, an unknown key, a model without text field embedder, a second callback that has
-    called backward, distributed training other than `torch` DDP, and accumulation over a data loader of unknown length.
-    `ValueError` if the adversarial loss is NaN.
+    called backward, and distributed training other than `torch` DDP. `ValueError` if the adversarial loss is NaN.
     """
 
     def __init__(self, serialization_dir: str, epsilon: float = 5.0, embedders: Optional[list[str]] = None) -> None:
@@ -74,15 +74,9 @@ class AdversarialCallback(TrainerCallback):
                 f"adversarial works with the `torch` DDP accelerator only; this run uses {type(wrapped).__name__}. "
                 'Remove `distributed.ddp_accelerator` or set it to {"type": "torch"}.'
             )
-        if trainer._num_gradient_accumulation_steps > 1:
-            try:
-                len(trainer.data_loader)
-            except TypeError:
-                raise ConfigurationError(
-                    "adversarial divides each loss by the number of batches in its group and cannot tell it for a data "
-                    "loader of unknown length: set `batches_per_epoch` in the data loader, remove "
-                    "`max_instances_in_memory`, or set num_gradient_accumulation_steps to 1."
-                )
+        loader = trainer.data_loader
+        trainer.data_loader = CountingDataLoader(loader)
+        self._stack.callback(setattr, trainer, "data_loader", loader)
         hooks = [wrapped.register_forward_pre_hook(self._before_forward, with_kwargs=True)]
         hooks += [layer.register_forward_hook(self._after_layer) for layer in find_layers(model, self._embedders)]
         for hook in hooks:
@@ -182,16 +176,35 @@ def find_layers(model: torch.nn.Module, keys: Optional[Sequence[str]]) -> list[t
 
 def _scaled_backward(trainer: Any) -> Callable[[torch.Tensor], None]:
     """Backward of a batch's loss as the trainer would do it: divided by the size of its group, scaled under AMP."""
-    steps = trainer._num_gradient_accumulation_steps
-    if steps > 1:
-        # The trainer hands out the undivided loss; only the last group of an epoch can be shorter.
-        steps = min(steps, len(trainer.data_loader) - steps * trainer._batches_in_epoch_completed)
+    # The trainer hands out the undivided loss, and has drawn all of a group before its first batch; earlier groups were
+    # full, only the last of an epoch can be shorter.
+    steps = trainer.data_loader.drawn - trainer._num_gradient_accumulation_steps * trainer._batches_in_epoch_completed
 
     def backward(loss: torch.Tensor) -> None:
         loss = loss / steps
         (loss if trainer._scaler is None else trainer._scaler.scale(loss)).backward()
 
     return backward
+
+
+class CountingDataLoader:
+    """A data loader that knows how many batches of the epoch it has given out, `drawn`; all else is the loader's own."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+        self.drawn = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self.drawn = 0
+        for batch in self._loader:
+            self.drawn += 1
+            yield batch
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
 
 
 @contextlib.contextmanager
