@@ -1,4 +1,5 @@
 import math
+from collections.abc import Iterator
 from typing import Any, Optional
 
 import torch
@@ -253,19 +254,23 @@ class LabelAwareCrfTagger(Model):
             del output_dict["emissions"]
         output_dict["tags"] = self._tag_strings(paths, mask)
         spans = [to_spans(tags, "BIOUL") for tags in output_dict["tags"]]
-        entities: list[list[dict[str, Any]]] = [[] for _ in spans]
         rows = [(index, span.start, span.end) for index, found in enumerate(spans) for span in found]
+        probabilities: Iterator[float] = iter(())
         if rows:
-            probabilities = self.crf.span_probabilities(
-                emissions, mask, paths, torch.tensor(rows, device=paths.device)
-            ).tolist()
-            for (index, start, end), span, probability in zip(
-                rows, (span for found in spans for span in found), probabilities
-            ):
-                entities[index].append(
-                    {"label": span.label, "start_token": start, "end_token": end, "probability": probability}
-                )
-        output_dict["entities"] = entities
+            cut_out = torch.tensor(rows, device=paths.device)
+            probabilities = iter(self.crf.span_probabilities(emissions, mask, paths, cut_out).tolist())
+        output_dict["entities"] = [
+            [
+                {
+                    "label": span.label,
+                    "start_token": span.start,
+                    "end_token": span.end,
+                    "probability": next(probabilities),
+                }
+                for span in found
+            ]
+            for found in spans
+        ]
         if "top_k_tags" in output_dict:
             ranked, log_probabilities = output_dict.pop("top_k_tags"), output_dict.pop("top_k_log_probabilities")
             output_dict["top_k_tags"] = [
