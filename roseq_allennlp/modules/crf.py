@@ -41,18 +41,10 @@ def check_mask(mask: torch.Tensor) -> None:
         )
 
 
-def last_positions(mask: torch.Tensor) -> torch.Tensor:
-    """Index of the last real token of each sentence, `(B,)` int64."""
-    return mask.long().sum(dim=1) - 1
-
-
 def path_score(potentials: Potentials, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Score of one path per sentence: the exponent of eq. (9). `tags` is `(B, T)` int64. Returns `(B,)`."""
-    return _step_scores(potentials, tags, mask).sum(dim=1) + potentials.end[_last_tags(tags, mask)]
-
-
-def _last_tags(tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    return tags.gather(1, last_positions(mask).unsqueeze(1)).squeeze(1)
+    last_tags = tags.gather(1, mask.sum(dim=1, keepdim=True) - 1).squeeze(1)
+    return _step_scores(potentials, tags, mask).sum(dim=1) + potentials.end[last_tags]
 
 
 def _step_scores(potentials: Potentials, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -178,11 +178,14 @@ class ColumnReader(DatasetReader):
                     if len(places) < _PLACES_SHOWN:
                         places.append(place)
                 tags = convert(sentence.tags, scheme, "BIOUL")
-                start = 0
-                for end in _cuts(tags, self._max_length):
+                ends = _cuts(tags, self._max_length)
+                if len(ends) == 1:
+                    yield sentence.words, tags
+                    continue
+                split += 1
+                for start, end in zip([0, *ends], ends):
+                    # Again, for the entities longer than `max_length`: each part of one is an entity.
                     yield sentence.words[start:end], convert(tags[start:end], "BIOUL", "BIOUL")
-                    start = end
-                split += self._max_length is not None and len(tags) > self._max_length
         finally:  # also where the reading stops early, at `max_instances`
             if invalid:
                 logger.warning("%s: invalid %s tags repaired: %d, at %s", path, scheme, invalid, "; ".join(places))

@@ -19,7 +19,7 @@ def params(callbacks: list[dict[str, Any]], **extra: Any) -> Params:
         {
             "dataset_reader": {"type": "wnut"},
             "train_data_path": str(ROOT / "fixtures/wnut17/wnut17train.conll"),
-            # Many more entities than the training split has: a count that saw it would differ.
+            # A count that saw it too would differ.
             "validation_data_path": str(ROOT / "fixtures/wnut17/emerging.dev.conll"),
             "data_loader": {"batch_size": 32},
             "model": {
