@@ -12,7 +12,7 @@ from allennlp.nn import InitializerApplicator, util
 
 from roseq_allennlp.data.label_statistics import label_weights as weights_from_counts
 from roseq_allennlp.data.tag_schemes import to_spans
-from roseq_allennlp.modules.crf import ConditionalRandomField, log_partition
+from roseq_allennlp.modules.crf import ConditionalRandomField
 from roseq_allennlp.nn.focal_loss import focal_loss
 from roseq_allennlp.training.metrics.conll_f1 import ConllF1
 from roseq_allennlp.training.metrics.loss_average import LossAverage
@@ -207,10 +207,10 @@ class LabelAwareCrfTagger(Model):
         if tags is not None:
             output["loss"] = self._loss(emissions, tags, mask)
         if not self.training or self._decode_in_training:
-            paths, scores = self.crf.decode(emissions.detach(), mask, self._top_k)
+            paths, scores = self.crf.decode(emissions, mask, self._top_k)
             output.update(tags=paths[:, 0], emissions=emissions, mask=mask)
             if self._top_k > 1:
-                log_z = log_partition(self.crf.potentials(emissions.detach(), constrained=True), mask)
+                log_z = self.crf.log_partition(emissions, mask)
                 output.update(top_k_tags=paths, top_k_log_probabilities=scores - log_z.unsqueeze(1))
             if tags is not None:
                 self._f1(self._tag_strings(paths[:, 0], mask), self._tag_strings(tags, mask))
@@ -242,7 +242,7 @@ class LabelAwareCrfTagger(Model):
 
     def _tag_strings(self, tags: torch.Tensor, mask: torch.Tensor) -> list[list[str]]:
         lengths = mask.sum(dim=1).tolist()
-        return [[self._labels[tag] for tag in row[:length]] for row, length in zip(tags.tolist(), lengths)]
+        return [list(map(self._labels.__getitem__, row[:length])) for row, length in zip(tags.tolist(), lengths)]
 
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
         """
@@ -253,12 +253,17 @@ class LabelAwareCrfTagger(Model):
         if not self._return_emissions:
             del output_dict["emissions"]
         output_dict["tags"] = self._tag_strings(paths, mask)
-        spans = [to_spans(tags, "BIOUL") for tags in output_dict["tags"]]
-        rows = [(index, span.start, span.end) for index, found in enumerate(spans) for span in found]
+        # Most sentences of most texts have no entity: they are not looked through.
+        spans = [to_spans(tags, "BIOUL") if tags.count("O") < len(tags) else [] for tags in output_dict["tags"]]
+        chosen = [index for index, found in enumerate(spans) if found]
         probabilities: Iterator[float] = iter(())
-        if rows:
+        if chosen:
+            rows = [(row, span.start, span.end) for row, index in enumerate(chosen) for span in spans[index]]
             cut_out = torch.tensor(rows, device=paths.device)
-            probabilities = iter(self.crf.span_probabilities(emissions, mask, paths, cut_out).tolist())
+            kept = torch.tensor(chosen, device=paths.device)
+            probabilities = iter(
+                self.crf.span_probabilities(emissions[kept], mask[kept], paths[kept], cut_out).tolist()
+            )
         output_dict["entities"] = [
             [
                 {
