@@ -13,6 +13,7 @@ from allennlp.nn import InitializerApplicator, util
 from roseq_allennlp.data.label_statistics import label_weights as weights_from_counts
 from roseq_allennlp.data.tag_schemes import to_spans
 from roseq_allennlp.modules.crf import ConditionalRandomField
+from roseq_allennlp.nn.dropout import dropout as apply_dropout
 from roseq_allennlp.nn.focal_loss import focal_loss
 from roseq_allennlp.training.metrics.conll_f1 import ConllF1
 from roseq_allennlp.training.metrics.loss_average import LossAverage
@@ -134,9 +135,9 @@ class LabelAwareCrfTagger(Model):
             raise ConfigurationError(f"The label set must be BIOUL (O, B-, I-, L-, U-); got {wrong[:5]}.")
 
         self._text_field_embedder = text_field_embedder
-        self._embedding_dropout = torch.nn.Dropout(embedding_dropout)
+        self._embedding_dropout = embedding_dropout
         self._encoder = encoder
-        self._dropout = torch.nn.Dropout(dropout)
+        self._dropout = dropout
         self._fusion = fusion
         features = encoder.get_output_dim() if fusion is None else fusion.get_output_dim()
         self._emission_layer = torch.nn.Linear(features, num_tags)
@@ -196,8 +197,8 @@ class LabelAwareCrfTagger(Model):
         `top_k_log_probabilities` `(B, k)`.
         """
         mask = util.get_text_field_mask(tokens)
-        features = self._embedding_dropout(self._text_field_embedder(tokens))
-        features = self._dropout(self._encoder(features, mask))
+        features = apply_dropout(self._text_field_embedder(tokens), self._embedding_dropout, self.training)
+        features = apply_dropout(self._encoder(features, mask), self._dropout, self.training)
         if self._fusion is not None:
             features = self._fusion(features)  # eq. (6)
         emissions = self._emission_layer(features)

@@ -1,3 +1,3 @@
-from roseq_allennlp.modules import token_embedders
+from roseq_allennlp.modules import seq2seq_encoders, token_embedders
 
-__all__ = ["token_embedders"]
+__all__ = ["seq2seq_encoders", "token_embedders"]

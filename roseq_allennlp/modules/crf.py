@@ -115,6 +115,7 @@ class Messages(NamedTuple):
     log_z: torch.Tensor
 
 
+@torch.no_grad()
 def _messages(potentials: Potentials, mask: torch.Tensor) -> Optional[Messages]:
     """
     `None` where the plain way must be taken: on an accelerator, where the check at the end would have to be waited for, and
@@ -164,7 +165,7 @@ def _messages(potentials: Potentials, mask: torch.Tensor) -> Optional[Messages]:
     betas = torch.ones_like(gammas)
     torch.matmul(gammas[1:], weights.t(), out=betas[:-1])
     torch.where((position == last).unsqueeze(2), (end - end.max()).exp(), betas, out=betas)
-    logs = (peaks + sums.log()).double().squeeze(3)
+    logs = (peaks.double() + sums.log()).squeeze(3)
     logs[1:] += top
     logs = logs.masked_fill_((position > last).unsqueeze(1), 0.0).cumsum(dim=0)
     log_z = logs[-1, 1] + (gammas[0] @ (start - start.max()).exp()).log() + start.max()
@@ -436,7 +437,9 @@ class ConditionalRandomField(torch.nn.Module):
     def marginals(self, emissions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Probability of each tag at each token among the paths that decoding may choose, `(B, T, K)`."""
         check_mask(mask)
-        return token_marginals(self.potentials(emissions.double(), constrained=True), mask).to(_at_least_float32(emissions))
+        return token_marginals(self.potentials(emissions.double(), constrained=True), mask).to(
+            _at_least_float32(emissions)
+        )
 
     def decode(self, emissions: torch.Tensor, mask: torch.Tensor, n: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
         """The n best allowed paths and their scores in float64, see `n_best`."""

@@ -1,3 +1,3 @@
-from roseq_allennlp.training import callbacks, learning_rate_schedulers, metrics
+from roseq_allennlp.training import callbacks, learning_rate_schedulers, metrics, optimizers
 
-__all__ = ["callbacks", "learning_rate_schedulers", "metrics"]
+__all__ = ["callbacks", "learning_rate_schedulers", "metrics", "optimizers"]

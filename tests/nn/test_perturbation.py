@@ -82,3 +82,23 @@ def test_raises_the_loss_more_than_random_steps_of_its_length():
         other = torch.randn(3, 10, dtype=torch.float64)
         other = (epsilon * other / other.norm(dim=1, keepdim=True)).view_as(inputs)
         assert (losses(inputs + other) - clean < rise).all()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e30, 1e-30])
+def test_rows_of_sentences_in_any_order(scale):
+    torch.manual_seed(3)
+    sentences = torch.tensor([2, 0, 2, 2, 0, 3])  # sentence 1 has no row
+    gradient = scale * torch.randn(6, 5)
+    gradient[5] = 0.0
+    expected = torch.zeros(6, 5)
+    for sentence in (0, 2):
+        rows = sentences == sentence
+        expected[rows] = 2.5 * gradient[rows] / scale / (gradient[rows] / scale).norm()
+    assert_close(adversarial_perturbation(gradient, 2.5, 4, sentences), expected)
+
+
+def test_rows_of_a_sentence_with_a_nan_are_left_alone():
+    gradient = torch.ones(3, 2)
+    gradient[1, 1] = float("nan")
+    moved = adversarial_perturbation(gradient, 1.0, 2, torch.tensor([0, 1, 1]))
+    assert_close(moved, torch.tensor([[0.5**0.5] * 2, [0.0, 0.0], [0.0, 0.0]]))

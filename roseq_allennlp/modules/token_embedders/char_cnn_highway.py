@@ -1,11 +1,20 @@
 from collections.abc import Sequence
-from typing import Optional
+from typing import Any, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.modules import Highway
 from allennlp.modules.token_embedders import Embedding, TokenEmbedder
+
+HASH_FACTOR = 6364136223846793005  # odd, and spread over 64 bits
+
+
+class CharacterEmbedding(Embedding):
+    """An `Embedding` that lets forward hooks know which sentence each id stands in, where ids come without padding."""
+
+    def forward(self, tokens: torch.Tensor, sentences: Optional[torch.Tensor] = None) -> torch.Tensor:
+        return super().forward(tokens)
 
 
 @TokenEmbedder.register("char_cnn_highway")
@@ -16,6 +25,10 @@ class CharCnnHighway(TokenEmbedder):
 
     A word gets the same vector in every batch: the convolution sees the word's own n characters, or as many as the
     widest filter needs if the word is shorter, and a window wholly in padding never wins the maximum.
+
+    On the CPU the work is done for the characters of real words only, as one matrix product over all windows, and once for
+    each distinct word, unless a forward hook on an embedding layer asks for every occurrence, as adversarial training does.
+    Elsewhere padding is computed too: how much there is would have to be waited for. The numbers are the same.
 
     AllenNLP's `Highway` names the carry gate where eq. (3) names the transform gate: the same family of functions.
 
@@ -69,10 +82,12 @@ class CharCnnHighway(TokenEmbedder):
             )
         self._max_word_length = max_word_length
         self._output_dim = num_filters * len(filter_widths)
-        self.embedding = Embedding(embedding_dim, vocab=vocab, vocab_namespace=vocab_namespace, padding_index=0)
+        self.embedding = CharacterEmbedding(
+            embedding_dim, vocab=vocab, vocab_namespace=vocab_namespace, padding_index=0
+        )
         self.orthographic_embedding = None
         if orthographic_dim is not None:
-            self.orthographic_embedding = Embedding(
+            self.orthographic_embedding = CharacterEmbedding(
                 orthographic_dim, vocab=vocab, vocab_namespace=orthographic_namespace, padding_index=0
             )
         channels = embedding_dim + (orthographic_dim or 0)
@@ -96,24 +111,94 @@ class CharCnnHighway(TokenEmbedder):
                 "char_cnn_highway: `orthographic_dim` and the indexer `orthographic_characters` with "
                 '`"include_characters": true` go together; only one of them is set.'
             )
-        characters = self._fit(token_characters)
-        vectors = self.embedding(characters)  # (batch, tokens, characters, d_c)
+        inputs, layers = [token_characters], [self.embedding]
         if self.orthographic_embedding is not None and orthographic_characters is not None:
-            vectors = torch.cat([vectors, self.orthographic_embedding(self._fit(orthographic_characters))], dim=-1)
-        vectors = vectors.flatten(0, 1).transpose(1, 2)  # (words, channels, characters)
-        lengths = (characters != 0).sum(dim=-1).flatten().unsqueeze(1)  # (words, 1)
-        features = [self._features(convolution, vectors, lengths) for convolution in self.convolutions]
-        return self.highway(torch.cat(features, dim=-1)).unflatten(0, token_characters.shape[:2])
+            inputs, layers = [*inputs, orthographic_characters], [*layers, self.orthographic_embedding]
+        # (tokens, characters), cut to the longest length and padded up to the widest filter
+        words = [ids[:, :, : self._max_word_length].flatten(0, 1) for ids in inputs]
+        words = [torch.nn.functional.pad(ids, (0, max(0, self._widest - ids.size(1)))) for ids in words]
+        compute = self._without_padding if token_characters.device.type == "cpu" else self._with_padding
+        return compute(words, layers, token_characters.size(1)).unflatten(0, token_characters.shape[:2])
 
-    def _fit(self, characters: torch.Tensor) -> torch.Tensor:
-        """Cuts to the longest length, pads up to the widest filter."""
-        characters = characters[:, :, : self._max_word_length]
-        return torch.nn.functional.pad(characters, (0, max(0, self._widest - characters.size(2))))
+    def _with_padding(
+        self, words: list[torch.Tensor], layers: list[CharacterEmbedding], num_tokens: int
+    ) -> torch.Tensor:
+        """Features of all tokens, `(tokens, filters)`, zero for those without characters; every position is computed."""
+        vectors = torch.cat([layer(ids) for layer, ids in zip(layers, words)], dim=2).transpose(1, 2)
+        lengths = (words[0] != 0).sum(dim=1, keepdim=True)
+        first = torch.arange(vectors.size(2), device=vectors.device)
+        maxima = []
+        for convolution in self.convolutions:
+            windows = convolution(vectors)  # (tokens, num_filters, positions)
+            width = vectors.size(2) - windows.size(2) + 1
+            real = self._is_window(first[: windows.size(2)], width, lengths)  # (tokens, positions)
+            maxima.append(windows.masked_fill(~real.unsqueeze(1), -torch.inf).amax(dim=2))  # eqs. (1) and (2)
+        maximum = torch.cat(maxima, dim=1).masked_fill(lengths == 0, 0.0)
+        return self.highway(torch.tanh(maximum)).masked_fill(lengths == 0, 0.0)
 
-    def _features(self, convolution: torch.nn.Module, vectors: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        windows = torch.tanh(convolution(vectors))  # eq. (1): (words, num_filters, positions)
-        first = torch.arange(windows.size(2), device=vectors.device).unsqueeze(0)
-        width = vectors.size(2) - windows.size(2) + 1
-        real = (first < lengths) & (first + width <= lengths.clamp(min=self._widest))
-        # tanh is above -1, so -1 never wins over a real window.
-        return windows.masked_fill(~real.unsqueeze(1), -1.0).amax(dim=2)  # eq. (2)
+    def _without_padding(
+        self, words: list[torch.Tensor], layers: list[CharacterEmbedding], num_tokens: int
+    ) -> torch.Tensor:
+        """As `_with_padding`, computed for the characters of real words only."""
+        lengths = (words[0] != 0).sum(dim=1)
+        features = self.embedding.weight.new_zeros(lengths.size(0), self._output_dim)
+        tokens = lengths.nonzero().squeeze(1)
+        # A hook, such as that of adversarial training, may give each occurrence of a word other vectors.
+        watched = any(layer._forward_hooks for layer in layers)
+        rows, occurrences = (tokens, None) if watched else distinct_rows(torch.cat(words, dim=1), tokens)
+        words, lengths = [ids.index_select(0, rows) for ids in words], lengths.index_select(0, rows)
+
+        positions = torch.arange(words[0].size(1))
+        word, position = (positions < lengths.clamp(min=self._widest).unsqueeze(1)).nonzero(as_tuple=True)
+        sentences = rows[word] // num_tokens if watched else None
+        vectors = torch.cat([layer(ids[word, position], sentences) for layer, ids in zip(layers, words)], dim=1)
+        padded = torch.nn.functional.pad(vectors, (0, 0, 0, self._widest - 1))
+        windows = torch.cat([padded[shift : shift + len(vectors)] for shift in range(self._widest)], dim=1)
+        filters, biases, real = [], [], []
+        for convolution in self.convolutions:
+            num_filters, _, width = convolution.weight.shape
+            filters.append(torch.nn.functional.pad(convolution.weight, (0, self._widest - width)))
+            biases.append(convolution.bias)
+            real.append(self._is_window(position, width, lengths[word]).unsqueeze(1).expand(-1, num_filters))
+        weight = torch.cat(filters).permute(2, 1, 0).flatten(0, 1)  # (widest * channels, filters)
+        scores = torch.addmm(torch.cat(biases), windows, weight).masked_fill(~torch.cat(real, dim=1), -torch.inf)
+        maxima = self.highway(torch.tanh(_RowMaximum.apply(scores, word, len(rows))))
+        return features.index_copy(0, tokens, maxima if occurrences is None else maxima.index_select(0, occurrences))
+
+    def _is_window(self, first: torch.Tensor, width: int, lengths: torch.Tensor) -> torch.Tensor:
+        """Whether the window of `width` from position `first` on counts for words of these `lengths`."""
+        return (first < lengths) & (first + width <= lengths.clamp(min=self._widest))
+
+
+def distinct_rows(table: torch.Tensor, rows: torch.Tensor) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
+    """
+    Those of `rows` `(n,)` of an int64 `table` that hold all there is, once each, and where in these each of `rows` is found, `(n,)`:
+    `None` if they are `rows` themselves.
+    """
+    values = table.index_select(0, rows)
+    # Rows are told apart by a hash (a polynomial modulo 2**64), and compared: equal hashes need not be equal rows.
+    powers = torch.full((table.size(1),), HASH_FACTOR).cumprod(dim=0)
+    hashes, occurrences = torch.unique((values * powers).sum(dim=1), return_inverse=True)
+    picked = torch.empty_like(hashes).scatter_(0, occurrences, torch.arange(len(rows)))
+    if not torch.equal(values, values[picked[occurrences]]):
+        return rows, None
+    return rows[picked], occurrences
+
+
+class _RowMaximum(torch.autograd.Function):
+    """Maximum over the rows of each word, eq. (2); equal maxima share the gradient, as those of `amax` do."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: torch.Tensor, word: torch.Tensor, num_words: int) -> torch.Tensor:
+        maxima = rows.new_full((num_words, rows.size(1)), -torch.inf)
+        maxima.scatter_reduce_(0, word.unsqueeze(1).expand_as(rows), rows, "amax")
+        ctx.save_for_backward(rows, word, maxima)
+        return maxima
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        rows, word, maxima = ctx.saved_tensors
+        wins = (rows == maxima.index_select(0, word)).to(rows.dtype)
+        shares = gradients[0] / torch.zeros_like(maxima).index_add_(0, word, wins)
+        return wins.mul_(shares.index_select(0, word)), None, None

@@ -11,6 +11,7 @@ from allennlp.modules.token_embedders import Embedding
 from allennlp.training.callbacks import TrainerCallback
 from allennlp.training.metrics import Metric
 
+from roseq_allennlp.modules.token_embedders.char_cnn_highway import CharacterEmbedding
 from roseq_allennlp.nn.perturbation import adversarial_perturbation
 from roseq_allennlp.training.metrics.loss_average import LossAverage
 
@@ -63,7 +64,8 @@ class AdversarialCallback(TrainerCallback):
         self._no_sync = contextlib.ExitStack()  # held from the clean forward pass to the clean backward pass
         self._batch: Optional[dict[str, Any]] = None
         self._num_sentences = 0
-        self._outputs: list[torch.Tensor] = []  # of the layers, in the order of the clean forward pass
+        # Of the layers, in the order of the clean forward pass; where rows are no padded sentences, the sentence of each.
+        self._outputs: list[tuple[torch.Tensor, Optional[torch.Tensor]]] = []
         self._perturbations: Optional[Iterator[torch.Tensor]] = None  # set during the adversarial forward pass
 
     def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
@@ -87,6 +89,10 @@ class AdversarialCallback(TrainerCallback):
             metrics = plain(reset)
             if model.training:
                 metrics["adversarial_loss"] = self._loss.get_metric(reset)
+                # Here, where the trainer asks for the number after each step anyway: to look at it earlier would be one
+                # more wait for the device.
+                if math.isnan(metrics["adversarial_loss"]):
+                    raise ValueError("nan adversarial loss encountered")
             return metrics
 
         model.get_metrics = get_metrics
@@ -109,11 +115,15 @@ class AdversarialCallback(TrainerCallback):
         backward = _scaled_backward(trainer)
         backward(batch_outputs["loss"])
         self._no_sync.close()
-        gradients = [output.grad if output.grad is not None else torch.zeros_like(output) for output in self._outputs]
-        self._outputs = []
         self._perturbations = iter(
-            [adversarial_perturbation(gradient, self._epsilon, self._num_sentences) for gradient in gradients]
+            [
+                torch.zeros_like(output)
+                if output.grad is None
+                else adversarial_perturbation(output.grad, self._epsilon, self._num_sentences, sentences)
+                for output, sentences in self._outputs
+            ]
         )
+        self._outputs = []
         assert self._batch is not None
         batch, self._batch = self._batch, None
         try:
@@ -121,8 +131,6 @@ class AdversarialCallback(TrainerCallback):
                 loss = trainer._pytorch_model(**batch)["loss"]
         finally:
             self._perturbations = None
-        if torch.isnan(loss):
-            raise ValueError("nan adversarial loss encountered")
         backward(loss)
         self._loss(loss)
         return True
@@ -143,7 +151,8 @@ class AdversarialCallback(TrainerCallback):
                 output.retain_grad()
             else:  # frozen vectors: a leaf of its own
                 output.requires_grad_()
-            self._outputs.append(output)
+            sentences = args[1] if isinstance(layer, CharacterEmbedding) and len(args) > 1 else None
+            self._outputs.append((output, sentences))
         return None
 
 

@@ -7,7 +7,8 @@ from allennlp.data import Token, Vocabulary
 from torch.testing import assert_close
 
 from roseq_allennlp.data.token_indexers.orthographic_characters_indexer import OrthographicCharactersIndexer
-from roseq_allennlp.modules.token_embedders.char_cnn_highway import CharCnnHighway
+from roseq_allennlp.modules.token_embedders import char_cnn_highway
+from roseq_allennlp.modules.token_embedders.char_cnn_highway import CharCnnHighway, distinct_rows
 
 WORDS = ["a", "be", "Cab", "dec", "dead", "facade", "Ab-ba", "deadbeefcafe", "E"]
 
@@ -168,3 +169,91 @@ def test_shapes_missing_or_not_expected(vocab, orthographic_dim):
     characters, shapes = indices(vocab, ["Cab"])
     with pytest.raises(ConfigurationError, match="only one of them is set"):
         embedder(characters, None if orthographic_dim else shapes)
+
+
+def sentences_of(batch_size, length, tensors):
+    """Words in a row as a batch, padding after the last."""
+    return [
+        torch.nn.functional.pad(ids.squeeze(0), (0, 0, 0, batch_size * length - ids.size(1))).unflatten(
+            0, (batch_size, length)
+        )
+        for ids in tensors
+    ]
+
+
+def outputs_and_gradients(embedder, *ids):
+    """Of the real words; and how many characters were looked up."""
+    looked_up = []
+    lookup = embedder.embedding.forward
+    with pytest.MonkeyPatch.context() as patch:  # no hook: it would be noticed
+        patch.setattr(
+            embedder.embedding, "forward", lambda ids, *args: looked_up.append(ids.numel()) or lookup(ids, *args)
+        )
+        outputs = embedder(*ids)
+    factors = torch.randn(outputs.shape, generator=torch.Generator().manual_seed(1), dtype=outputs.dtype)
+    gradients = torch.autograd.grad((outputs * factors).sum(), list(embedder.parameters()))
+    return (outputs, *gradients), looked_up
+
+
+@pytest.mark.parametrize("orthographic_dim", [None, 2])
+@pytest.mark.parametrize("widths", [(2, 3, 4), (4, 1), (3,)], ids=str)
+def test_real_words_only_gives_the_same(vocab, orthographic_dim, widths):
+    embedder = make(vocab, orthographic_dim=orthographic_dim, filter_widths=widths)
+    words = [*WORDS, "be", "aaaaaa", "Be", "facade", "be"]  # equal windows, words met again, words of equal letters
+    ids = sentences_of(2, 10, indices(vocab, words))[: 2 if orthographic_dim else 1]
+    fast, looked_up = outputs_and_gradients(embedder, *ids)
+    distinct = {tuple(word) for word in words}
+    assert looked_up == [sum(max(len(word), max(widths)) for word in distinct)]
+    embedder._without_padding = embedder._with_padding
+    plain, looked_up = outputs_and_gradients(embedder, *ids)
+    assert looked_up == [20 * max(ids[0].size(2), max(widths))]
+    for found, wanted in zip(fast, plain):
+        assert_close(found, wanted, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("orthographic_dim", [None, 2])
+def test_a_hook_sees_each_occurrence_and_its_sentence(vocab, orthographic_dim):
+    embedder = make(vocab, orthographic_dim=orthographic_dim)
+    ids = sentences_of(3, 2, indices(vocab, ["be", "Cab", "be", "facade", "be"]))[: 2 if orthographic_dim else 1]
+    plain = embedder(*ids)
+    seen = []
+    layers = [embedder.embedding, embedder.orthographic_embedding][: len(ids)]
+    hooks = [layer.register_forward_hook(lambda _, args, output: seen.append((args[1], output))) for layer in layers]
+    watched = embedder(*ids)
+    for hook in hooks:
+        hook.remove()
+    assert_close(watched, plain, rtol=1e-12, atol=1e-12)
+    assert len(seen) == len(ids)
+    for sentences, output in seen:
+        assert sentences.tolist() == [0] * 8 + [1] * 10 + [2] * 4  # words below four characters have four
+        assert output.shape == (22, output.size(1))
+
+
+def test_a_batch_without_characters(vocab):
+    embedder = make(vocab)
+    outputs = embedder(torch.zeros(2, 3, 5, dtype=torch.long))
+    assert_close(outputs, torch.zeros(2, 3, 6, dtype=torch.float64))
+
+
+def test_distinct_rows():
+    torch.manual_seed(1)
+    table = torch.randint(0, 3, (400, 4))
+    rows = torch.randperm(400)[:300]
+    picked, occurrences = distinct_rows(table, rows)
+    assert torch.equal(table[picked][occurrences], table[rows])
+    assert len(picked) == len({tuple(row) for row in table[rows].tolist()}) < 82
+
+
+def test_equal_hashes_of_different_rows_are_noticed(monkeypatch):
+    monkeypatch.setattr(char_cnn_highway, "HASH_FACTOR", 0)  # all hashes are then equal
+    rows = torch.arange(3)
+    picked, occurrences = distinct_rows(torch.tensor([[1, 2], [1, 2], [2, 1]]), rows)
+    assert picked is rows and occurrences is None
+
+
+def test_no_step_needs_the_values(vocab):
+    embedder = make(vocab, orthographic_dim=2).to("meta")
+    ids = [tensor.to("meta") for tensor in indices(vocab, WORDS)]
+    outputs = embedder(*ids)
+    outputs.sum().backward()
+    assert outputs.shape == (1, len(WORDS), 6) and embedder.embedding.weight.grad is not None

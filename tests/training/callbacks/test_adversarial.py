@@ -16,6 +16,7 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_
 from torch.multiprocessing import start_processes
 
 import roseq_allennlp.training.callbacks.adversarial as adversarial
+from roseq_allennlp.modules.token_embedders.char_cnn_highway import CharCnnHighway
 from roseq_allennlp.training.callbacks.adversarial import AdversarialCallback, find_layers
 
 ROOT = Path(__file__).parents[3]
@@ -119,6 +120,9 @@ def test_the_step_is_the_one_written_out_by_hand(tmp_path: Path, trainable: bool
     callback_of(trainer).on_end(trainer)
 
     model, batch = trainer.model, next(iter(trainer.data_loader))
+    for module in model.modules():
+        if isinstance(module, CharCnnHighway):
+            module._without_padding = module._with_padding  # where each sentence is a row of the layer's output
     layers = [module for module in model.modules() if isinstance(module, Embedding)]
     plain = {layer: layer.forward for layer in layers}
     outputs: dict[torch.nn.Module, torch.Tensor] = {}
@@ -230,16 +234,16 @@ def test_layers_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     shapes = []
     compute = adversarial.adversarial_perturbation
 
-    def spy(gradient: torch.Tensor, epsilon: float, num_sentences: int) -> torch.Tensor:
+    def spy(gradient: torch.Tensor, epsilon: float, num_sentences: int, *args: Any) -> torch.Tensor:
         shapes.append((gradient.dim(), num_sentences))
-        return compute(gradient, epsilon, num_sentences)
+        return compute(gradient, epsilon, num_sentences, *args)
 
     monkeypatch.setattr(adversarial, "adversarial_perturbation", spy)
     one_step(make_trainer(tmp_path / "a", [{"type": "adversarial"}]))
-    assert sorted(shapes) == [(3, 4), (4, 4)]  # words and characters of 4 sentences
+    assert sorted(shapes) == [(2, 4), (3, 4)]  # characters, row by row, and words of 4 sentences
     shapes.clear()
     one_step(make_trainer(tmp_path / "b", [{"type": "adversarial", "embedders": ["token_characters"]}]))
-    assert shapes == [(4, 4)]
+    assert shapes == [(2, 4)]
     with pytest.raises(ConfigurationError, match=r"\['words'\].*token_characters.*tokens"):
         one_step(make_trainer(tmp_path / "c", [{"type": "adversarial", "embedders": ["words"]}]))
 

@@ -1,0 +1,95 @@
+from typing import Any
+
+import torch
+from allennlp.modules.seq2seq_encoders import Seq2SeqEncoder
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from roseq_allennlp.nn.dropout import dropout
+
+
+class _Mirror(torch.autograd.Function):
+    """Rows of `(N, D)` in an order that undoes itself, so that the gradient is a plain selection too."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(order)
+        return rows.index_select(0, order)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return gradients[0].index_select(0, *ctx.saved_tensors), None
+
+
+def mirror(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Each sentence of `(B, T, D)` turned round within its own length; padding stays where it is."""
+    batch_size, length = mask.shape
+    position = torch.arange(length, device=mask.device)
+    last = mask.sum(dim=1, keepdim=True) - 1
+    order = torch.where(position <= last, last - position, position)
+    order = order + length * torch.arange(batch_size, device=mask.device).unsqueeze(1)
+    return _Mirror.apply(values.flatten(0, 1), order.flatten()).view_as(values)  # type: ignore[no-any-return]
+
+
+@Seq2SeqEncoder.register("bidirectional_lstm")
+class BidirectionalLstm(Seq2SeqEncoder):
+    """
+    What AllenNLP's encoder `lstm` with `bidirectional: true` gives, to 1e-5, gradients too, and about three times as fast
+    on the CPU. Names and shapes of the weights are the same, so those of either load into the other.
+
+    torch has a fast CPU kernel for padded batches and none for packed ones. Here the backward direction is a forward one
+    over each sentence turned round within its own length, so that no direction meets padding before the sentence ends.
+    On a GPU the batch is packed, for cuDNN.
+
+    # Parameters
+
+    input_size : `int`
+    hidden_size : `int`
+        Of each direction.
+    num_layers : `int`, optional (default = `1`)
+    dropout : `float`, optional (default = `0.0`)
+        Between layers.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, dropout: float = 0.0) -> None:
+        super().__init__()
+        self._module = torch.nn.LSTM(
+            input_size, hidden_size, num_layers, dropout=dropout, bidirectional=True, batch_first=True
+        )
+
+    def get_input_dim(self) -> int:
+        return self._module.input_size
+
+    def get_output_dim(self) -> int:
+        return 2 * self._module.hidden_size
+
+    def is_bidirectional(self) -> bool:
+        return True
+
+    def forward(self, inputs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """
+        `inputs` is `(B, T, input_size)`; `mask` `(B, T)`, true for real tokens, at the left. Returns `(B, T, 2 * hidden_size)`,
+        zero at padding.
+        """
+        if inputs.is_cuda and torch.backends.cudnn.enabled:
+            # One wait a batch, for the lengths. cuDNN takes no empty sentence; what it gives for them is cleared below.
+            lengths = mask.sum(dim=1).clamp(min=1).cpu()
+            packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
+            outputs, _ = pad_packed_sequence(self._module(packed)[0], batch_first=True, total_length=mask.size(1))
+        else:
+            outputs = inputs
+            weights = self._module._flat_weights  # four a layer and direction
+            for layer in range(self._module.num_layers):
+                if layer:
+                    outputs = dropout(outputs, self._module.dropout, self.training)
+                ahead, back = (weights[first : first + 4] for first in (8 * layer, 8 * layer + 4))
+                outputs = torch.cat(
+                    [_one_direction(outputs, ahead), mirror(_one_direction(mirror(outputs, mask), back), mask)], dim=2
+                )
+        return outputs * mask.unsqueeze(2).to(outputs.dtype)
+
+
+def _one_direction(inputs: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:
+    initial = inputs.new_zeros(1, inputs.size(0), weights[1].size(1))
+    # has_biases, num_layers, dropout, train, bidirectional, batch_first
+    outputs, _, _ = torch.lstm(inputs, (initial, initial), weights, True, 1, 0.0, False, False, True)
+    return outputs
