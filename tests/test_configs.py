@@ -137,19 +137,19 @@ def test_the_paper_s_values(name, corpus):
     model, trainer, shapes = config["model"], config["trainer"], corpus.startswith("wnut")
     assert (model["tau"], model["gamma"]) == (0.25, 2.0)
     assert {"type": "adversarial", "epsilon": 5.0} in trainer["callbacks"]
-    assert trainer["optimizer"] == {"type": "adam", "lr": 0.001} and trainer["grad_norm"] == 5.0
+    assert trainer["optimizer"] == {"type": "fused_adam", "lr": 0.001} and trainer["grad_norm"] == 5.0
     schedule = {"type": "inverse_time_decay", "decay_rate": 0.05, "min_lr": 1e-4}
     assert trainer["learning_rate_scheduler"] == schedule
     assert trainer["validation_metric"] == "+f1-measure-overall"
-    assert config["data_loader"]["batch_size"] == 16
+    assert config["data_loader"] == {"type": "in_memory", "batch_size": 16, "shuffle": True}
+    assert config["validation_data_loader"] == {"type": "in_memory", "batch_size": 64}
     assert (model["embedding_dropout"], model["dropout"]) == (0.2, 0.5)
     assert not model.get("include_start_end_transitions")
     words = 100 if corpora.CORPORA[corpus].language == "en" else 50
     assert model["encoder"] == {
-        "type": "lstm",
+        "type": "bidirectional_lstm",
         "input_size": words + 60 + (50 if shapes else 0),
         "hidden_size": 100,
-        "bidirectional": True,
     }
     assert model["fusion"] == {"input_dim": 200, "num_layers": 1, "hidden_dims": 100, "activations": "tanh"}
     embedders = model["text_field_embedder"]["token_embedders"]
@@ -159,6 +159,22 @@ def test_the_paper_s_values(name, corpus):
     assert (characters["num_filters"], characters["filter_widths"]) == (20, [2, 3, 4])
     assert characters["embedding_dim"] == 30 and characters.get("orthographic_dim") == (30 if shapes else None)
     assert ("orthographic" in embedders) == shapes and (not shapes or embedders["orthographic"]["embedding_dim"] == 50)
+
+
+def test_bucketed_changes_the_batches_and_nothing_else(tmp_path):
+    source = '(import "training_configs/lib/corpus.libsonnet")("conll2002-nl", bucketed=%s)'
+    plain, bucketed = (json.loads(_jsonnet.evaluate_snippet("", source % value)) for value in ("false", "true"))
+    sampler = {"type": "bucket", "batch_size": 16, "sorting_keys": ["tokens"]}
+    loader = {"type": "in_memory", "batch_sampler": sampler}
+    assert bucketed == {**plain, "data_loader": loader} and plain == evaluate("roseq_conll02_nl")
+    # the same from the command line
+    overrides = json.dumps({"data_loader": loader})
+    assert Params.from_file("training_configs/roseq_conll02_nl.jsonnet", overrides).as_dict() == bucketed
+
+    bucketed["trainer"]["num_epochs"] = 1
+    loader["batches_per_epoch"] = 2
+    train_model(Params({**bucketed, "data_loader": loader}), tmp_path / "run", return_model=False)
+    assert math.isfinite(json.loads((tmp_path / "run/metrics.json").read_text())["training_loss"])
 
 
 @pytest.mark.parametrize("name", PLAIN)

@@ -64,9 +64,6 @@ def test_no_mixing_of_devices(trainer: Any) -> None:
                     module._parameters[name] = torch.nn.Parameter(to_cuda(parameter.detach()), parameter.requires_grad)
             for name, buffer in module._buffers.items():
                 module._buffers[name] = to_cuda(buffer)
-        for module in model.modules():
-            if isinstance(module, torch.nn.LSTM):
-                module._init_flat_weights()
         tokens = {name: {key: to_cuda(value) for key, value in ids.items()} for name, ids in real["tokens"].items()}
         model._checked_label_weights = True  # a look at the values, once a run
         loss = model(tokens=tokens, tags=to_cuda(real["tags"]))["loss"]

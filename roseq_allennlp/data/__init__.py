@@ -1,4 +1,5 @@
 import roseq_allennlp.data.corpora  # noqa: F401  (registers the scheme corpus:// with cached_path)
+from roseq_allennlp.data.data_loaders import InMemoryDataLoader as InMemoryDataLoader
 from roseq_allennlp.data.dataset_readers import ColumnReader as ColumnReader
 from roseq_allennlp.data.dataset_readers import Conll2002Reader as Conll2002Reader
 from roseq_allennlp.data.dataset_readers import Conll2003NerReader as Conll2003NerReader

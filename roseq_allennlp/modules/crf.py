@@ -220,7 +220,7 @@ class _LogLikelihood(torch.autograd.Function):
         saved, transitions = ctx.saved_tensors[6:], scores[1]
         gradient = (gradients[0].unsqueeze(1) * mask).t().to(transitions.dtype)  # (T, B)
         if len(saved) == 1:
-            expected, pairs = _expected_counts(Potentials(*scores), mask, *saved, gradient)
+            expected, pairs = _expected_counts(Potentials(*scores), mask, saved[0], gradient)
         else:
             alphas, betas, gammas, weights = saved
             expected = alphas * betas

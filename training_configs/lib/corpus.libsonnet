@@ -8,6 +8,6 @@ local entry(catalogue, name) =
   assert std.objectHas(catalogue, name) : 'there is no %s; known are %s' % [name, std.join(', ', std.objectFields(catalogue))];
   catalogue[name];
 
-function(corpus, vectors=entry(corpora, corpus).vectors, lacrf=true, fl=true, at=true)
+function(corpus, vectors=entry(corpora, corpus).vectors, lacrf=true, fl=true, at=true, bucketed=false)
   local data = entry(corpora, corpus) { train: 'corpus://' + corpus + '/train', dev: 'corpus://' + corpus + '/dev' };
-  roseq(data, if std.isString(vectors) then entry(named, vectors) else vectors, lacrf, fl, at)
+  roseq(data, if std.isString(vectors) then entry(named, vectors) else vectors, lacrf, fl, at, bucketed=bucketed)

@@ -1,10 +1,11 @@
 // RoSeq (Zhou et al., "RoSeq: Robust Sequence Labeling", TNNLS 2020), one definition for all configs; the values are
 // section IV-B's. `lacrf`, `fl` and `at` switch the three components; with all three off this is the paper's base model,
-// a BiLSTM-CNN-CRF.
+// a BiLSTM-CNN-CRF. `bucketed` trains on batches of sentences of about one length, in place of wholly random ones, for
+// less padding.
 //
 //   data:    { reader, language, types, shapes, train, dev }
 //   vectors: an entry of vectors.libsonnet
-function(data, vectors, lacrf=true, fl=true, at=true, num_epochs=50, patience=15, seed=1)
+function(data, vectors, lacrf=true, fl=true, at=true, num_epochs=50, patience=15, seed=1, bucketed=false)
   local char_dim = 30;
   local shape_dim = 50;  // of a word's shape; that of a character has char_dim
   local filter_widths = [2, 3, 4];
@@ -35,8 +36,11 @@ function(data, vectors, lacrf=true, fl=true, at=true, num_epochs=50, patience=15
     vocabulary: vectors.vocabulary {
       tokens_to_add: { labels: ['O'] + [prefix + '-' + type for type in data.types for prefix in ['B', 'I', 'L', 'U']] },
     },
-    data_loader: { batch_size: 16, shuffle: true },
-    validation_data_loader: { batch_size: 64 },
+    data_loader: { type: 'in_memory' } + (
+      if bucketed then { batch_sampler: { type: 'bucket', batch_size: 16, sorting_keys: ['tokens'] } }
+      else { batch_size: 16, shuffle: true }
+    ),
+    validation_data_loader: { type: 'in_memory', batch_size: 64 },
     model: {
       type: 'label_aware_crf_tagger',
       text_field_embedder: {
@@ -56,7 +60,7 @@ function(data, vectors, lacrf=true, fl=true, at=true, num_epochs=50, patience=15
           },
         },
       },
-      encoder: { type: 'lstm', input_size: input_dim, hidden_size: hidden, bidirectional: true },
+      encoder: { type: 'bidirectional_lstm', input_size: input_dim, hidden_size: hidden },
       fusion: { input_dim: 2 * hidden, num_layers: 1, hidden_dims: hidden, activations: 'tanh' },
       embedding_dropout: 0.2,
       dropout: 0.5,
@@ -67,7 +71,7 @@ function(data, vectors, lacrf=true, fl=true, at=true, num_epochs=50, patience=15
       patience: patience,
       validation_metric: '+f1-measure-overall',
       grad_norm: 5.0,
-      optimizer: { type: 'adam', lr: 0.001 },
+      optimizer: { type: 'fused_adam', lr: 0.001 },
       learning_rate_scheduler: { type: 'inverse_time_decay', decay_rate: 0.05, min_lr: 1e-4 },
       callbacks: (if lacrf then [{ type: 'label_statistics' }] else [])
                  + (if at then [{ type: 'adversarial', epsilon: 5.0 }] else []),

@@ -77,7 +77,7 @@ class BidirectionalLstm(Seq2SeqEncoder):
             outputs, _ = pad_packed_sequence(self._module(packed)[0], batch_first=True, total_length=mask.size(1))
         else:
             outputs = inputs
-            weights = self._module._flat_weights  # four a layer and direction
+            weights: list[torch.Tensor] = list(self._module.parameters())  # four a layer and direction
             for layer in range(self._module.num_layers):
                 if layer:
                     outputs = dropout(outputs, self._module.dropout, self.training)

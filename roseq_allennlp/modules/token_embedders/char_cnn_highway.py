@@ -156,6 +156,7 @@ class CharCnnHighway(TokenEmbedder):
         windows = torch.cat([padded[shift : shift + len(vectors)] for shift in range(self._widest)], dim=1)
         filters, biases, real = [], [], []
         for convolution in self.convolutions:
+            assert isinstance(convolution, torch.nn.Conv1d) and convolution.bias is not None
             num_filters, _, width = convolution.weight.shape
             filters.append(torch.nn.functional.pad(convolution.weight, (0, self._widest - width)))
             biases.append(convolution.bias)

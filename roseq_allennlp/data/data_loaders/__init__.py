@@ -1,0 +1,1 @@
+from roseq_allennlp.data.data_loaders.in_memory_data_loader import InMemoryDataLoader as InMemoryDataLoader
