@@ -1,9 +1,11 @@
 # make demo   installs into .venv, trains on fixtures/, evaluates, tags three sentences
 # make test   installs into .venv, checks format, lint and types, runs the tests
+# make bench  installs the other systems into .venv-bench, measures side by side, writes benchmarks/results/
 # make lock   resolves requirements.txt anew
 #
 # TORCH_INDEX=https://…  takes torch and torchvision from another index (CPU-only wheels, another CUDA)
 # PYTHON=python3.12      makes .venv with another Python (3.10 to 3.13)
+# ONLY="crf viterbi"     what `make bench` measures; BENCH_ARGS="--device cuda" and others: benchmarks/README.md
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -13,21 +15,25 @@ PLUGIN := --include-package roseq_allennlp
 # More threads than idle cores make a model of this size many times slower.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test install lock
+.PHONY: demo test bench install lock
 
 install: .venv/installed
 
-.venv/installed: requirements.txt setup.py
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
+.venv/installed .venv-bench/installed: %/installed: requirements.txt setup.py
+	test -x $*/bin/python || $(PYTHON) -m venv $*
+	$*/bin/python -m pip install --quiet --upgrade pip
 ifeq ($(TORCH_INDEX),)
-	$(BIN)/python -m pip install --quiet --no-deps -r requirements.txt
+	$*/bin/python -m pip install --quiet --no-deps -r requirements.txt
 else
-	$(BIN)/python -m pip install --quiet --index-url $(TORCH_INDEX) $$(grep -E '^torch(vision)?==' requirements.txt)
-	grep -vE '^(torch|torchvision|triton|nvidia-[a-z0-9-]+|cuda-[a-z]+)==' requirements.txt > .venv/requirements.txt
-	$(BIN)/python -m pip install --quiet --no-deps -r .venv/requirements.txt
+	$*/bin/python -m pip install --quiet --index-url $(TORCH_INDEX) $$(grep -E '^torch(vision)?==' requirements.txt)
+	grep -vE '^(torch|torchvision|triton|nvidia-[a-z0-9-]+|cuda-[a-z]+)==' requirements.txt > $*/requirements.txt
+	$*/bin/python -m pip install --quiet --no-deps -r $*/requirements.txt
 endif
-	$(BIN)/python -m pip install --quiet --no-deps -e .
+	$*/bin/python -m pip install --quiet --no-deps -e .
+	touch $@
+
+.venv-bench/peers: .venv-bench/installed benchmarks/requirements.txt
+	.venv-bench/bin/python -m pip install --quiet --no-deps -r benchmarks/requirements.txt
 	touch $@
 
 demo: install
@@ -48,6 +54,9 @@ test: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+bench: .venv-bench/peers
+	@.venv-bench/bin/python -m benchmarks.run $(if $(ONLY),--only $(ONLY)) $(BENCH_ARGS)
 
 lock: install
 	$(BIN)/python -m pip install --quiet uv

@@ -12,7 +12,9 @@ from roseq_allennlp.predictors import NerTagger
 __all__ = ["data", "load", "models", "modules", "predictors", "training"]
 
 
-def load(archive_path: Union[str, PathLike], cuda_device: int = -1) -> NerTagger:
+def load(
+    archive_path: Union[str, PathLike], cuda_device: int = -1, processes: int = 1, bfloat16: bool = False
+) -> NerTagger:
     """
     Loads a trained archive (`model.tar.gz`, or the directory of a run) for tagging.
 
@@ -21,12 +23,21 @@ def load(archive_path: Union[str, PathLike], cuda_device: int = -1) -> NerTagger
     archive_path : `Union[str, PathLike]`
     cuda_device : `int`, optional (default = `-1`)
         Number of the GPU, -1 for the CPU.
+    processes, bfloat16 : `int` and `bool`, optional
+        See `NerTagger`.
 
     # Returns
 
     `NerTagger`
         With `tag("…")`, `tag_tokens([…])` and `tag_many(iterable)`.
     """
-    tagger = NerTagger.from_path(archive_path, "ner_tagger", cuda_device=cuda_device, import_plugins=False)
+    tagger = NerTagger.from_path(
+        archive_path,
+        "ner_tagger",
+        cuda_device=cuda_device,
+        import_plugins=False,
+        processes=processes,
+        bfloat16=bfloat16,
+    )
     assert isinstance(tagger, NerTagger)
     return tagger

@@ -1,17 +1,27 @@
+import contextlib
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
 import spacy
+import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict, lazy_groups_of
-from allennlp.data import DatasetReader, Instance
-from allennlp.data.fields import MetadataField
+from allennlp.data import Batch, DatasetReader, Instance
 from allennlp.models import Model
+from allennlp.nn.util import move_to_device
 from allennlp.predictors import Predictor
 
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes
+from roseq_allennlp.data.word_table import word_table
+from roseq_allennlp.predictors.batching import length_buckets, windows
+from roseq_allennlp.predictors.worker_pool import WorkerPool
+
+_MAX_TOKENS = {"cpu": 4096, "cuda": 65_536}  # of a batch, padding included
+_WINDOW = 2048  # sentences
+_WINDOW_SIZE = 2**17  # of what is in them: tokens, or characters of text
+_TOKENIZER_WORDS = 100_000
 
 
 class UnreadableLine(dict[str, Any]):
@@ -19,11 +29,16 @@ class UnreadableLine(dict[str, Any]):
 
 
 class Sentence(NamedTuple):
-    """Words and where each stands in `text`, `[start, end)` in characters (Unicode code points)."""
+    """Words, and where they are from: the text, and where in it each starts (in Unicode code points)."""
 
-    text: str
     words: list[str]
-    offsets: list[tuple[int, int]]
+    text: Optional[str] = None  # None: the words with single spaces between them
+    starts: Optional[list[int]] = None
+
+    def placed(self) -> tuple[str, list[int]]:
+        if self.text is not None and self.starts is not None:
+            return self.text, self.starts
+        return " ".join(self.words), list(itertools.accumulate((len(word) + 1 for word in self.words), initial=0))
 
 
 @Predictor.register("ner_tagger")
@@ -38,6 +53,10 @@ class NerTagger(Predictor):
     adds `top_k_tags`. Input that cannot be tagged gives `{"error": "…"}` in its place; text without a word gives
     no words and no entities.
 
+    Sentences are sorted by length into batches, as many of them at a time as are given: `allennlp predict` gives
+    `--batch-size` of them, 1 unless it is set, and is many times faster with some thousands. Answers come in the order
+    of input and do not depend on the batch beyond the rounding of probabilities.
+
     # Parameters
 
     model : `Model`
@@ -45,22 +64,48 @@ class NerTagger(Predictor):
     dataset_reader : `DatasetReader`
     language : `str`, optional
         spaCy's code, such as `nl`; by default the reader's `language`.
+    processes : `int`, optional (default = `1`)
+        Above 1, that many processes of one thread each share the work where thousands of sentences come at once. They
+        tag with the model as it is when the first of them is needed. On the CPU only.
+    bfloat16 : `bool`, optional (default = `False`)
+        Compute the forward pass in bfloat16 where PyTorch's autocast does so; the CRF stays in float32. Faster where
+        the hardware computes in bfloat16, slower elsewhere; near ties between tags may fall otherwise.
 
     # Raises
 
-    `ConfigurationError` for a language that spaCy does not know.
+    `ConfigurationError` for a language that spaCy does not know, for `processes` below 1, and for several of them with
+    a model on a GPU.
     """
 
-    def __init__(self, model: Model, dataset_reader: DatasetReader, language: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        dataset_reader: DatasetReader,
+        language: Optional[str] = None,
+        processes: int = 1,
+        bfloat16: bool = False,
+    ) -> None:
         super().__init__(model, dataset_reader)
-        code: str = language if language is not None else getattr(dataset_reader, "language", "xx")
+        if processes < 1:
+            raise ConfigurationError(f"`processes` must be at least 1, got {processes}.")
+        if processes > 1 and self.cuda_device >= 0:
+            raise ConfigurationError(
+                f"`processes` is {processes}, but the model is on GPU {self.cuda_device}, which one process keeps busy:"
+                " set it to 1, or load the model onto the CPU."
+            )
+        self._language: str = language if language is not None else getattr(dataset_reader, "language", "xx")
         try:
-            # Only the tokeniser is used: it has no limit on the length of a text.
-            self._tokenizer = spacy.blank(code).tokenizer
+            self._tokenizer = self._new_tokenizer()
         except ImportError as error:
             raise ConfigurationError(
-                f"spaCy has no language {code!r}: set the reader's `language` to one of its codes, or to xx."
+                f"spaCy has no language {self._language!r}: set the reader's `language` to one of its codes, or to xx."
             ) from error
+        self._bfloat16 = bfloat16
+        self._processes = processes
+        self._pool = WorkerPool(self._tag_window, processes)
+        self._word_table = word_table(dataset_reader, model.vocab)
+        labels = list(model.vocab.get_token_to_index_vocabulary(getattr(model, "label_namespace", "labels")))
+        self._bioes = dict(zip(labels, bioul_to_bioes(labels)))
 
     def tag(self, text: str) -> JsonDict:
         """Tags one text. Raises `ValueError` if it is no `str`."""
@@ -70,17 +115,33 @@ class NerTagger(Predictor):
         """Tags one sentence of tokens. Raises `ValueError` if they are not all non-empty `str`."""
         return _answer_or_raise(self.predict_json({"tokens": tokens if isinstance(tokens, str) else list(tokens)}))
 
-    def tag_many(self, sentences: Iterable[Union[str, Sequence[str]]], batch_size: int = 64) -> Iterator[JsonDict]:
+    def tag_many(self, sentences: Iterable[Union[str, Sequence[str]]], batch_size: int = _WINDOW) -> Iterator[JsonDict]:
         """
-        Tags texts, or lists of tokens, in the order they come, `batch_size` at a time: the input may be endless. What
-        cannot be tagged gives an `error` in its place. Raises `ValueError` for a single text: it is no sequence of texts.
+        Tags texts, or lists of tokens, in the order they come. The input may be endless. What cannot be tagged gives an
+        `error` in its place.
+
+        # Parameters
+
+        sentences : `Iterable[Union[str, Sequence[str]]]`
+        batch_size : `int`, optional (default = `2048`)
+            Sentences read ahead, fewer where they are long. They are sorted by length into the model's batches, so more
+            of them are faster and fewer answer sooner. With several processes each has up to two times as many.
+
+        # Raises
+
+        `ValueError` for a single text, which is no sequence of texts, and for `batch_size` below 1; `RuntimeError` if
+        one of several processes dies.
         """
         if isinstance(sentences, str):
             raise ValueError("tag_many takes many texts; use tag for one")
-        for group in lazy_groups_of(iter(sentences), batch_size):
-            yield from self.predict_batch_json(
-                [{"sentence" if item is None or isinstance(item, str) else "tokens": item} for item in group]
-            )
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        groups = (
+            [{"sentence" if item is None or isinstance(item, str) else "tokens": item} for item in window]
+            for window in windows(sentences, batch_size, _WINDOW_SIZE)
+        )
+        with contextlib.closing(WorkerPool(self._tag_window, self._processes)) as pool:
+            yield from itertools.chain.from_iterable(self._tag_windows(groups, pool))
 
     def load_line(self, line: str) -> JsonDict:
         try:
@@ -92,25 +153,30 @@ class NerTagger(Predictor):
         return self.predict_batch_json([inputs])[0]
 
     def predict_batch_json(self, inputs: list[JsonDict]) -> list[JsonDict]:
-        results: list[JsonDict] = [{"words": [], "tags": [], "entities": []} for _ in inputs]
-        sentences: dict[int, Sentence] = {}  # those with words, by their place in the input
-        for place, json_dict in enumerate(inputs):
-            try:
-                sentence = self._sentence(json_dict)
-                if sentence.words:
-                    sentences[place] = sentence
-            except ValueError as error:
-                results[place] = {"error": str(error)}
-        instances = [self._dataset_reader.text_to_instance(sentence.words) for sentence in sentences.values()]
-        for place, answer in zip(sentences, self._predict(list(sentences.values()), instances)):
-            results[place] = answer
-        return results
+        return self._tag_list(inputs)
 
     def predict_instance(self, instance: Instance) -> JsonDict:
         return self.predict_batch_instance([instance])[0]
 
     def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:
-        return self._predict([_joined(_words(instance)) for instance in instances], instances)
+        sentences = [Sentence(_words(instance)) for instance in instances]
+        if self._word_table is not None and all(map(_is_plain, instances)):
+            return self._tag_list(sentences)
+        return self._tag_sentences(sentences, instances)
+
+    def _tag_list(self, items: Sequence[Union[JsonDict, Sentence]]) -> list[JsonDict]:
+        share = len(items)
+        if self._processes > 1:  # too little is not worth the way to another process
+            share = min(max(-(-len(items) // self._processes), _WINDOW // 8), _WINDOW)
+        return list(itertools.chain.from_iterable(self._tag_windows(lazy_groups_of(items, max(share, 1)), self._pool)))
+
+    def _tag_windows(self, groups: Iterator[list[Any]], pool: WorkerPool) -> Iterator[list[JsonDict]]:
+        if self._processes > 1:
+            first = list(itertools.islice(groups, 2))
+            groups = itertools.chain(first, groups)
+            if len(first) > 1:
+                return pool.map(groups)
+        return map(self._tag_window, groups)
 
     def _json_to_instance(self, json_dict: JsonDict) -> Instance:
         return self._dataset_reader.text_to_instance(self._sentence(json_dict).words)
@@ -125,50 +191,100 @@ class NerTagger(Predictor):
             text = json_dict["sentence"]
             if not isinstance(text, str):
                 raise ValueError(f"`sentence` must be a string, not {json.dumps(text, default=str)[:40]}")
+            if len(self._tokenizer.vocab) > _TOKENIZER_WORDS:  # it keeps all words it ever met
+                self._tokenizer = self._new_tokenizer()
             tokens = [token for token in self._tokenizer(text) if not token.is_space]
-            return Sentence(
-                text, [token.text for token in tokens], [(token.idx, token.idx + len(token)) for token in tokens]
-            )
+            return Sentence([token.text for token in tokens], text, [token.idx for token in tokens])
         words = json_dict["tokens"]
-        if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) and word.strip() for word in words):
+        if (
+            not isinstance(words, (list, tuple))
+            or not all(map(isinstance, words, itertools.repeat(str)))
+            or not all(map(str.strip, words))
+        ):
             raise ValueError("`tokens` must be a list of strings, none of them empty or white space")
-        return _joined(words)
+        return Sentence(list(words))
 
-    def _predict(self, sentences: list[Sentence], instances: list[Instance]) -> list[JsonDict]:
-        if not instances:
-            return []
+    def _new_tokenizer(self) -> spacy.tokenizer.Tokenizer:
+        # Only the tokeniser is used: it has no limit on the length of a text.
+        return spacy.blank(self._language).tokenizer
+
+    def _tag_window(self, items: list[Union[JsonDict, Sentence]]) -> list[JsonDict]:
+        answers: dict[int, JsonDict] = {}  # by place in the input
+        sentences: dict[int, Sentence] = {}  # those with words
+        for place, item in enumerate(items):
+            try:
+                sentence = item if isinstance(item, Sentence) else self._sentence(item)
+                if sentence.words:
+                    sentences[place] = sentence
+                else:
+                    answers[place] = {"words": [], "tags": [], "entities": []}
+            except ValueError as error:
+                answers[place] = {"error": str(error)}
+        answers.update(zip(sentences, self._tag_sentences(list(sentences.values()))))
+        return [answers[place] for place in range(len(items))]
+
+    def _tag_sentences(self, sentences: list[Sentence], instances: Optional[list[Instance]] = None) -> list[JsonDict]:
+        """Of `sentences` that all have words; `instances`, if given, are what the model sees of them."""
+        answers: dict[int, JsonDict] = {}  # by place in `sentences`
+        device = next(self._model.parameters()).device
+        for places in length_buckets([sentence.words for sentence in sentences], _MAX_TOKENS.get(device.type, 4096)):
+            words = [sentences[place].words for place in places]
+            inputs: dict[str, Any]
+            if instances is None and self._word_table is not None:
+                tokens = move_to_device(self._word_table.tensors(words), device)
+                inputs = {"tokens": tokens, "metadata": [{"words": each} for each in words]}
+            elif instances is None:
+                inputs = self._collate([self._dataset_reader.text_to_instance(each) for each in words], device)
+            else:
+                inputs = self._collate([instances[place] for place in places], device)
+            output = self._tag_batch(inputs, device)
+            for number, place in enumerate(places):
+                answers[place] = self._answer(
+                    sentences[place], {name: values[number] for name, values in output.items()}
+                )
+        return [answers[place] for place in range(len(sentences))]
+
+    def _collate(self, instances: list[Instance], device: torch.device) -> dict[str, Any]:
         for instance in instances:
             self._dataset_reader.apply_token_indexers(instance)
-        return [
-            _answer(sentence, output)
-            for sentence, output in zip(sentences, self._model.forward_on_instances(instances))
-        ]
+        batch = Batch(instances)
+        batch.index_instances(self._model.vocab)
+        return move_to_device(batch.as_tensor_dict(), device)
+
+    def _tag_batch(self, inputs: dict[str, Any], device: torch.device) -> dict[str, Any]:
+        """`tags`, `entities` and, if there are, `top_k_tags`, each a list with an entry for each sentence."""
+        with torch.inference_mode():
+            with torch.autocast(device.type, torch.bfloat16) if self._bfloat16 else contextlib.nullcontext():
+                output = self._model(**inputs)
+            output = self._model.make_output_human_readable(output)
+        return {name: output[name] for name in ("tags", "entities", "top_k_tags") if name in output}
+
+    def _answer(self, sentence: Sentence, output: dict[str, Any]) -> JsonDict:
+        answer: JsonDict = {"words": sentence.words, "tags": self._in_bioes(output["tags"]), "entities": []}
+        if output["entities"]:
+            text, starts = sentence.placed()
+            for entity in output["entities"]:
+                last = entity["end_token"] - 1
+                start, end = starts[entity["start_token"]], starts[last] + len(sentence.words[last])
+                place = {"text": text[start:end], "label": entity["label"], "start": start, "end": end}
+                answer["entities"].append({**place, **entity})
+        if "top_k_tags" in output:
+            answer["top_k_tags"] = [{**path, "tags": self._in_bioes(path["tags"])} for path in output["top_k_tags"]]
+        return answer
+
+    def _in_bioes(self, tags: list[str]) -> list[str]:
+        return list(map(self._bioes.__getitem__, tags))
+
+
+def _is_plain(instance: Instance) -> bool:
+    """Whether the model would see no more of the instance than its words; tags it may have are not looked at."""
+    if not instance.fields.keys() <= {"tokens", "metadata", "tags"}:
+        return False
+    return [token.text for token in instance["tokens"]] == _words(instance)  # type: ignore[attr-defined]
 
 
 def _words(instance: Instance) -> list[str]:
-    field = instance["metadata"]
-    assert isinstance(field, MetadataField)
-    return field["words"]
-
-
-def _joined(words: Sequence[str]) -> Sentence:
-    """Tokens as a text, single spaces between them."""
-    ends = list(itertools.accumulate(len(word) + 1 for word in words))
-    return Sentence(" ".join(words), list(words), [(end - 1 - len(word), end - 1) for word, end in zip(words, ends)])
-
-
-def _answer(sentence: Sentence, output: dict[str, Any]) -> JsonDict:
-    entities = []
-    for entity in output["entities"]:
-        start = sentence.offsets[entity["start_token"]][0]
-        end = sentence.offsets[entity["end_token"] - 1][1]
-        entities.append(
-            {"text": sentence.text[start:end], "label": entity["label"], "start": start, "end": end, **entity}
-        )
-    answer = {"words": sentence.words, "tags": bioul_to_bioes(output["tags"]), "entities": entities}
-    if "top_k_tags" in output:
-        answer["top_k_tags"] = [{**path, "tags": bioul_to_bioes(path["tags"])} for path in output["top_k_tags"]]
-    return answer
+    return list(instance["metadata"]["words"])  # type: ignore[index]
 
 
 def _answer_or_raise(answer: JsonDict) -> JsonDict:

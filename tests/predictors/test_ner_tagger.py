@@ -1,15 +1,19 @@
 import itertools
 import json
+import multiprocessing
+import subprocess
 import sys
 
 import pytest
+import torch
 from allennlp.commands import main
 from allennlp.common.checks import ConfigurationError
 from allennlp.predictors import Predictor
 
 import roseq_allennlp
-from roseq_allennlp.data.tag_schemes import invalid_positions
-from roseq_allennlp.predictors import NerTagger
+from roseq_allennlp.data.dataset_readers import WnutReader
+from roseq_allennlp.data.tag_schemes import bioul_to_bioes, invalid_positions
+from roseq_allennlp.predictors import NerTagger, ner_tagger
 
 EMPTY = {"words": [], "tags": [], "entities": []}
 
@@ -100,9 +104,11 @@ def test_tag_many_keeps_the_order_and_does_not_depend_on_the_batch(tagger):
             assert other == (one if "error" in one else approximately(one))
 
 
-def test_tag_many_refuses_a_single_text(tagger):
+def test_tag_many_refuses_a_single_text_and_a_batch_of_none(tagger):
     with pytest.raises(ValueError, match="use tag for one"):
         next(tagger.tag_many("Marta Keller"))
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
+        next(tagger.tag_many(["Marta"], batch_size=0))
 
 
 def test_tag_many_is_lazy(tagger):
@@ -195,3 +201,180 @@ def test_language(tagger, archive_path):
         NerTagger(model, reader, language="qq")
     with pytest.raises(ConfigurationError, match="'qq'"):
         Predictor.from_path(archive_path, overrides=json.dumps({"dataset_reader.language": "qq"}))
+
+
+@pytest.fixture(scope="module")
+def sentences(repository):
+    """Of all lengths, entities in some of them."""
+    words = [line.split() for line in (repository / "fixtures" / "sentences.txt").read_text("utf-8").splitlines()]
+    return [words[i % len(words)] * (1 + i % 4) + [f"n{i}"] * (i % 7) for i in range(300)] + [["so"] * 1300]
+
+
+class Unknown(WnutReader):
+    """Its instances are those of the columns, but nothing says so."""
+
+    def text_to_instance(self, tokens, tags=None):
+        return super().text_to_instance(tokens, tags)
+
+
+def test_the_table_of_words_gives_what_instances_give(tagger, sentences):
+    reader = tagger._dataset_reader
+    general = NerTagger(tagger._model, Unknown(token_indexers=reader._token_indexers))
+    assert general._word_table is None and tagger._word_table is not None
+    for ours, theirs in zip(tagger.tag_many(sentences), general.tag_many(sentences), strict=True):
+        assert ours == approximately(theirs)
+
+
+def test_the_answers_are_those_of_the_model_itself(tagger, sentences):
+    reader = tagger._dataset_reader
+    instances = [reader.text_to_instance(words) for words in sentences]
+    for instance in instances:
+        reader.apply_token_indexers(instance)
+    outputs = tagger._model.forward_on_instances(instances[:60])
+    assert sum(len(output["entities"]) for output in outputs) > 10
+    for answer, output in zip(tagger.tag_many(sentences), outputs):
+        assert answer["tags"] == bioul_to_bioes(output["tags"])
+        probabilities = [entity["probability"] for entity in output["entities"]]
+        assert [entity["probability"] for entity in answer["entities"]] == pytest.approx(probabilities, abs=1e-4)
+
+
+def test_instances_with_tags_or_of_other_words_than_the_model_sees(tagger):
+    reader = tagger._dataset_reader
+    tagged = reader.text_to_instance(["Marta", "Keller"], ["B-nothing", "L-nothing"])  # no tag of the model's
+    other = reader.text_to_instance(["Oslo", "flies"])
+    other["metadata"].metadata["words"] = ["OSLO", "fly"]
+    first, second = tagger.predict_batch_instance([tagged])[0], tagger.predict_batch_instance([other])[0]
+    assert first == approximately(tagger.tag_tokens(["Marta", "Keller"]))
+    assert second["words"] == ["OSLO", "fly"] and second["tags"] == tagger.tag_tokens(["Oslo", "flies"])["tags"]
+    assert [entity["text"] for entity in second["entities"]] == ["OSLO"]
+
+
+def test_the_model_gets_batches_of_one_length(tagger, sentences, monkeypatch):
+    shapes = []
+    forward = type(tagger._model).forward
+
+    def watched(self, tokens, **others):
+        shapes.append(tokens["tokens"]["tokens"].shape)
+        return forward(self, tokens, **others)
+
+    monkeypatch.setattr(type(tagger._model), "forward", watched)
+    monkeypatch.setitem(ner_tagger._MAX_TOKENS, "cpu", 256)
+    list(tagger.tag_many(sentences))
+    assert shapes[-1] == (1, 1300) and all(rows * columns <= 256 for rows, columns in shapes[:-1])
+    words = sum(map(len, sentences))
+    assert sum(rows * columns for rows, columns in shapes) < 1.15 * words
+
+
+def test_tokenising_forgets_the_words_of_long_ago(tagger, monkeypatch):
+    monkeypatch.setattr(ner_tagger, "_TOKENIZER_WORDS", 2000)
+    answers = tagger.tag_many(f"it's n{number} in Oslo" for number in itertools.count())
+    for answer in itertools.islice(answers, 4000):
+        assert answer["words"][:2] == ["it", "'s"]
+    assert len(tagger._tokenizer.vocab) < 2100
+
+
+def test_windows_are_bounded_by_what_is_in_them(tagger, monkeypatch):
+    monkeypatch.setattr(ner_tagger, "_WINDOW_SIZE", 1000)
+
+    def endless():
+        for number in itertools.count():
+            assert number < 4, "read far ahead of the answers"
+            yield ["so"] * 300
+
+    assert len(next(tagger.tag_many(endless()))["words"]) == 300
+
+
+@pytest.mark.parametrize("load", [roseq_allennlp.load, lambda path, **options: Predictor.from_path(path, **options)])
+def test_several_processes_give_the_same_in_order(load, tagger, archive_path, sentences):
+    several = load(str(archive_path), processes=2)
+    mixed = [*sentences, None, "", MARTA, 7]
+    expected = [answer if "error" in answer else approximately(answer) for answer in tagger.tag_many(mixed)]
+    answers = several.tag_many(mixed, batch_size=32)
+    assert next(answers) == expected[0] and len(multiprocessing.active_children()) == 2
+    assert list(answers) == expected[1:] and not multiprocessing.active_children()
+
+    answers = several.tag_many(itertools.cycle(mixed), batch_size=4)
+    assert list(itertools.islice(answers, 10)) == expected[:10] and multiprocessing.active_children()
+    answers.close()
+    assert not multiprocessing.active_children()
+
+    assert several.tag(MARTA) == expected[-2] and list(several.tag_many(mixed)) == expected
+    assert several.predict_batch_json([{"tokens": ["Oslo"]}] * 200)[7]["tags"] == ["S-location"]
+    assert not multiprocessing.active_children()  # little stays in this process
+    inputs = [{"tokens" if isinstance(item, list) else "sentence": item} for item in mixed[:-1]] * 2
+    assert several.predict_batch_json(inputs) == expected[:-1] * 2
+    assert len(multiprocessing.active_children()) == 2
+    instances = [several._dataset_reader.text_to_instance(words) for words in sentences]
+    assert several.predict_batch_instance(instances) == expected[: len(sentences)]
+    several._pool.close()
+    assert not multiprocessing.active_children()
+
+
+# No `if __name__ == "__main__"`, several threads used before, a generator left open at the end.
+SCRIPT = """
+import sys, torch, roseq_allennlp
+assert torch.get_num_threads() == 2
+sentences = [["Marta", "Keller", "in", "Oslo"] * (1 + n % 9) for n in range(300)]
+alone = [answer["tags"] for answer in roseq_allennlp.load(sys.argv[1]).tag_many(sentences)]
+torch.randn(2000, 2000) @ torch.randn(2000, 2000)
+tagger = roseq_allennlp.load(sys.argv[1], processes=2)
+tagger.tag_tokens(sentences[8])
+assert [answer["tags"] for answer in tagger.tag_many(sentences, batch_size=50)] == alone
+answers = tagger.tag_many(sentences * 5, batch_size=50)
+print(next(answers)["tags"])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes are spawned")
+def test_several_processes_after_several_threads_in_a_plain_script(archive_path, monkeypatch, tmp_path):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, "-W", "ignore", tmp_path / "script.py", archive_path]
+    result = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=180)
+    assert result.returncode == 0 and not result.stderr, result.stderr
+    assert result.stdout == "['B-person', 'E-person', 'O', 'S-location']\n"
+
+
+def test_several_processes_where_there_is_no_fork(archive_path, tagger, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    sentences = [MARTA.split()] * 6
+    several = roseq_allennlp.load(archive_path, processes=2)
+    assert list(several.tag_many(sentences, batch_size=3)) == [approximately(tagger.tag_tokens(sentences[0]))] * 6
+
+
+def test_processes_of_the_command(monkeypatch, archive_path, tmp_path, tagger):
+    data = tmp_path / "lines.jsonl"
+    data.write_text((json.dumps({"sentence": MARTA}) + "\nno JSON\n") * 300, encoding="utf-8")
+    options = ["--predictor", "ner_tagger", "--predictor-args", '{"processes": 2}', "--batch-size", "600"]
+    results = predict(monkeypatch, archive_path, data, tmp_path / "out.jsonl", *options)
+    assert results[::2] == [approximately(tagger.tag(MARTA))] * 300
+    assert all(result.keys() == {"error"} for result in results[1::2])
+
+
+def test_processes_that_cannot_be(tagger, archive_path, monkeypatch):
+    with pytest.raises(ConfigurationError, match="at least 1, got 0"):
+        roseq_allennlp.load(archive_path, processes=0)
+    monkeypatch.setattr(torch.Tensor, "get_device", lambda self: 0)
+    with pytest.raises(ConfigurationError, match="`processes` is 2, but the model is on GPU 0"):
+        NerTagger(tagger._model, tagger._dataset_reader, processes=2)
+    NerTagger(tagger._model, tagger._dataset_reader)
+
+
+def test_bfloat16(archive_path, tagger, sentences, monkeypatch):
+    seen = []
+    half = roseq_allennlp.load(archive_path, bfloat16=True)
+    make_output_human_readable = half._model.make_output_human_readable
+
+    def watched(output):
+        seen.append(output["emissions"].dtype)
+        return make_output_human_readable(output)
+
+    monkeypatch.setattr(half._model, "make_output_human_readable", watched)
+    pairs = list(zip(half.tag_many(sentences), tagger.tag_many(sentences), strict=True))
+    assert set(seen) == {torch.bfloat16}
+    tags = [(one, other) for ours, theirs in pairs for one, other in zip(ours["tags"], theirs["tags"], strict=True)]
+    assert sum(one == other for one, other in tags) > 0.995 * len(tags)
+    ours, theirs = ([entity["probability"] for entity in answer["entities"]] for answer in pairs[0])
+    assert ours == pytest.approx(theirs, abs=0.05) and ours != theirs
+    assert all(0 <= entity["probability"] <= 1 for answer, _ in pairs for entity in answer["entities"])
+    assert not torch.is_autocast_enabled("cpu")

@@ -150,25 +150,55 @@ class CharCnnHighway(TokenEmbedder):
 
         positions = torch.arange(words[0].size(1))
         word, position = (positions < lengths.clamp(min=self._widest).unsqueeze(1)).nonzero(as_tuple=True)
-        sentences = rows[word] // num_tokens if watched else None
-        vectors = torch.cat([layer(ids[word, position], sentences) for layer, ids in zip(layers, words)], dim=1)
-        padded = torch.nn.functional.pad(vectors, (0, 0, 0, self._widest - 1))
-        windows = torch.cat([padded[shift : shift + len(vectors)] for shift in range(self._widest)], dim=1)
+        ids = [characters[word, position] for characters in words]
+
         filters, biases, real = [], [], []
         for convolution in self.convolutions:
             assert isinstance(convolution, torch.nn.Conv1d) and convolution.bias is not None
-            num_filters, _, width = convolution.weight.shape
+            width = convolution.weight.size(2)
             filters.append(torch.nn.functional.pad(convolution.weight, (0, self._widest - width)))
             biases.append(convolution.bias)
-            real.append(self._is_window(position, width, lengths[word]).unsqueeze(1).expand(-1, num_filters))
-        weight = torch.cat(filters).permute(2, 1, 0).flatten(0, 1)  # (widest * channels, filters)
-        scores = torch.addmm(torch.cat(biases), windows, weight).masked_fill(~torch.cat(real, dim=1), -torch.inf)
+            real.append(self._is_window(position, width, lengths[word]))
+        weight, bias = torch.cat(filters), torch.cat(biases)  # (filters, channels, widest), (filters,)
+        if watched or torch.is_grad_enabled():
+            sentences = rows[word] // num_tokens if watched else None
+            vectors = torch.cat([layer(each, sentences) for layer, each in zip(layers, ids)], dim=1)
+            padded = torch.nn.functional.pad(vectors, (0, 0, 0, self._widest - 1))
+            windows = torch.cat([padded[shift : shift + len(vectors)] for shift in range(self._widest)], dim=1)
+            scores = torch.addmm(bias, windows, weight.permute(2, 1, 0).flatten(0, 1))
+        else:
+            scores = _looked_up_scores(ids, [layer.weight for layer in layers], weight) + bias
+        # A window beyond the end of its word reads into the next one, and does not count.
+        wanted = torch.stack(real, dim=1).unsqueeze(2)  # (characters, widths, 1)
+        scores = scores.unflatten(1, (wanted.size(1), -1)).masked_fill(~wanted, -torch.inf).flatten(1)
         maxima = self.highway(torch.tanh(_RowMaximum.apply(scores, word, len(rows))))
         return features.index_copy(0, tokens, maxima if occurrences is None else maxima.index_select(0, occurrences))
 
     def _is_window(self, first: torch.Tensor, width: int, lengths: torch.Tensor) -> torch.Tensor:
         """Whether the window of `width` from position `first` on counts for words of these `lengths`."""
         return (first < lengths) & (first + width <= lengths.clamp(min=self._widest))
+
+
+def _looked_up_scores(ids: list[torch.Tensor], embeddings: list[torch.Tensor], weight: torch.Tensor) -> torch.Tensor:
+    """
+    Scores of all windows of a row of characters, `(characters, filters)`: what a filter makes of a character at each place
+    of the window is the same in every window, so it is computed for the alphabet and looked up.
+
+    # Parameters
+
+    ids : `(characters,)` int64, for each input
+    embeddings : `(alphabet, channels of the input)`, for each input
+    weight : `(filters, channels of all inputs, widest)`
+    """
+    widest = weight.size(2)
+    tables, places, size = [], [], 0
+    for each, embedding, part in zip(ids, embeddings, weight.split([e.size(1) for e in embeddings], dim=1)):
+        tables += [embedding @ part[:, :, shift].t() for shift in range(widest)]
+        padded = torch.nn.functional.pad(each, (0, widest - 1))
+        places += [padded[shift : shift + len(each)] + size + shift * len(embedding) for shift in range(widest)]
+        size += widest * len(embedding)
+    table = torch.cat(tables).to(weight.dtype)
+    return torch.nn.functional.embedding_bag(torch.stack(places, dim=1), table, mode="sum")
 
 
 def distinct_rows(table: torch.Tensor, rows: torch.Tensor) -> tuple[torch.Tensor, Optional[torch.Tensor]]:

@@ -1,0 +1,159 @@
+"""Ids of words, looked up once: a batch's tensors from a table instead of from AllenNLP's instances."""
+
+import threading
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, Optional
+
+import numpy as np
+import torch
+from allennlp.data import DatasetReader, TextFieldTensors, Token, TokenIndexer, Vocabulary
+from allennlp.data.token_indexers import SingleIdTokenIndexer, TokenCharactersIndexer
+
+from roseq_allennlp.data.dataset_readers import ColumnReader
+from roseq_allennlp.data.token_indexers import FoldedWordsIndexer, OrthographicCharactersIndexer, OrthographicIndexer
+
+_SINGLE_ID = (SingleIdTokenIndexer, FoldedWordsIndexer, OrthographicIndexer)
+_CHARACTERS = (TokenCharactersIndexer, OrthographicCharactersIndexer)
+
+
+class WordTable:
+    """
+    What token indexers that look at one word at a time give for each word met so far. Safe to share among threads.
+
+    # Parameters
+
+    token_indexers : `Dict[str, TokenIndexer]`
+        Of those that `word_table` knows.
+    vocab : `Vocabulary`
+        Must not change afterwards.
+    max_words, max_ids : `int`, optional (default = `100_000` and `4_000_000`, 32 MB)
+        A table that has outgrown either starts afresh at the next batch, so that endless input does not fill the
+        memory.
+    """
+
+    def __init__(
+        self,
+        token_indexers: dict[str, TokenIndexer],
+        vocab: Vocabulary,
+        max_words: int = 100_000,
+        max_ids: int = 4_000_000,
+    ) -> None:
+        self._token_indexers = token_indexers
+        self._vocab = vocab
+        self._max_words = max_words
+        self._max_ids = max_ids
+        self._lock = threading.Lock()
+        self._clear()
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return WordTable, (self._token_indexers, self._vocab, self._max_words, self._max_ids)
+
+    def _clear(self) -> None:
+        self._places: dict[str, int] = {}
+        self._columns = {
+            (name, key): _Column()
+            for name, indexer in self._token_indexers.items()
+            for key in indexer.get_empty_token_list()
+        }
+
+    def tensors(self, sentences: Sequence[Sequence[str]]) -> TextFieldTensors:
+        """
+        What AllenNLP makes of a batch with a `TextField` of each sentence: for each indexer `(B, T)` int64 ids, or
+        `(B, T, C)` of characters, C the longest word of the batch or the indexer's `min_padding_length`; 0 is padding.
+        """
+        words = list(chain.from_iterable(sentences))
+        lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
+        tensors: TextFieldTensors = {name: {} for name in self._token_indexers}
+        with self._lock:
+            if len(self) > self._max_words or sum(column.num_ids for column in self._columns.values()) > self._max_ids:
+                self._clear()
+            self._add(set(words).difference(self._places))
+            places = np.fromiter(map(self._places.__getitem__, words), np.int64, len(words))
+            for (name, key), column in self._columns.items():
+                indexer = self._token_indexers[name]
+                num_tokens = int(lengths.max(initial=indexer._token_min_padding_length))
+                rows = np.arange(len(words)) + _shifts(lengths, np.arange(len(lengths)) * num_tokens)
+                ids = column.padded(places, rows, len(lengths) * num_tokens, getattr(indexer, "_min_padding_length", 1))
+                shape = (len(lengths), num_tokens, *([] if isinstance(indexer, _SINGLE_ID) else [ids.shape[1]]))
+                tensors[name][key] = torch.from_numpy(ids.reshape(shape))
+        return tensors
+
+    def _add(self, words: set[str]) -> None:
+        if not words:
+            return
+        tokens = [Token(word) for word in words]
+        indexed = {
+            name: indexer.tokens_to_indices(tokens, self._vocab) for name, indexer in self._token_indexers.items()
+        }
+        for (name, key), column in self._columns.items():
+            ids = indexed[name][key]
+            column.extend([[id_] for id_ in ids] if isinstance(self._token_indexers[name], _SINGLE_ID) else ids)
+        self._places.update(zip(words, range(len(self), len(self) + len(words))))
+
+
+def word_table(reader: DatasetReader, vocab: Vocabulary) -> Optional[WordTable]:
+    """
+    The table that gives what `reader` and AllenNLP give for `vocab`; `None` unless that is known: for a `ColumnReader`
+    whose instances are its own and whose indexers see nothing but the text of one word.
+    """
+    if (
+        not isinstance(reader, ColumnReader)
+        or type(reader).text_to_instance is not ColumnReader.text_to_instance
+        or type(reader).apply_token_indexers is not ColumnReader.apply_token_indexers
+        or not all(map(_looks_at_one_word, reader._token_indexers.values()))
+    ):
+        return None
+    return WordTable(reader._token_indexers, vocab)
+
+
+def _looks_at_one_word(indexer: TokenIndexer) -> bool:
+    if type(indexer) not in (*_SINGLE_ID, *_CHARACTERS):  # exactly: a subclass may look further
+        return False
+    if indexer._start_tokens or indexer._end_tokens:  # type: ignore[attr-defined]  # they are no word's
+        return False
+    return getattr(indexer, "_feature_name", "text") == "text" and getattr(indexer, "namespace", "") is not None
+
+
+class _Column:
+    """Lists of ids, one after the other in an array that doubles when it is full."""
+
+    def __init__(self) -> None:
+        self.num_ids = 0
+        self._size = 0
+        self._ids = np.zeros(1024, np.int64)
+        self._starts = np.zeros(1024, np.int64)
+        self._lengths = np.zeros(1024, np.int64)
+
+    def extend(self, lists: Sequence[Sequence[int]]) -> None:
+        lengths = np.fromiter(map(len, lists), np.int64, len(lists))
+        ids = np.fromiter(chain.from_iterable(lists), np.int64, lengths.sum())
+        self._starts = _put(self._starts, self._size, self.num_ids + lengths.cumsum() - lengths)
+        self._lengths = _put(self._lengths, self._size, lengths)
+        self._ids = _put(self._ids, self.num_ids, ids)
+        self._size += len(lists)
+        self.num_ids += len(ids)
+
+    def padded(self, places: np.ndarray, rows: np.ndarray, num_rows: int, min_width: int) -> np.ndarray:
+        """The lists at `places` as `rows` of a matrix `(num_rows, width)` of zeros, as wide as the longest of them."""
+        lengths = self._lengths[places]
+        width = int(lengths.max(initial=min_width))
+        matrix = np.zeros((num_rows, width), np.int64)
+        flat = np.arange(lengths.sum())
+        matrix.ravel()[flat + _shifts(lengths, rows * width)] = self._ids[flat + _shifts(lengths, self._starts[places])]
+        return matrix
+
+
+def _shifts(lengths: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """For items in runs of `lengths`, one after the other: how far to move each for the runs to begin at `starts`."""
+    return np.repeat(starts - (lengths.cumsum() - lengths), lengths)
+
+
+def _put(array: np.ndarray, at: int, values: np.ndarray) -> np.ndarray:
+    if at + len(values) > len(array):
+        array = np.concatenate([array, np.zeros(at + len(values), np.int64)])
+    array[at : at + len(values)] = values
+    return array
