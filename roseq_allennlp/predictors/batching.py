@@ -22,17 +22,18 @@ def windows(items: Iterable[Any], max_items: int, max_size: int) -> Iterator[lis
 
 
 def length_buckets(
-    sentences: Sequence[Sequence[str]], max_tokens: int, max_characters: int = 2**20
+    sentences: Sequence[Sequence[str]], max_tokens: int, max_characters: int = 2**22
 ) -> Iterator[list[int]]:
     """
-    Batches of sentences of about one length, the shortest first.
+    Batches of sentences of about one length, the shortest first: none has many more padded places than tokens.
 
     # Parameters
 
     max_tokens : `int`
-        Of a batch, padding included: sentences times the longest of them. Only a sentence alone may have more.
-    max_characters : `int`, optional (default = `1_048_576`)
-        Likewise: tokens, padding included, times the longest token.
+        Of a batch, padding included: sentences times the longest of them. Fewer than 16 sentences may have four times as
+        many, since steps over long sentences cost about the same for one as for many; a sentence alone any number.
+    max_characters : `int`, optional (default = `4_194_304`)
+        Tokens, padding included, times the longest token; a sentence alone may have more.
 
     # Returns
 
@@ -40,14 +41,17 @@ def length_buckets(
         Positions in `sentences`, each once; sentences of one length in their order.
     """
     batch: list[int] = []
-    longest_token = 0
+    real = longest_token = 0  # tokens in the batch, characters of the longest of them
     for place in sorted(range(len(sentences)), key=lambda place: len(sentences[place])):
-        longest = max(map(len, sentences[place]), default=0)
-        longest_token = max(longest_token, longest)
-        tokens = (len(batch) + 1) * len(sentences[place])
-        if batch and (tokens > max_tokens or tokens * longest_token > max_characters):
+        sentence = sentences[place]
+        longest = max(map(len, sentence), default=0)
+        tokens, longest_token = (len(batch) + 1) * len(sentence), max(longest_token, longest)
+        full = tokens > (max_tokens if len(batch) >= 16 else 4 * max_tokens) or tokens * longest_token > max_characters
+        # More padding than tokens, unless the batch is so small that it does not matter.
+        if batch and (full or tokens > 2 * (real + len(sentence)) + max_tokens // 4):
             yield batch
-            batch, longest_token = [], longest
+            batch, real, longest_token = [], 0, longest
         batch.append(place)
+        real += len(sentence)
     if batch:
         yield batch

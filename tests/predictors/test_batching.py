@@ -39,13 +39,20 @@ def test_length_buckets(max_tokens, max_characters):
     for batch in batches:
         tokens = len(batch) * max(lengths[place] for place in batch)
         characters = tokens * max(len(sentences[place][0]) for place in batch)
-        assert len(batch) == 1 or (tokens <= max_tokens and characters <= max_characters)
+        most_tokens = max_tokens if len(batch) > 16 else 4 * max_tokens
+        assert len(batch) == 1 or (tokens <= most_tokens and characters <= max_characters)
+        assert tokens <= 2 * sum(lengths[place] for place in batch) + max_tokens // 4
     in_order = [lengths[place] for batch in batches for place in batch]
     assert in_order == sorted(in_order)
-    full = [batch for batch in batches if len(batch) > 1]
-    assert bool(full) == (max_tokens > 1) and (max_tokens < 10**9 or max_characters < 10**9 or len(batches) == 1)
+    assert (len(batches) == 1) == (max_tokens == max_characters == 10**9)
 
 
-def test_one_long_sentence_pads_no_other():
-    sentences = [["a"] * 1300, *([["a"] * 10] * 63)]
-    assert list(length_buckets(sentences, 4096)) == [list(range(1, 64)), [0]]
+@pytest.mark.parametrize("others", [5, 63])
+def test_one_long_sentence_pads_no_other(others):
+    sentences = [["a"] * 1300, *([["a"] * 10] * others)]
+    assert list(length_buckets(sentences, 4096)) == [list(range(1, others + 1)), [0]]
+
+
+def test_long_sentences_stand_together():
+    assert list(map(len, length_buckets([["a"] * 1000] * 23, 4096))) == [16, 7]
+    assert list(map(len, length_buckets([["a"] * 10] * 500, 4096))) == [409, 91]

@@ -60,6 +60,7 @@ class AdversarialCallback(TrainerCallback):
         self._epsilon = epsilon
         self._embedders = embedders
         self._loss = LossAverage()
+        self._metrics: list[Metric] = []  # of the model
         self._stack = contextlib.ExitStack()  # what on_end undoes
         self._no_sync = contextlib.ExitStack()  # held from the clean forward pass to the clean backward pass
         self._batch: Optional[dict[str, Any]] = None
@@ -83,6 +84,7 @@ class AdversarialCallback(TrainerCallback):
         hooks += [layer.register_forward_hook(self._after_layer) for layer in find_layers(model, self._embedders)]
         for hook in hooks:
             self._stack.callback(hook.remove)
+        self._metrics = find_metrics(model)
         plain = model.get_metrics
 
         def get_metrics(reset: bool = False) -> dict[str, float]:
@@ -127,7 +129,7 @@ class AdversarialCallback(TrainerCallback):
         assert self._batch is not None
         batch, self._batch = self._batch, None
         try:
-            with _metrics_untouched(trainer.model), torch.autocast("cuda", enabled=trainer._use_amp):
+            with untouched(self._metrics), torch.autocast("cuda", enabled=trainer._use_amp):
                 loss = trainer._pytorch_model(**batch)["loss"]
         finally:
             self._perturbations = None
@@ -216,13 +218,18 @@ class CountingDataLoader:
         return getattr(self._loader, name)
 
 
-@contextlib.contextmanager
-def _metrics_untouched(model: torch.nn.Module) -> Iterator[None]:
-    """What the metrics of a model counted before is what they hold after."""
+def find_metrics(model: torch.nn.Module) -> list[Metric]:
+    """Those that a model's modules hold, in lists and dictionaries too."""
     values = [value for module in model.modules() for value in vars(module).values()]
     values += [item for value in values if isinstance(value, dict) for item in value.values()]
     values += [item for value in values if isinstance(value, (list, tuple)) for item in value]
-    saved = [(metric, copy.deepcopy(vars(metric))) for metric in values if isinstance(metric, Metric)]
+    return [value for value in values if isinstance(value, Metric)]
+
+
+@contextlib.contextmanager
+def untouched(metrics: Sequence[Metric]) -> Iterator[None]:
+    """What metrics counted before is what they hold after."""
+    saved = [(metric, copy.deepcopy(vars(metric))) for metric in metrics]
     try:
         yield
     finally:
