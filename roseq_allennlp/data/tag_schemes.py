@@ -1,5 +1,6 @@
 """Entity tags: schemes, their validation and repair, and the way from tags to spans and back."""
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Optional
 
@@ -23,6 +24,7 @@ class Span(NamedTuple):
     end: int
 
 
+@functools.lru_cache(maxsize=4096)
 def split_tag(tag: str, scheme: Optional[str] = None) -> tuple[str, str]:
     """
     Splits at the first `-`, since types hold some too: `B-creative-work` is `("B", "creative-work")`, `O` is `("O", "")`.

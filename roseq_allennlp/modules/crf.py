@@ -317,12 +317,12 @@ def viterbi(potentials: Potentials, mask: torch.Tensor) -> tuple[torch.Tensor, t
     into = torch.cat([potentials.transitions.t(), potentials.end.unsqueeze(0)])
     follows = torch.nn.functional.pad(mask, (0, 1))[:, 1:].t().unbind(0)  # whether a real token does
     tag = mask.new_zeros(mask.size(0), dtype=torch.long)
-    path, top = [], emissions.new_zeros(mask.size(0))
+    path = []
     for score, follow in zip(best.transpose(1, 2).unbind(0)[::-1], follows[::-1]):
-        value, tag = (score + into[tag.masked_fill(~follow, num_tags)]).max(dim=1)
+        _, tag = (score + into[tag.masked_fill(~follow, num_tags)]).max(dim=1)
         path.append(tag)
-        top = torch.where(follow, top, value)
-    return torch.stack(path[::-1], dim=1) * mask, top
+    final = best.gather(0, (mask.sum(dim=1) - 1).expand(1, *best.shape[1:])).squeeze(0) + potentials.end.unsqueeze(1)
+    return torch.stack(path[::-1], dim=1) * mask, final.amax(dim=0)
 
 
 def n_best(potentials: Potentials, mask: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.Tensor]:

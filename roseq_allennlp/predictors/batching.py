@@ -30,7 +30,7 @@ def length_buckets(
     # Parameters
 
     max_tokens : `int`
-        Of a batch, padding included: sentences times the longest of them. Fewer than 16 sentences may have four times as
+        Of a batch, padding included: sentences times the longest of them. Fewer than 32 sentences may have four times as
         many, since steps over long sentences cost about the same for one as for many; a sentence alone any number.
     max_characters : `int`, optional (default = `4_194_304`)
         Tokens, padding included, times the longest token; a sentence alone may have more.
@@ -46,7 +46,7 @@ def length_buckets(
         sentence = sentences[place]
         longest = max(map(len, sentence), default=0)
         tokens, longest_token = (len(batch) + 1) * len(sentence), max(longest_token, longest)
-        full = tokens > (max_tokens if len(batch) >= 16 else 4 * max_tokens) or tokens * longest_token > max_characters
+        full = tokens > (max_tokens if len(batch) >= 32 else 4 * max_tokens) or tokens * longest_token > max_characters
         # More padding than tokens, unless the batch is so small that it does not matter.
         if batch and (full or tokens > 2 * (real + len(sentence)) + max_tokens // 4):
             yield batch

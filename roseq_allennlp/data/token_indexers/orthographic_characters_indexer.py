@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from typing import Optional
 
 import torch
@@ -48,11 +49,12 @@ class OrthographicCharactersIndexer(TokenCharactersIndexer):
             self._characters.count_vocab_items(token, counter)
 
     def tokens_to_indices(self, tokens: list[Token], vocabulary: Vocabulary) -> dict[str, list[list[int]]]:
-        shapes = super().tokens_to_indices([_shape(token) for token in tokens], vocabulary)
+        words = [token.ensure_text() for token in tokens]
+        shapes = _indices(map(word_shape, words), self._namespace, vocabulary)
         if self._characters is None:
-            return shapes
-        characters = self._characters.tokens_to_indices(tokens, vocabulary)
-        return {**characters, "orthographic_characters": shapes["token_characters"]}
+            return {"token_characters": shapes}
+        characters = _indices(words, self._characters._namespace, vocabulary)
+        return {"token_characters": characters, "orthographic_characters": shapes}
 
     def as_padded_tensor_dict(
         self, tokens: IndexedTokenList, padding_lengths: dict[str, int]
@@ -71,3 +73,10 @@ class OrthographicCharactersIndexer(TokenCharactersIndexer):
 
 def _shape(token: Token) -> Token:
     return token if token.text is None else Token(word_shape(token.text))
+
+
+def _indices(words: Iterable[str], namespace: str, vocabulary: Vocabulary) -> list[list[int]]:
+    """Of each character; one lookup each, where the vocabulary itself takes several."""
+    known = vocabulary.get_token_to_index_vocabulary(namespace)
+    unknown = vocabulary.get_token_index(vocabulary._oov_token, namespace)
+    return [[known.get(character, unknown) for character in word] for word in words]
