@@ -1,0 +1,141 @@
+"""
+Runs the benchmark: a process for each number of threads, then the results as JSON and as a table. See README.md.
+
+    python -m benchmarks.run                              everything, into benchmarks/results/
+    python -m benchmarks.run --only crf viterbi           a part of it, into runs/benchmarks/
+    python -m benchmarks.run --device cuda
+"""
+
+import argparse
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+from benchmarks import report
+
+ROOT = Path(__file__).parents[1]
+NAMES = ("crf", "viterbi", "training", "tagging", "step", "length", "bfloat16", "memory")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS")
+
+
+def main() -> int:
+    arguments = _arguments()
+    if arguments.worker:
+        return _measure(arguments)
+    start = time.time()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > 0.5:
+        print(f"This machine is busy (load average {load:.1f} on {cores} cores): what follows will be off.", flush=True)
+    results: dict[str, Any] = {"device": arguments.device, "machine": {}, "notes": [], "flops": [], "ratios": []}
+    for threads in arguments.threads:
+        if threads > cores:
+            print(f"{threads} threads: left out, the process may use {cores} cores only", flush=True)
+            continue
+        found = _run_worker(arguments, threads)
+        if found is None:
+            print("The benchmark stopped; no results were written.", file=sys.stderr)
+            return 1
+        results["machine"] = found["machine"] | {"cores": cores, "load_before": round(load, 2)}
+        results["flops"] += filter(None, [found["flops"]])
+        results["notes"] += found["notes"]
+        results["ratios"] += found["ratios"]
+    results["minutes"] = round((time.time() - start) / 60, 1)
+    complete = (
+        set(arguments.only) == set(NAMES)
+        and arguments.sentences == _DEFAULT_SENTENCES
+        and arguments.repeats >= _DEFAULT_REPEATS
+        and {row["threads"] for row in results["ratios"]} == set(_default_threads(arguments.device))
+    )
+    directory = ROOT / ("benchmarks/results" if complete else "runs/benchmarks")
+    report.write(results, directory / f"{arguments.device.partition(':')[0]}.json")
+    return 0
+
+
+_DEFAULT_SENTENCES = 1200
+_DEFAULT_REPEATS = 5
+
+
+def _default_threads(device: str) -> list[int]:
+    return [1, 2] if device == "cpu" else [1]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, help="sections to run")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1")
+    parser.add_argument("--threads", nargs="+", type=int, help="default: 1 and 2, on a GPU 1")
+    parser.add_argument("--repeats", type=int, default=_DEFAULT_REPEATS, help="turns of each pair after the warm-up")
+    parser.add_argument(
+        "--sentences", type=int, default=_DEFAULT_SENTENCES, help="trained on; two fifths as many are tagged"
+    )
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.threads is None:
+        arguments.threads = _default_threads(arguments.device)
+    if min(arguments.threads) < 1 or arguments.repeats < 1 or arguments.sentences < 5:
+        parser.error("--threads and --repeats must be at least 1, --sentences at least 5")
+    return arguments
+
+
+def _run_worker(arguments: argparse.Namespace, threads: int) -> Any:
+    """What a process with this number of threads measured; `None` where it failed and has said why."""
+    environment = dict(os.environ, TQDM_DISABLE="1", PYTHONWARNINGS="ignore", TOKENIZERS_PARALLELISM="false")
+    environment.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "results.json"
+        command = [sys.executable, "-m", "benchmarks.run", "--worker", str(file), "--device", arguments.device]
+        command += ["--threads", str(threads), "--repeats", str(arguments.repeats)]
+        command += ["--sentences", str(arguments.sentences), "--only", *arguments.only]
+        print(f"\n{threads} thread{'s' * (threads > 1)}", flush=True)
+        if subprocess.run(command, cwd=ROOT, env=environment).returncode:
+            return None
+        return json.loads(file.read_text(encoding="utf-8"))
+
+
+def _measure(arguments: argparse.Namespace) -> int:
+    """The process that `_run_worker` starts."""
+    # Here, since the number of threads must be in the environment before, and the first process needs none of this.
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    import torch
+    from allennlp.common.checks import ConfigurationError
+
+    from benchmarks import sections
+
+    device = torch.device(arguments.device)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        print(f"--device {arguments.device}: PyTorch finds no such GPU here.", file=sys.stderr)
+        return 1
+    torch.set_num_threads(arguments.threads[0])
+    try:
+        context = sections.Context(device, arguments.repeats, arguments.sentences)
+        rows = []
+        for name in arguments.only:
+            for row in sections.SECTIONS[name](context):
+                rows.append(row)
+                print(report.line(row), flush=True)
+        for note in context.notes:
+            print(f"  {note}", flush=True)
+        results = {
+            "machine": report.machine(device),
+            "notes": context.notes,
+            "flops": sections.account(context) if {"training", "tagging"} & set(arguments.only) else None,
+            "ratios": [report.as_dict(row) for row in rows],
+        }
+    except ConfigurationError as error:  # data that is missing
+        print(error, file=sys.stderr)
+        return 1
+    Path(arguments.worker).write_text(json.dumps(results), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

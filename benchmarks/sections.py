@@ -1,0 +1,267 @@
+"""What is measured, a section for each group of rows. A section gives its rows one by one, as they are ready."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
+from typing import Any
+
+import torch
+
+from benchmarks import crfs, flops, measure, ours, peers
+from benchmarks import memory as memory_process
+from benchmarks.measure import Row, clock, in_turn
+from roseq_allennlp.data.tag_schemes import to_spans
+
+LIKELIHOOD_SIZES = ((16, 40, 17), (16, 40, 41), (64, 40, 17), (256, 60, 17))
+VITERBI_SIZES = ((64, 40, 17), (256, 60, 17))
+LENGTHS = (10, 100, 1000)
+SHORT_CALL = 0.2  # seconds; what takes less is repeated within one reading
+GIB = 2**30
+
+
+class Context:
+    """Where a section runs, and the systems that several sections use, each built once when first needed."""
+
+    def __init__(self, device: torch.device, repeats: int, sentences: int) -> None:
+        self.device = device
+        self.repeats = repeats
+        self.notes: list[str] = []  # for whoever reads the results
+        self.training_data = ours.read(ours.TRAIN, sentences)
+        # Less than is trained on: the slowest system takes as long for either.
+        self.test_data = [sentence.words for sentence in ours.read(ours.TEST, sentences * 2 // 5)]
+        self._trainings: dict[str, ours.Training] = {}
+
+    @property
+    def training_tokens(self) -> int:
+        return sum(len(sentence.words) for sentence in self.training_data)
+
+    @property
+    def test_tokens(self) -> int:
+        return sum(map(len, self.test_data))
+
+    def training(self, components: str) -> ours.Training:
+        """RoSeq with some of its components; `crf_tagger` by that name."""
+        if components not in self._trainings:
+            system, wanted = ("crf_tagger", "") if components == "crf_tagger" else ("roseq", components)
+            self._trainings[components] = ours.Training(system, wanted, self.device, len(self.training_data))
+        return self._trainings[components]
+
+    @cached_property
+    def flair(self) -> peers.FlairTagger:
+        return peers.FlairTagger(self.training_data, self.device)
+
+    @cached_property
+    def tagger(self) -> Any:
+        return ours.load(self.training(ours.ALL).archive(), self.device)
+
+    def in_turn(self, **work: Callable[[], Any]) -> dict[str, list[float]]:
+        """Seconds of a call of each, in turn."""
+        return in_turn({name: clock(call, self.device, SHORT_CALL) for name, call in work.items()}, self.repeats)
+
+
+def crf(context: Context) -> Iterator[Row]:
+    """Log-likelihood, forward and backward; emissions and transitions get gradients."""
+    targets = {"AllenNLP": 4.0, "pytorch-crf": 2.5, "torch-struct": None}
+    for size in LIKELIHOOD_SIZES:
+        case = crfs.case(*size, context.device)
+        systems = crfs.likelihoods(case)
+        crfs.check_likelihoods(case, systems)
+
+        def step(likelihood: Callable[[], torch.Tensor], weights: torch.Tensor) -> None:
+            case.emissions.grad = weights.grad = None
+            likelihood().backward()
+
+        seconds = context.in_turn(**{name: partial(step, *system) for name, system in systems.items()})
+        for peer, at_least in targets.items():
+            yield measure.speed(f"CRF log-likelihood {_size(size)}", peer, seconds["ours"], seconds[peer], at_least)
+
+
+def viterbi(context: Context) -> Iterator[Row]:
+    """The best path that is valid BIOUL, up to lists of Python numbers."""
+    targets = {"AllenNLP": 10.0, "pytorch-crf": 2.5}
+    for size in VITERBI_SIZES:
+        case = crfs.case(*size, context.device)
+        systems = crfs.decoders(case)
+        crfs.check_paths(case, systems)
+        seconds = context.in_turn(**systems)
+        for peer, at_least in targets.items():
+            yield measure.speed(f"constrained Viterbi {_size(size)}", peer, seconds["ours"], seconds[peer], at_least)
+
+
+def training(context: Context) -> Iterator[Row]:
+    """Whole passes over the training data, with all that a user waits for but validation and checkpoints."""
+    plain, full, peer = (context.training(name) for name in ("", ours.ALL, "crf_tagger"))
+    seconds = in_turn(
+        {
+            "plain": clock(plain.train_pass, context.device),
+            "full": clock(full.train_pass, context.device),
+            "crf_tagger": clock(peer.train_pass, context.device),
+            "Flair": context.flair.train_pass,
+        },
+        context.repeats,
+    )
+    amount = (context.training_tokens, "tokens")
+    for name, kind, other, at_least in (
+        ("training, plain", "plain", "crf_tagger", 3.0),
+        ("training, LACRF + FL + AT", "full", "crf_tagger", 1.5),
+        ("training, plain", "plain", "Flair", None),
+        ("training, LACRF + FL + AT", "full", "Flair", 2.5),
+    ):
+        yield measure.speed(name, f"{other}, plain", seconds[kind], seconds[other], at_least, amount)
+
+
+def tagging(context: Context) -> Iterator[Row]:
+    """Lists of tokens to results as each system gives them; ours with the probabilities of entities."""
+    words = context.test_data
+    crf_tagger = peers.CrfTagger(context.training("crf_tagger").archive(), context.device)
+    context.flair.prepare_to_tag()
+    spacy, spacy_twice = (peers.SpacyTagger(context.training_data, shared) for shared in (True, False))
+    found = {
+        "ours": sum(len(answer["entities"]) for answer in context.tagger.tag_many(words)),
+        "crf_tagger": sum(len(to_spans(answer["tags"], "BIOUL")) for answer in crf_tagger.tag(words)),
+        "Flair": sum(map(len, context.flair.tag(words, 32))),
+        "spaCy": sum(map(len, spacy.tag(words))),
+    }
+    context.notes.append(
+        f"Threads {torch.get_num_threads()}: {len(words)} sentences of {context.test_tokens} tokens were tagged; "
+        "entities found: " + ", ".join(f"{name} {count}" for name, count in found.items())
+    )
+    seconds = context.in_turn(
+        ours=lambda: list(context.tagger.tag_many(words)),
+        crf_tagger=lambda: crf_tagger.tag(words),
+        flair_32=lambda: context.flair.tag(words, 32),
+        flair_64=lambda: context.flair.tag(words, 64),
+        spacy=lambda: spacy.tag(words),
+        spacy_twice=lambda: spacy_twice.tag(words),
+    )
+    flair = min(seconds["flair_32"], seconds["flair_64"], key=sum)
+    promised = torch.get_num_threads() == 1
+    for peer, theirs, at_least in (
+        ("crf_tagger", seconds["crf_tagger"], 15.0),
+        ("Flair", flair, 2.5),
+        # It stays on the CPU.
+        ("spaCy, one encoder", seconds["spacy"], 2.5 if context.device.type == "cpu" else None),
+        ("spaCy, an encoder each", seconds["spacy_twice"], None),
+    ):
+        amount = (context.test_tokens, "tokens")
+        yield measure.speed("tagging", peer, seconds["ours"], theirs, at_least if promised else None, amount)
+
+
+def step(context: Context) -> Iterator[Row]:
+    """The training step with adversarial passes and without, LACRF and focal loss on in both."""
+    seconds = context.in_turn(
+        adversarial=context.training(ours.ALL).train_pass, without=context.training("lacrf,fl").train_pass
+    )
+    steps = -(-len(context.training_data) // 16)
+    yield measure.cost(
+        "adversarial training step",
+        "the step without",
+        seconds["adversarial"],
+        seconds["without"],
+        at_most=2.1,
+        unit=(1000 / steps, "ms"),
+    )
+
+
+def length(context: Context) -> Iterator[Row]:
+    """Tagging the same tokens in sentences of several lengths."""
+    stream = [word for sentence in ours.read(ours.TEST) for word in sentence.words]
+    stream = stream[: len(stream) // LENGTHS[-1] * LENGTHS[-1]]
+    texts = {size: [stream[start : start + size] for start in range(0, len(stream), size)] for size in LENGTHS}
+
+    def tag(sentences: list[list[str]]) -> None:
+        list(context.tagger.tag_many(sentences))
+
+    seconds = context.in_turn(**{str(size): partial(tag, text) for size, text in texts.items()})
+    shortest = seconds[str(LENGTHS[0])]
+    for size in LENGTHS[1:]:
+        yield measure.cost(
+            f"tagging a token, sentences of {size} tokens",
+            f"sentences of {LENGTHS[0]}",
+            seconds[str(size)],
+            shortest,
+            at_most=1.5,
+            unit=(1e6 / len(stream), "µs"),
+        )
+
+
+def bfloat16(context: Context) -> Iterator[Row]:
+    """Tagging the whole test file under bfloat16 autocast against float32: what it costs in F1, and what it brings."""
+    sentences = ours.read(ours.TEST)
+    words = [sentence.words for sentence in sentences]
+    gold = {(place, *entity) for place, sentence in enumerate(sentences) for entity in sentence.entities}
+    low = ours.load(context.training(ours.ALL).archive(), context.device, bfloat16=True)
+    scores = []
+    for tagger in (low, context.tagger):
+        found = {
+            (place, entity["label"], entity["start_token"], entity["end_token"])
+            for place, answer in enumerate(tagger.tag_many(words))
+            for entity in answer["entities"]
+        }
+        scores.append(200 * len(found & gold) / (len(found) + len(gold)))
+    yield Row(
+        name="bfloat16, F1 of tagging the test file",
+        against="float32",
+        threads=torch.get_num_threads(),
+        ratio=round(scores[1] - scores[0], 3),
+        unit="points",
+        ours=scores[0],
+        theirs=scores[1],
+        at_least=None,
+        at_most=0.3,
+        repeats=1,
+        ours_repeats=[round(scores[0], 3)],
+        theirs_repeats=[round(scores[1], 3)],
+    )
+    seconds = context.in_turn(
+        low=lambda: list(low.tag_many(words)), float32=lambda: list(context.tagger.tag_many(words))
+    )
+    amount = (sum(map(len, words)), "tokens")
+    yield measure.speed("tagging in bfloat16", "float32", seconds["low"], seconds["float32"], amount=amount)
+
+
+def memory(context: Context) -> Iterator[Row]:
+    """Peak resident memory of a process of its own that trains one step on one long sentence, word shapes on too."""
+    if context.device.type != "cpu" or torch.get_num_threads() > 1:  # it does not depend on the threads
+        return
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    command = [sys.executable, "-m", memory_process.__name__]
+    before, peak = json.loads(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
+    yield Row(
+        name=f"memory, training step on {memory_process.LONG_SENTENCE} tokens, all on",
+        against="before that step",
+        threads=torch.get_num_threads(),
+        ratio=round(peak / GIB, 3),
+        unit="GiB",
+        ours=peak / GIB,
+        theirs=before / GIB,
+        at_least=None,
+        at_most=1.5,
+        repeats=1,
+        ours_repeats=[round(peak / GIB, 3)],
+        theirs_repeats=[round(before / GIB, 3)],
+    )
+
+
+SECTIONS: dict[str, Callable[[Context], Iterator[Row]]] = {
+    section.__name__: section for section in (crf, viterbi, training, tagging, step, length, bfloat16, memory)
+}
+
+
+def account(context: Context) -> dict[str, Any]:
+    """Operations of a forward pass for a token, over the tagged data, and the machine's peak."""
+    trained = context.training(ours.ALL)
+    words = [word for sentence in context.test_data for word in sentence]
+    parts = flops.account(trained.config, trained.num_tags, words)
+    return {
+        "threads": torch.get_num_threads(),
+        "peak_gflops": round(flops.peak_gflops(context.device), 1),
+        "flop_per_token": parts | {"total": sum(parts.values())},
+    }
+
+
+def _size(size: tuple[int, int, int]) -> str:
+    return f"({', '.join(map(str, size))})"
