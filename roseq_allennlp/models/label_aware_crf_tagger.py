@@ -1,3 +1,4 @@
+import contextlib
 import math
 from collections.abc import Iterator
 from typing import Any, Optional
@@ -201,7 +202,9 @@ class LabelAwareCrfTagger(Model):
         features = apply_dropout(self._encoder(features, mask), self._dropout, self.training)
         if self._fusion is not None:
             features = self._fusion(features)  # eq. (6)
-        emissions = self._emission_layer(features)
+        # Not in half precision: ζ multiplies the emissions, and a sentence's are added up.
+        with contextlib.nullcontext() if mask.is_meta else torch.autocast(mask.device.type, enabled=False):
+            emissions = self._emission_layer(features.to(self._emission_layer.weight.dtype))
         self._check_label_weights()
 
         output: dict[str, Any] = {}

@@ -68,8 +68,8 @@ class NerTagger(Predictor):
         Above 1, that many processes of one thread each share the work where thousands of sentences come at once. They
         tag with the model as it is when the first of them is needed. On the CPU only.
     bfloat16 : `bool`, optional (default = `False`)
-        Compute the forward pass in bfloat16 where PyTorch's autocast does so; the CRF stays in float32. Faster where
-        the hardware computes in bfloat16, slower elsewhere; near ties between tags may fall otherwise.
+        Compute the forward pass up to the emissions in bfloat16 where PyTorch's autocast does so. Faster where the
+        hardware computes in bfloat16, slower elsewhere; near ties between tags may fall otherwise.
 
     # Raises
 

@@ -67,8 +67,8 @@ class BidirectionalLstm(Seq2SeqEncoder):
 
     def forward(self, inputs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """
-        `inputs` is `(B, T, input_size)`; `mask` `(B, T)`, true for real tokens, at the left. Returns `(B, T, 2 * hidden_size)`,
-        zero at padding.
+        `inputs` is `(B, T, input_size)`; `mask` `(B, T)`, true for real tokens, at the left. Returns
+        `(B, T, 2 * hidden_size)`, zero at padding.
         """
         if inputs.is_cuda and torch.backends.cudnn.enabled:
             # One wait a batch, for the lengths. cuDNN takes no empty sentence; what it gives for them is cleared below.

@@ -172,6 +172,7 @@ class CharCnnHighway(TokenEmbedder):
         wanted = torch.stack(real, dim=1).unsqueeze(2)  # (characters, widths, 1)
         scores = scores.unflatten(1, (wanted.size(1), -1)).masked_fill(~wanted, -torch.inf).flatten(1)
         maxima = self.highway(torch.tanh(_RowMaximum.apply(scores, word, len(rows))))
+        maxima = maxima.to(features.dtype)  # autocast may have lowered it
         return features.index_copy(0, tokens, maxima if occurrences is None else maxima.index_select(0, occurrences))
 
     def _is_window(self, first: torch.Tensor, width: int, lengths: torch.Tensor) -> torch.Tensor:
@@ -203,8 +204,8 @@ def _looked_up_scores(ids: list[torch.Tensor], embeddings: list[torch.Tensor], w
 
 def distinct_rows(table: torch.Tensor, rows: torch.Tensor) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
     """
-    Those of `rows` `(n,)` of an int64 `table` that hold all there is, once each, and where in these each of `rows` is found, `(n,)`:
-    `None` if they are `rows` themselves.
+    Of `rows` `(n,)` of an int64 `table`, those that hold all there is, once each, and where among them each of `rows` is
+    found, `(n,)`; `None` if they are `rows` themselves.
     """
     values = table.index_select(0, rows)
     # Rows are told apart by a hash (a polynomial modulo 2**64), and compared: equal hashes need not be equal rows.

@@ -209,6 +209,9 @@ def test_real_words_only_gives_the_same(vocab, orthographic_dim, widths):
     assert looked_up == [20 * max(ids[0].size(2), max(widths))]
     for found, wanted in zip(fast, plain):
         assert_close(found, wanted, rtol=1e-12, atol=1e-12)
+    del embedder._without_padding
+    with torch.no_grad():  # scores are looked up
+        assert_close(embedder(*ids), plain[0], rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("orthographic_dim", [None, 2])
@@ -229,10 +232,22 @@ def test_a_hook_sees_each_occurrence_and_its_sentence(vocab, orthographic_dim):
         assert output.shape == (22, output.size(1))
 
 
-def test_a_batch_without_characters(vocab):
+@pytest.mark.parametrize("training", [True, False])
+def test_a_batch_without_characters(vocab, training):
     embedder = make(vocab)
-    outputs = embedder(torch.zeros(2, 3, 5, dtype=torch.long))
+    with torch.set_grad_enabled(training):
+        outputs = embedder(torch.zeros(2, 3, 5, dtype=torch.long))
     assert_close(outputs, torch.zeros(2, 3, 6, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("layers", [0, 2])
+def test_bfloat16_autocast(vocab, training, layers):
+    embedder = make(vocab, num_highway_layers=layers).float()
+    ids, _ = indices(vocab, WORDS)
+    with torch.set_grad_enabled(training), torch.autocast("cpu", dtype=torch.bfloat16):
+        low = embedder(ids)
+    assert_close(low.float(), embedder(ids), rtol=0, atol=0.03)
 
 
 def test_distinct_rows():

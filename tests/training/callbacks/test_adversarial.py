@@ -263,6 +263,14 @@ def test_an_embedder_without_an_embedding_is_moved_at_its_output() -> None:
         find_layers(torch.nn.Linear(1, 1), None)
 
 
+def test_a_nan_adversarial_loss_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make_trainer(tmp_path, [{"type": "adversarial"}])
+    compute = adversarial.adversarial_perturbation
+    monkeypatch.setattr(adversarial, "adversarial_perturbation", lambda *args: compute(*args) * float("nan"))
+    with pytest.raises(ValueError, match="nan adversarial loss"):
+        trainer.train()
+
+
 @pytest.mark.parametrize("epsilon", [-1.0, float("nan"), float("inf")])
 def test_epsilon_is_checked(epsilon: float) -> None:
     with pytest.raises(ConfigurationError, match="epsilon"):

@@ -42,3 +42,24 @@ def test_goes_on_from_the_state_of_adam():
     start, state = run("adam", steps=5)
     expected, _ = run("adam", steps=4, state=state, start=start)
     assert_close(run("fused_adam", steps=4, state=state, start=start)[0], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_with_a_gradient_scaler():
+    """As the trainer does it under mixed precision: gradients are unscaled before they are clipped; a bad step is left out."""
+    found = []
+    for kind in ("adam", "fused_adam"):
+        torch.manual_seed(2)
+        parameters = [("table", torch.nn.Parameter(torch.randn(5, 6)))]
+        optimizer = Optimizer.from_params(Params({"type": kind, "lr": 0.05}), model_parameters=parameters)
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+        for step in range(6):
+            optimizer.zero_grad()
+            loss = ((parameters[0][1] - 1) ** 2).sum()
+            scaler.scale(loss * (float("inf") if step == 2 else 1.0)).backward()
+            scaler.unscale_(optimizer)
+            torch.nn.utils.clip_grad_norm_([parameters[0][1]], 1.0)
+            scaler.step(optimizer)
+            scaler.update()
+        found.append(parameters[0][1].detach())
+    assert torch.isfinite(found[0]).all()
+    assert_close(found[1], found[0], rtol=1e-5, atol=1e-6)

@@ -1,0 +1,140 @@
+import math
+
+import pytest
+import torch
+from allennlp.modules.conditional_random_field.conditional_random_field import allowed_transitions
+from torch.testing import assert_close
+
+from roseq_allennlp.modules.crf import ConditionalRandomField
+from roseq_allennlp.nn import forward_backward
+from roseq_allennlp.nn.forward_backward import (
+    Potentials,
+    _messages,
+    backward_scores,
+    forward_scores,
+    log_likelihood,
+    log_partition,
+    log_sums,
+    path_score,
+    token_marginals,
+)
+
+ALLOWED = allowed_transitions("BIOUL", dict(enumerate(["O", "B-X", "I-X", "L-X", "U-X"])))
+
+
+def ragged(seed, batch_size, length, num_tags, dtype=torch.float64, scale=1.0, transition_scale=1.0):
+    """Random potentials that need gradients, tags and a mask with one full sentence and one of a single token."""
+    generator = torch.Generator().manual_seed(seed)
+    shapes = (batch_size, length, num_tags), (num_tags, num_tags), (num_tags,), (num_tags,)
+    scales = scale, transition_scale, transition_scale, transition_scale
+    values = [factor * torch.randn(shape, generator=generator, dtype=dtype) for shape, factor in zip(shapes, scales)]
+    lengths = torch.randint(1, length + 1, (batch_size, 1), generator=generator)
+    lengths[0], lengths[-1] = length, 1
+    tags = torch.randint(num_tags, (batch_size, length), generator=generator)
+    return Potentials(*(value.requires_grad_() for value in values)), tags, torch.arange(length) < lengths
+
+
+def plain_log_likelihood(potentials, tags, mask):
+    """By autograd through the recursion, in float64."""
+    potentials = Potentials(*(value.double() for value in potentials))
+    return path_score(potentials, tags, mask) - log_partition(potentials, mask)
+
+
+def gradients(function, potentials, tags, mask):
+    value = function(potentials, tags, mask)
+    factors = torch.linspace(-1, 2, len(value)).to(value)  # each sentence with its own, one of them negative
+    return value, *torch.autograd.grad((value * factors).sum(), list(potentials))
+
+
+@pytest.fixture(params=["rescaled", "logarithms"])
+def way(request, monkeypatch):
+    """Both ways to sum over paths."""
+    if request.param == "logarithms":
+        monkeypatch.setattr(forward_backward, "_messages", lambda *args: None)
+    return request.param
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 1, 3), (5, 2, 4), (6, 9, 5), (3, 40, 17)], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_likelihood_and_its_gradient_are_those_of_autograd(way, shape, dtype):
+    potentials, tags, mask = ragged(7, *shape, dtype, scale=3.0)
+    expected = gradients(plain_log_likelihood, potentials, tags, mask)
+    actual = gradients(log_likelihood, potentials, tags, mask)
+    tolerance = 1e-10 if dtype == torch.float64 else 3e-5
+    for found, wanted in zip(actual, expected):
+        assert found.dtype == dtype
+        assert_close(found.double(), wanted.double(), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("scale, transition_scale", [(1e4, 1.0), (1.0, 1e4), (1e4, 1e4), (1e-4, 30.0), (300.0, 9.0)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_scores_of_any_size(way, scale, transition_scale, dtype):
+    potentials, tags, mask = ragged(11, 8, 30, 9, dtype, scale, transition_scale)
+    expected = gradients(plain_log_likelihood, potentials, tags, mask)
+    actual = gradients(log_likelihood, potentials, tags, mask)
+    tolerance = 1e-4 if dtype == torch.float32 else 1e-9
+    tolerance = max(tolerance, 2 * torch.finfo(dtype).eps * scale)  # to which scores of this size are known
+    for found, wanted in zip(actual, expected):
+        assert_close(found.double(), wanted.double(), rtol=tolerance, atol=tolerance)
+
+
+def test_1300_tokens_with_label_weights_of_10(way):
+    torch.manual_seed(5)
+    crf = ConditionalRandomField(25)
+    crf.label_weights.uniform_(1, 10)
+    emissions = (5 * torch.randn(2, 1300, 25)).requires_grad_()
+    tags, mask = torch.randint(25, (2, 1300)), torch.arange(1300) < torch.tensor([[1300], [1299]])
+    actual = crf(emissions, tags, mask)
+    exact = crf.potentials(emissions.double(), constrained=False)
+    expected = plain_log_likelihood(exact, tags, mask)
+    assert_close(actual, expected.float(), rtol=1e-6, atol=0)
+    parameters = [emissions, crf.transitions]
+    for found, wanted in zip(
+        torch.autograd.grad(actual.sum(), parameters), torch.autograd.grad(expected.sum(), parameters)
+    ):
+        assert_close(found, wanted, rtol=1e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("scale", [1.0, 50.0, 1e4])
+def test_sums_over_allowed_paths_are_those_of_the_recursion(scale):
+    """At 1e4 only a tag that the sentence up to there makes all but impossible may be allowed to follow."""
+    torch.manual_seed(3)
+    crf = ConditionalRandomField(5, ALLOWED, include_start_end_transitions=True)
+    mask = torch.arange(30) < torch.randint(1, 31, (40, 1))
+    potentials = crf.potentials(scale * torch.randn(40, 30, 5, dtype=torch.float64), constrained=True)
+    alphas, betas, log_z = log_sums(potentials, mask)
+    assert_close(log_z, log_partition(potentials, mask), rtol=1e-12, atol=1e-9)
+    real = mask.t()
+    assert_close(alphas[real], forward_scores(potentials, mask)[real], rtol=1e-12, atol=1e-9)
+    assert_close(betas[real], backward_scores(potentials, mask)[real], rtol=1e-12, atol=1e-9)
+    assert (_messages(potentials, mask) is None) == (scale == 1e4)  # there it may not trust itself
+
+
+def test_the_rescaled_way_declines_where_a_path_would_be_lost():
+    """The best path starts with a tag that is exp(-2000) as likely as another, which no path can go on from."""
+    emissions = torch.tensor([[[0.0, -2000.0], [-3000.0, 0.0]]], dtype=torch.float64)
+    transitions = torch.tensor([[0.0, -math.inf], [0.0, 0.0]], dtype=torch.float64)
+    potentials, mask = Potentials(emissions, transitions, *torch.zeros(2, 2).double()), torch.ones(1, 2).bool()
+    assert _messages(potentials, mask) is None
+    assert log_sums(potentials, mask)[2].item() == -2000.0
+    assert_close(token_marginals(potentials, mask), torch.tensor([[[0.0, 1.0], [0.0, 1.0]]], dtype=torch.float64))
+
+
+def test_the_loss_of_a_sentence_does_not_depend_on_its_batch():
+    potentials, tags, mask = ragged(19, 12, 33, 7)
+    together = log_likelihood(potentials, tags, mask)
+    for row, length in enumerate(mask.sum(dim=1).tolist()):
+        alone = potentials._replace(emissions=potentials.emissions[row : row + 1, :length])
+        assert_close(
+            log_likelihood(alone, tags[row : row + 1, :length], mask[row : row + 1, :length])[0], together[row]
+        )
+
+
+def test_padding_has_no_say():
+    potentials, tags, mask = ragged(23, 4, 9, 5)
+    spoiled = torch.where(mask.unsqueeze(2), potentials.emissions, math.nan)
+    expected = gradients(log_likelihood, potentials, tags, mask)
+    actual = gradients(log_likelihood, potentials._replace(emissions=spoiled), tags, mask)
+    assert_close(actual[0], expected[0])
+    assert_close(actual[1], expected[1])
+    assert (actual[1][~mask] == 0).all()
