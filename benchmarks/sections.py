@@ -54,8 +54,13 @@ class Context:
         return peers.FlairTagger(self.training_data, self.device)
 
     @cached_property
+    def archive(self) -> str:
+        """Made once: other sections train the model further."""
+        return self.training(ours.ALL).archive()
+
+    @cached_property
     def tagger(self) -> Any:
-        return ours.load(self.training(ours.ALL).archive(), self.device)
+        return ours.load(self.archive, self.device)
 
     def in_turn(self, **work: Callable[[], Any]) -> dict[str, list[float]]:
         """Seconds of a call of each, in turn."""
@@ -193,7 +198,7 @@ def bfloat16(context: Context) -> Iterator[Row]:
     sentences = ours.read(ours.TEST)
     words = [sentence.words for sentence in sentences]
     gold = {(place, *entity) for place, sentence in enumerate(sentences) for entity in sentence.entities}
-    low = ours.load(context.training(ours.ALL).archive(), context.device, bfloat16=True)
+    low = ours.load(context.archive, context.device, bfloat16=True)
     scores = []
     for tagger in (low, context.tagger):
         found = {
