@@ -16,7 +16,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["roseq_allennlp", "roseq_allennlp.*"]),
-    package_data={"roseq_allennlp": ["py.typed"]},
+    package_data={"roseq_allennlp": ["py.typed", "evaluation/templates/*"]},
     python_requires=">=3.10,<3.14",
     install_requires=[
         "torch>=2.6",
@@ -45,7 +45,17 @@ setup(
         "jsonnet>=0.20",
         "requests>=2.28",
         "tqdm>=4.62",
+        # evaluation and reports
+        "seqeval>=1.2.2",
+        "nervaluate>=1.2; python_version >= '3.11'",
+        "tabulate>=0.9",
+        "matplotlib>=3.8",
+        "jinja2>=3.1",
         "setuptools>=77.0.3",
     ],
-    extras_require={"dev": ["ruff", "mypy>=1.15", "pytest>=8"]},
+    entry_points={"console_scripts": ["roseq=roseq_allennlp.__main__:main"]},
+    extras_require={
+        # conlleval and playwright: what the tests hold scores and reports against.
+        "dev": ["ruff", "mypy>=1.15", "pytest>=8", "conlleval>=0.2", "playwright>=1.49"],
+    },
 )

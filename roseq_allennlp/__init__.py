@@ -6,10 +6,10 @@ config needs; `load` opens a trained archive.
 from os import PathLike
 from typing import Union
 
-from roseq_allennlp import data, models, modules, predictors, training
+from roseq_allennlp import commands, data, evaluation, models, modules, predictors, training
 from roseq_allennlp.predictors import NerTagger
 
-__all__ = ["data", "load", "models", "modules", "predictors", "training"]
+__all__ = ["commands", "data", "evaluation", "load", "models", "modules", "predictors", "training"]
 
 
 def load(

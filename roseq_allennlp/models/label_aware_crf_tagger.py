@@ -295,5 +295,7 @@ class LabelAwareCrfTagger(Model):
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
         metrics = {name: loss.get_metric(reset) for name, loss in self._losses.items()}
         if not self.training or self._decode_in_training:
-            metrics.update(self._f1.get_metric(reset))
+            scores = self._f1.get_metric(reset)
+            # The trainer shows what it reads during an epoch in its progress bar: the types are for the end of one.
+            metrics.update(scores if reset else {"f1-measure-overall": scores["f1-measure-overall"]})
         return metrics

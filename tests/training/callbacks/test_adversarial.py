@@ -202,7 +202,7 @@ def test_metrics_parameters_and_hooks_are_left_as_they_were(tmp_path: Path) -> N
     before = {name: (p.detach().clone(), p.requires_grad) for name, p in model.named_parameters()}
     one_step(trainer)
     batch = next(iter(trainer.data_loader))
-    assert model._f1._tokens["all"] == sum(len(entry["words"]) for entry in batch["metadata"])
+    assert model._f1._score.tokens == sum(len(entry["words"]) for entry in batch["metadata"])
     assert model._losses["crf_loss"]._count == 1
     for name, parameter in model.named_parameters():
         torch.testing.assert_close(parameter, before[name][0], rtol=0, atol=0)

@@ -1,0 +1,3 @@
+from roseq_allennlp.commands.score import ScoreCommand
+
+__all__ = ["ScoreCommand"]

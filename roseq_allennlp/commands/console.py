@@ -1,0 +1,57 @@
+"""What the commands show: progress while they work, a table when they are done."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+from tabulate import tabulate
+from tqdm import tqdm
+
+T = TypeVar("T")
+
+
+class Console:
+    """
+    Progress goes to standard error, results to standard output. On a terminal progress is a bar and tables are ruled;
+    with `quiet`, or where standard error is no terminal, both are plain lines.
+
+    # Parameters
+
+    quiet : `bool`, optional (default = `False`)
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.plain = quiet or not sys.stderr.isatty()
+
+    def progress(self, items: Sequence[T], title: str) -> Iterator[T]:
+        """Goes through `items`, and shows how far it is."""
+        if self.plain:
+            started = time.monotonic()
+            yield from items
+            self.say(f"{title}: done in {time.monotonic() - started:.1f} s")
+        else:
+            yield from tqdm(items, desc=title, file=sys.stderr, dynamic_ncols=True)
+
+    def bar(self, total: int, title: str) -> "tqdm[Any]":
+        """A bar to be moved by hand, for work whose parts show progress of their own; none with plain lines."""
+        return tqdm(total=total, desc=title, file=sys.stderr, dynamic_ncols=True, disable=self.plain)
+
+    def say(self, line: str) -> None:
+        """A line beside the results."""
+        tqdm.write(line, file=sys.stderr)
+
+    def table(self, headers: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
+        if title:
+            print(f"\n{title}")
+        print(table(headers, rows, "plain" if self.plain else "simple_outline"))
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], layout: str = "plain") -> str:
+    """`rows` of words and numbers; a `float` is shown with two digits after the point, as scores are."""
+    cells = [[f"{cell:.2f}" if isinstance(cell, float) else cell for cell in row] for row in rows]
+    numbers = [
+        bool(rows) and all(isinstance(row[column], (int, float)) for row in rows) for column in range(len(headers))
+    ]
+    alignment = ["right" if is_number else "left" for is_number in numbers]
+    return tabulate(cells, headers, tablefmt=layout, colalign=alignment if rows else None, disable_numparse=True)

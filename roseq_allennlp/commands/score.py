@@ -1,0 +1,137 @@
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Optional
+
+from allennlp.commands.subcommand import Subcommand
+from allennlp.common.checks import ConfigurationError
+
+from roseq_allennlp.commands.command import Command
+from roseq_allennlp.commands.console import Console
+from roseq_allennlp.data.tag_schemes import convert, split_tag
+from roseq_allennlp.evaluation import errors
+from roseq_allennlp.evaluation.scoring import (
+    Counts,
+    Score,
+    conlleval_layout,
+    entities,
+    score,
+    surface_layout,
+    surface_score,
+    token_scores,
+    total,
+)
+
+_BOUNDARY = "-X-"  # conlleval's: a line that starts with it ends a sentence
+
+
+@Subcommand.register("score")
+class ScoreCommand(Command):
+    """`score [FILE]`: what `conlleval` prints, and more with `--surface` and `--json`."""
+
+    description = (
+        "Score tagged sentences as conlleval does. Each line holds a token's columns, the last two of them the gold and"
+        " the predicted tag; sentences end with an empty line. Tags are IOB1, IOB2 or BIOES."
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("file", nargs="?", metavar="FILE", help="standard input where it is left out, or -")
+        parser.add_argument("--surface", action="store_true", help="WNUT-2017's F1 over distinct surface forms too")
+        parser.add_argument("--json", action="store_true", help="print all there is, as one line of JSON")
+
+    def run(self, args: argparse.Namespace, console: Console) -> int:
+        name = args.file if args.file not in (None, "-") else "standard input"
+        sentences = list(_sentences(_lines(args.file, name), name))
+        words = [[token.word or "" for token in sentence] for sentence in sentences]
+        has_words = all(map(all, words))
+        if args.surface and not has_words:
+            raise ConfigurationError(
+                f"{name}: has tags only; --surface needs the tokens, in the first of three or more columns."
+            )
+        gold = [[token.gold for token in sentence] for sentence in sentences]
+        predicted = [[token.predicted for token in sentence] for sentence in sentences]
+        result = score(gold, predicted)
+        forms = surface_score(words, gold, predicted) if args.surface or (args.json and has_words) else None
+        if args.json:
+            print(json.dumps(_everything(result, forms, gold, predicted), ensure_ascii=False))
+            return 0
+        sys.stdout.write(conlleval_layout(result))
+        if forms is not None:
+            sys.stdout.write(surface_layout(forms))
+        return 0
+
+
+class _Token(NamedTuple):
+    word: Optional[str]  # None where there are no columns but the tags
+    gold: str
+    predicted: str
+
+
+def _lines(file: Optional[str], name: str) -> Iterator[str]:
+    # What is not UTF-8 goes through as it is; only "\n" ends a line.
+    try:
+        with open(0 if file in (None, "-") else file, "rb", closefd=file not in (None, "-")) as stream:  # type: ignore[arg-type]
+            for line in stream:
+                yield line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+    except OSError as error:
+        raise ConfigurationError(f"{name}: {error.strerror or error}. Give a file of tagged sentences.") from error
+
+
+def _sentences(lines: Iterator[str], name: str) -> Iterator[list[_Token]]:
+    sentence: list[_Token] = []
+    width = 0
+    for number, line in enumerate(lines, 1):
+        columns = [column for column in (line.split("\t") if "\t" in line else line.split(" ")) if column.strip(" \t")]
+        if not columns or columns[0] == _BOUNDARY:
+            if sentence:
+                yield sentence
+            sentence = []
+            continue
+        width = width or len(columns)
+        if len(columns) != width or width < 2:
+            raise ConfigurationError(
+                f"{name}, line {number}: {len(columns)} columns in {line!r}; expected the gold and the predicted tag in the"
+                " last two, and as many columns as in the first line."
+            )
+        gold, predicted = (column.strip(" ") for column in columns[-2:])
+        try:
+            split_tag(gold), split_tag(predicted)
+        except ValueError as error:
+            raise ConfigurationError(f"{name}, line {number}: {error}.") from error
+        sentence.append(_Token(columns[0] if width > 2 else None, gold, predicted))
+    if sentence:
+        yield sentence
+
+
+def _everything(
+    result: Score, forms: Optional[dict[str, Counts]], gold: list[list[str]], predicted: list[list[str]]
+) -> dict[str, Any]:
+    pairs = [(entities(gold_tags), entities(tags)) for gold_tags, tags in zip(gold, predicted)]
+    kinds = errors.count_kinds(errors.error_kinds(pairs)) if errors.AVAILABLE else None
+    return {
+        **result.as_dict(),
+        "surface_forms": None if forms is None else _as_dicts({"overall": total(forms), **forms}),
+        "token_labels": _as_dicts(token_scores(gold, predicted)),
+        "errors": kinds,
+        "averages": _seqeval_averages(gold, predicted),
+    }
+
+
+def _as_dicts(scores: dict[str, Counts]) -> dict[str, dict[str, float]]:
+    return {label: counts.as_dict() for label, counts in scores.items()}
+
+
+def _seqeval_averages(gold: list[list[str]], predicted: list[list[str]]) -> dict[str, dict[str, float]]:
+    """Macro and weighted averages over types, which `conlleval` does not have, in percent."""
+    from seqeval.metrics import classification_report
+
+    in_iob2 = [[convert(tags, "BIOES", "IOB2") for tags in side] for side in (gold, predicted)]
+    if not any(tag != "O" for side in in_iob2 for tags in side for tag in tags):
+        return {}
+    report = classification_report(*in_iob2, output_dict=True, zero_division=0)
+    names = {"precision": "precision", "recall": "recall", "f1": "f1-score"}
+    return {
+        average: {name: 100 * float(report[f"{average} avg"][key]) for name, key in names.items()}
+        for average in ("macro", "weighted")
+    }

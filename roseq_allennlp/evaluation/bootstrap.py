@@ -1,0 +1,83 @@
+"""
+Bootstrap over sentences: how far an F1 score would move on other data of the same kind, and whether the difference of two
+taggers is more than chance.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from roseq_allennlp.evaluation.scoring import Counts, count_matches
+from roseq_allennlp.evaluation.tagged_data import TaggedSentence
+
+SAMPLES = 10_000
+_ROWS = 256  # samples at a time, for memory
+
+
+class Interval(NamedTuple):
+    """In percent."""
+
+    low: float
+    high: float
+
+
+def sentence_counts(sentences: Iterable[TaggedSentence]) -> np.ndarray:
+    """`(sentences, 3)` int64: correct, predicted and gold entities of each."""
+    pairs = ([(sentence.gold_entities, sentence.predicted_entities)] for sentence in sentences)
+    counts = [sum(count_matches(pair).values(), Counts()) for pair in pairs]
+    return np.array(counts, dtype=np.int64).reshape(-1, 3)
+
+
+def f1_interval(counts: np.ndarray, samples: int = SAMPLES, seed: int = 1) -> Interval:
+    """
+    The 95 % percentile interval of micro F1 (Efron and Tibshirani 1993, chapter 13), from `sentence_counts`.
+    """
+    scores = np.concatenate(list(_resampled(counts, samples, seed)))
+    return Interval(*np.percentile(scores, [2.5, 97.5]).tolist())
+
+
+class PairedTest(NamedTuple):
+    """`difference` is F1 of the second less F1 of the first, in percent; `p_value` is two-sided."""
+
+    difference: float
+    interval: Interval
+    p_value: float
+
+
+def paired_test(first: np.ndarray, second: np.ndarray, samples: int = SAMPLES, seed: int = 1) -> PairedTest:
+    """
+    Two taggers on the same sentences, from the `sentence_counts` of each. The p-value is the share of samples whose
+    difference is as far from the difference found as that is from none (Berg-Kirkpatrick et al. 2012, equation 1, both
+    ways), the data themselves counted as one of the samples.
+
+    # Raises
+
+    `ValueError` if they do not have the same number of sentences.
+    """
+    if first.shape != second.shape:
+        raise ValueError(f"Two taggers are compared on the same sentences; got {len(first)} and {len(second)}.")
+    both = np.concatenate([first, second], axis=1)
+    found = float(_f1(second.sum(axis=0)) - _f1(first.sum(axis=0)))
+    drawn = np.concatenate(list(_resampled(both, samples, seed)))
+    differences = drawn[:, 1] - drawn[:, 0]
+    as_far = np.count_nonzero(np.abs(differences - found) >= abs(found) - 1e-9)
+    interval = Interval(*np.percentile(differences, [2.5, 97.5]).tolist())
+    return PairedTest(found, interval, float((as_far + 1) / (samples + 1)))
+
+
+def _resampled(counts: np.ndarray, samples: int, seed: int) -> Iterator[np.ndarray]:
+    """F1 of samples of as many sentences, drawn with replacement: `(rows,)`, or `(rows, 2)` of the counts of two."""
+    generator = np.random.default_rng(seed)
+    number = len(counts)
+    for start in range(0, samples, _ROWS):
+        rows = min(_ROWS, samples - start)
+        weights = generator.multinomial(number, np.full(number, 1 / max(number, 1)), size=rows)  # of each sentence
+        totals = weights @ counts
+        yield _f1(totals) if counts.shape[1] == 3 else np.stack([_f1(totals[:, :3]), _f1(totals[:, 3:])], axis=1)
+
+
+def _f1(counts: np.ndarray) -> np.ndarray:
+    """In percent, of `(…, 3)` correct, predicted, gold."""
+    below = counts[..., 1] + counts[..., 2]
+    return 200 * counts[..., 0] / np.maximum(below, 1)

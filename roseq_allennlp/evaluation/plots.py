@@ -1,0 +1,103 @@
+"""How pictures look: readable without colour, on light and on dark pages."""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
+
+from allennlp.common.checks import ConfigurationError
+
+if TYPE_CHECKING:  # matplotlib takes half a second to import, which training would pay too
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FORMATS = (".svg", ".png", ".pdf")
+INK = "#0a0b0c"
+"""Text and lines. In a page it is replaced by the colour of the page's own text."""
+
+_STYLE: dict[Any, Any] = {
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
+    **dict.fromkeys(("axes.facecolor", "legend.facecolor", "legend.edgecolor"), "none"),
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right"), False),
+    **{"font.size": 10, "hatch.color": INK, "hatch.linewidth": 0.6, "axes.grid.axis": "y", "grid.alpha": 0.3},
+    **{"svg.fonttype": "none", "svg.hashsalt": "roseq"},  # text stays text; the same picture is the same file
+}
+
+
+class Look(NamedTuple):
+    """How one of several series is drawn: by colour (Okabe and Ito's, for all kinds of sight), hatch, marker and line."""
+
+    color: str
+    hatch: str
+    marker: str
+    line: str
+
+
+LOOKS = (
+    Look("#56b4e9", "", "o", "-"),
+    Look("#e69f00", "///", "s", "--"),
+    Look("#009e73", "...", "^", "-."),
+    Look("#cc79a7", "xx", "D", ":"),
+    Look("#0072b2", "\\\\\\", "v", "-"),
+    Look("#d55e00", "++", "P", "--"),
+)
+
+
+@contextmanager
+def drawing(width: float = 6.4, height: float = 3.6) -> "Iterator[tuple[Figure, Axes]]":
+    """A figure of this size in inches with one set of axes; it is drawn on, and saved, within the `with` block."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure, figure.subplots()
+
+
+def check_format(path: Union[str, Path]) -> None:
+    """
+    For before the work begins.
+
+    # Raises
+
+    `ConfigurationError`: no format of pictures.
+    """
+    if Path(path).suffix.lower() not in FORMATS:
+        raise ConfigurationError(
+            f"{path}: pictures are written as {', '.join(FORMATS)}; end the name with one of them."
+        )
+
+
+def save(figure: "Figure", path: Union[str, Path]) -> None:
+    """On white, in the format of the file's suffix; directories are made."""
+    check_format(path)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    # A date would make each file another.
+    metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(Path(path).suffix.lower())
+    figure.savefig(path, facecolor="white", dpi=150, metadata=metadata)
+
+
+def inline_svg(figure: "Figure", name: str, description: str) -> str:
+    """
+    For a page: without a background, in the page's own font and text colour.
+
+    # Parameters
+
+    figure : `Figure`
+    name : `str`
+        Of letters; keeps the ids of several pictures in one page apart.
+    description : `str`
+        What a screen reader says.
+    """
+    from html import escape
+
+    file = io.StringIO()
+    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    svg = file.getvalue()
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"font-family: [^;\"]*", "font-family: inherit", svg)
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(description)}" ', 1)

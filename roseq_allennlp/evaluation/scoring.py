@@ -1,0 +1,218 @@
+"""
+Scores of tagged sentences: what `conlleval` computes, WNUT-2017's score over surface forms, and token scores with O.
+
+The rules of `conlleval` (Tjong Kim Sang, version of 2004-01-26) for IOB1 and IOB2, whether a sequence is valid or not:
+
+1. `B` starts an entity.
+2. `I` continues the entity before it if that has its type, and otherwise starts one.
+3. An entity lasts until another starts, an `O` comes or the sentence ends.
+4. An entity is correct if one of the same type, with the same first and last token, is in the gold tags.
+5. Token accuracy compares tags as they are written, `B` and `I` apart.
+
+The script has no `S`, and takes a `B` after an `E` of its type for the same entity. So BIOES and BIOUL are turned into IOB2
+first: without loss where a sequence is valid, and by `tag_schemes.to_spans` where it is not, which is rules 1 to 3 and
+that nothing continues an `S` or `E`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from roseq_allennlp.data.tag_schemes import Span, convert, split_tag, to_spans
+
+Tags = Sequence[str]
+"""Of the tokens of one sentence."""
+
+_ANY = "BIOES"  # its prefixes and rules hold those of the other schemes
+
+
+class Counts(NamedTuple):
+    """
+    What an F1 score is made of. Its ratios are percent, in `conlleval`'s order of operations, so that they round alike;
+    one with nothing below the line is 0.
+    """
+
+    correct: int = 0
+    predicted: int = 0
+    gold: int = 0
+
+    @property
+    def precision(self) -> float:
+        return 100 * self.correct / self.predicted if self.predicted else 0.0
+
+    @property
+    def recall(self) -> float:
+        return 100 * self.correct / self.gold if self.gold else 0.0
+
+    @property
+    def f1(self) -> float:
+        precision, recall = self.precision, self.recall
+        return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+    def __add__(self, other: tuple) -> "Counts":  # type: ignore[override]
+        return Counts(*map(int.__add__, self, other))
+
+    def as_dict(self) -> dict[str, float]:
+        ratios = {name: getattr(self, name) for name in ("precision", "recall", "f1")}
+        return {**ratios, **self._asdict()}
+
+
+@dataclass
+class Score:
+    """Counts of entities by type, and of tokens. Scores of parts of a corpus add up to that of the whole."""
+
+    types: Mapping[str, Counts] = field(default_factory=dict)
+    tokens: int = 0
+    correct_tokens: int = 0
+
+    @property
+    def overall(self) -> Counts:
+        return total(self.types)
+
+    @property
+    def accuracy(self) -> float:
+        """Of tokens, in percent."""
+        return 100 * self.correct_tokens / self.tokens if self.tokens else 0.0
+
+    def __add__(self, other: "Score") -> "Score":
+        labels = sorted({*self.types, *other.types})
+        types = {label: self.types.get(label, Counts()) + other.types.get(label, Counts()) for label in labels}
+        return Score(types, self.tokens + other.tokens, self.correct_tokens + other.correct_tokens)
+
+    def as_dict(self) -> dict:
+        types = {label: counts.as_dict() for label, counts in self.types.items()}
+        return {
+            "overall": self.overall.as_dict(),
+            "types": types,
+            **{"accuracy": self.accuracy, "tokens": self.tokens, "correct_tokens": self.correct_tokens},
+        }
+
+
+def entities(tags: Tags) -> list[Span]:
+    """The entities of a sentence in any scheme, by the rules above."""
+    return to_spans(tags, _ANY)
+
+
+def score(gold: Iterable[Tags], predicted: Iterable[Tags]) -> Score:
+    """
+    What `conlleval` prints, from the tags of each sentence in IOB1, IOB2, BIOES or BIOUL.
+
+    # Raises
+
+    `ValueError` if the two do not have the same sentences with the same number of tokens each, or for what is no tag.
+    """
+    pairs = _pairs(gold, predicted)
+    in_iob2 = any(split_tag(tag)[0] in "SELU" for pair in pairs for tags in pair for tag in set(tags))
+    correct_tokens = 0
+    for gold_tags, predicted_tags in pairs:
+        if in_iob2 and gold_tags != predicted_tags:
+            gold_tags, predicted_tags = convert(gold_tags, _ANY, "IOB2"), convert(predicted_tags, _ANY, "IOB2")
+        correct_tokens += sum(map(str.__eq__, gold_tags, predicted_tags))
+    types = count_matches((entities(gold_tags), entities(predicted_tags)) for gold_tags, predicted_tags in pairs)
+    return Score(types, sum(len(gold_tags) for gold_tags, _ in pairs), correct_tokens)
+
+
+def count_matches(pairs: Iterable[tuple[Iterable[Span], Iterable[Span]]]) -> dict[str, Counts]:
+    """By type, from the gold and the predicted entities of each sentence."""
+    correct: Counter[str] = Counter()
+    predicted: Counter[str] = Counter()
+    gold: Counter[str] = Counter()
+    for gold_spans, predicted_spans in pairs:
+        gold_set, predicted_set = set(gold_spans), set(predicted_spans)
+        gold.update(span.label for span in gold_set)
+        predicted.update(span.label for span in predicted_set)
+        correct.update(span.label for span in gold_set & predicted_set)
+    return _by_label(correct, predicted, gold)
+
+
+def surface_score(words: Iterable[Sequence[str]], gold: Iterable[Tags], predicted: Iterable[Tags]) -> dict[str, Counts]:
+    """
+    WNUT-2017's second score, by type: entities count once for each distinct pair of words, as they are written, and
+    type. A pair is correct if an entity with it is correct anywhere (Derczynski et al. 2017, section 4.2, and the
+    task's scorer).
+
+    # Raises
+
+    `ValueError` as `score`.
+    """
+    correct: set[tuple[str, tuple[str, ...]]] = set()
+    forms: tuple[set, set] = (set(), set())
+    for sentence, pair in zip(words, _pairs(gold, predicted), strict=True):
+        spans = [set(entities(tags)) for tags in pair]
+        for found, kept in zip((spans[0] & spans[1], *spans), (correct, *forms)):
+            kept.update((span.label, tuple(sentence[span.start : span.end])) for span in found)
+    gold_forms, predicted_forms = (Counter(label for label, _ in found) for found in forms)
+    return _by_label(Counter(label for label, _ in correct), predicted_forms, gold_forms)
+
+
+def token_scores(gold: Iterable[Tags], predicted: Iterable[Tags]) -> dict[str, Counts]:
+    """
+    Token precision, recall and F1 of each label, O among them (Table I and Fig. 5): a token's label is the type of its
+    tag, whatever the prefix.
+
+    # Raises
+
+    `ValueError` as `score`.
+    """
+    pairs: Counter[tuple[str, str]] = Counter()
+    for gold_tags, predicted_tags in _pairs(gold, predicted):
+        pairs.update(zip(map(label_of, gold_tags), map(label_of, predicted_tags)))
+    counts: dict[str, Counter[str]] = {"correct": Counter(), "predicted": Counter(), "gold": Counter()}
+    for (gold_label, predicted_label), tokens in pairs.items():
+        counts["gold"][gold_label] += tokens
+        counts["predicted"][predicted_label] += tokens
+        counts["correct"][gold_label] += tokens * (gold_label == predicted_label)
+    return _by_label(**counts)
+
+
+def total(types: Mapping[str, Counts]) -> Counts:
+    """Of all types."""
+    return sum(types.values(), Counts())
+
+
+def label_of(tag: str) -> str:
+    """The type of a tag; `O` of an O."""
+    return split_tag(tag)[1] or "O"
+
+
+def conlleval_layout(result: Score) -> str:
+    """The lines that `conlleval` prints, to the last digit."""
+    overall = result.overall
+    lines = [
+        f"processed {result.tokens} tokens with {overall.gold} phrases; "
+        f"found: {overall.predicted} phrases; correct: {overall.correct}.\n"
+    ]
+    if result.tokens:
+        lines.append(f"accuracy: {result.accuracy:6.2f}%; {_ratios(overall)}\n")
+    return "".join(lines + _type_lines(result.types))
+
+
+def surface_layout(types: Mapping[str, Counts]) -> str:
+    """Surface forms, in the manner of `conlleval`."""
+    overall = total(types)
+    lines = [
+        f"surface forms: {overall.gold}; found: {overall.predicted}; correct: {overall.correct}.\n",
+        f"{_ratios(overall)}\n",
+    ]
+    return "".join(lines + _type_lines(types))
+
+
+def _type_lines(types: Mapping[str, Counts]) -> list[str]:
+    return [f"{label:>17}: {_ratios(counts)}  {counts.predicted}\n" for label, counts in sorted(types.items())]
+
+
+def _ratios(counts: Counts) -> str:
+    return f"precision: {counts.precision:6.2f}%; recall: {counts.recall:6.2f}%; FB1: {counts.f1:6.2f}"
+
+
+def _by_label(correct: Mapping[str, int], predicted: Mapping[str, int], gold: Mapping[str, int]) -> dict[str, Counts]:
+    labels = sorted({*predicted, *gold})
+    return {label: Counts(correct.get(label, 0), predicted.get(label, 0), gold.get(label, 0)) for label in labels}
+
+
+def _pairs(gold: Iterable[Tags], predicted: Iterable[Tags]) -> list[tuple[Tags, Tags]]:
+    gold, predicted = list(gold), list(predicted)
+    if [len(tags) for tags in gold] != [len(tags) for tags in predicted]:
+        raise ValueError("Predicted and gold tags must have the same sentences with the same number of tokens each.")
+    return list(zip(gold, predicted))

@@ -1,0 +1,113 @@
+"""What a trained archive makes of labelled data."""
+
+from collections.abc import Callable, Iterable
+from os import PathLike
+from typing import Any, NamedTuple, Optional, Union
+
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import DatasetReader, Instance
+from allennlp.models.archival import Archive, load_archive
+from more_itertools import chunked
+
+from roseq_allennlp.data.dataset_readers import ColumnReader
+from roseq_allennlp.data.tag_schemes import Span, bioul_to_bioes
+from roseq_allennlp.evaluation.scoring import Score, entities, score
+from roseq_allennlp.predictors import NerTagger
+
+_AT_A_TIME = 2048  # sentences
+
+Progress = Callable[[list, str], Iterable]
+"""Shows the way through a list under a title: `Console.progress`."""
+
+
+class TaggedSentence(NamedTuple):
+    """
+    A sentence with its gold and its predicted tags, both BIOES, and the probability that the tagger gives each of the
+    entities it predicts, as a whole.
+    """
+
+    words: list[str]
+    gold: list[str]
+    predicted: list[str]
+    probabilities: dict[Span, float]
+
+    @property
+    def gold_entities(self) -> list[Span]:
+        return entities(self.gold)
+
+    @property
+    def predicted_entities(self) -> list[Span]:
+        return entities(self.predicted)
+
+
+def open_archive(path: Union[str, PathLike], cuda_device: int = -1) -> Archive:
+    """
+    # Raises
+
+    `ConfigurationError`: there is no archive, or none of a tagger.
+    """
+    try:
+        archive = load_archive(path, cuda_device=cuda_device)
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"{path}: no such archive. Give a model.tar.gz, or the directory of a finished run."
+        ) from error
+    if not isinstance(archive.validation_dataset_reader, ColumnReader):
+        raise ConfigurationError(
+            f"{path}: its dataset reader is a {type(archive.validation_dataset_reader).__name__}; expected one of columns"
+            " (`columns`, `conll2002`, `conll2003_ner`, `wnut`), as taggers of this package have."
+        )
+    return archive
+
+
+def read_labelled(reader: DatasetReader, data_path: Union[str, PathLike]) -> list[Instance]:
+    """
+    All instances of a file, or of `corpus://…`.
+
+    # Raises
+
+    `ConfigurationError`: the file is missing, cannot be read, or has no tags.
+    """
+    instances = list(reader.read(data_path))
+    if any("tags" not in instance.fields for instance in instances):
+        raise ConfigurationError(f"{data_path}: has sentences without tags; they are needed to score against.")
+    return instances
+
+
+def gold_tags(instance: Instance) -> list[str]:
+    """In BIOES."""
+    return bioul_to_bioes(instance["tags"].labels)  # type: ignore[attr-defined]
+
+
+def words_of(instance: Instance) -> list[str]:
+    return list(instance["metadata"]["words"])  # type: ignore[index]
+
+
+def tag_instances(
+    archive: Archive, instances: list[Instance], progress: Optional[Progress] = None, title: str = "tagging"
+) -> list[TaggedSentence]:
+    """Tags labelled instances with an archive's best weights, in their order."""
+    tagger = NerTagger.from_archive(archive, "ner_tagger")
+    parts = list(chunked(instances, _AT_A_TIME))
+    sentences: list[TaggedSentence] = []
+    for part in progress(parts, title) if progress else parts:
+        for instance, answer in zip(part, tagger.predict_batch_instance(part), strict=True):
+            found: list[dict[str, Any]] = answer["entities"]
+            probabilities = {
+                Span(entity["label"], entity["start_token"], entity["end_token"]): entity["probability"]
+                for entity in found
+            }
+            sentences.append(TaggedSentence(words_of(instance), gold_tags(instance), answer["tags"], probabilities))
+    return sentences
+
+
+def tag_file(
+    archive: Archive, data_path: Union[str, PathLike], progress: Optional[Progress] = None, title: str = "tagging"
+) -> list[TaggedSentence]:
+    """Tags a labelled file, read with the archive's own reader, see `read_labelled`."""
+    return tag_instances(archive, read_labelled(archive.validation_dataset_reader, data_path), progress, title)
+
+
+def score_of(sentences: Iterable[TaggedSentence]) -> Score:
+    sentences = list(sentences)
+    return score([sentence.gold for sentence in sentences], [sentence.predicted for sentence in sentences])
