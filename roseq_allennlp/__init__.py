@@ -3,11 +3,15 @@ RoSeq for AllenNLP. Importing the package registers its components, so `--includ
 config needs; `load` opens a trained archive.
 """
 
+import warnings
 from os import PathLike
 from typing import Union
 
-from roseq_allennlp import commands, data, evaluation, models, modules, predictors, training
-from roseq_allennlp.predictors import NerTagger
+with warnings.catch_warnings():
+    # Those of AllenNLP's and fairscale's own imports are not for the users of a command to mend.
+    warnings.simplefilter("ignore", FutureWarning)
+    from roseq_allennlp import commands, data, evaluation, models, modules, predictors, training
+    from roseq_allennlp.predictors import NerTagger
 
 __all__ = ["commands", "data", "evaluation", "load", "models", "modules", "predictors", "training"]
 

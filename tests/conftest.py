@@ -2,6 +2,7 @@
 but their own. Tests of the real corpora (marked `corpora`, or asking for `real_data`) keep `$ROSEQ_DATA` as it is."""
 
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from allennlp.common import file_utils
 from allennlp.common.tqdm import logger as tqdm_logger
 
 import roseq_allennlp
+from roseq_allennlp.data import corpora
 from roseq_allennlp.predictors import NerTagger
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,3 +59,14 @@ def archive_path() -> Path:
 @pytest.fixture(scope="session")
 def tagger(archive_path) -> NerTagger:
     return roseq_allennlp.load(archive_path)
+
+
+@pytest.fixture
+def real_data(monkeypatch) -> Path:
+    """The directory of the real corpora, made `$ROSEQ_DATA`; the test is skipped where there is none."""
+    beside = ROOT.parent / "shared" / "data"
+    path = Path(os.environ.get(corpora.DATA_VARIABLE) or beside)
+    if not (path / "conll2002").is_dir():
+        pytest.skip("the real corpora are not here")
+    monkeypatch.setenv(corpora.DATA_VARIABLE, str(path))
+    return path

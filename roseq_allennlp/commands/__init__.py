@@ -1,3 +1,4 @@
+from roseq_allennlp.commands.compare import CompareCommand
 from roseq_allennlp.commands.score import ScoreCommand
 
-__all__ = ["ScoreCommand"]
+__all__ = ["CompareCommand", "ScoreCommand"]

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Optional, TypeVar
 
 from tabulate import tabulate
 from tqdm import tqdm
@@ -41,17 +41,32 @@ class Console:
         """A line beside the results."""
         tqdm.write(line, file=sys.stderr)
 
-    def table(self, headers: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
+    def table(
+        self,
+        headers: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        title: str = "",
+        widths: Optional[Sequence[Optional[int]]] = None,
+    ) -> None:
+        """`widths` are those beyond which the text of a column is wrapped, in characters; `None` for no limit."""
         if title:
             print(f"\n{title}")
-        print(table(headers, rows, "plain" if self.plain else "simple_outline"))
+        print(table(headers, rows, "plain" if self.plain else "simple_outline", widths))
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], layout: str = "plain") -> str:
+def table(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    layout: str = "plain",
+    widths: Optional[Sequence[Optional[int]]] = None,
+) -> str:
     """`rows` of words and numbers; a `float` is shown with two digits after the point, as scores are."""
-    cells = [[f"{cell:.2f}" if isinstance(cell, float) else cell for cell in row] for row in rows]
-    numbers = [
-        bool(rows) and all(isinstance(row[column], (int, float)) for row in rows) for column in range(len(headers))
+    cells = [[f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    numeric = [
+        bool(rows)
+        and any(isinstance(cell, (int, float)) for cell in column)
+        and not any(isinstance(cell, str) and cell for cell in column)
+        for column in zip(*rows)
     ]
-    alignment = ["right" if is_number else "left" for is_number in numbers]
-    return tabulate(cells, headers, tablefmt=layout, colalign=alignment if rows else None, disable_numparse=True)
+    alignment = ["right" if is_number else "left" for is_number in numeric] if rows else None
+    return tabulate(cells, headers, tablefmt=layout, colalign=alignment, maxcolwidths=widths, disable_numparse=True)

@@ -82,7 +82,7 @@ def _sentences(lines: Iterator[str], name: str) -> Iterator[list[_Token]]:
     sentence: list[_Token] = []
     width = 0
     for number, line in enumerate(lines, 1):
-        columns = [column for column in (line.split("\t") if "\t" in line else line.split(" ")) if column.strip(" \t")]
+        columns = _columns(line)
         if not columns or columns[0] == _BOUNDARY:
             if sentence:
                 yield sentence
@@ -94,7 +94,7 @@ def _sentences(lines: Iterator[str], name: str) -> Iterator[list[_Token]]:
                 f"{name}, line {number}: {len(columns)} columns in {line!r}; expected the gold and the predicted tag in the"
                 " last two, and as many columns as in the first line."
             )
-        gold, predicted = (column.strip(" ") for column in columns[-2:])
+        gold, predicted = columns[-2:]
         try:
             split_tag(gold), split_tag(predicted)
         except ValueError as error:
@@ -102,6 +102,14 @@ def _sentences(lines: Iterator[str], name: str) -> Iterator[list[_Token]]:
         sentence.append(_Token(columns[0] if width > 2 else None, gold, predicted))
     if sentence:
         yield sentence
+
+
+def _columns(line: str) -> list[str]:
+    # Not `str.split()`, which also splits at the no-break space and others that tokens hold.
+    by_tab = [column.strip(" ") for column in line.split("\t") if column.strip(" ")]
+    if len(by_tab) > 1 and not any(" " in column for column in by_tab[-2:]):
+        return by_tab  # a token may hold spaces then
+    return [column for column in line.replace("\t", " ").split(" ") if column]
 
 
 def _everything(

@@ -72,8 +72,12 @@ def _resampled(counts: np.ndarray, samples: int, seed: int) -> Iterator[np.ndarr
     number = len(counts)
     for start in range(0, samples, _ROWS):
         rows = min(_ROWS, samples - start)
-        weights = generator.multinomial(number, np.full(number, 1 / max(number, 1)), size=rows)  # of each sentence
-        totals = weights @ counts
+        drawn = (
+            generator.multinomial(number, np.full(number, 1 / number), size=rows)
+            if number
+            else np.zeros((rows, 0), int)
+        )
+        totals = drawn @ counts  # `drawn` is how often each sentence is
         yield _f1(totals) if counts.shape[1] == 3 else np.stack([_f1(totals[:, :3]), _f1(totals[:, 3:])], axis=1)
 
 

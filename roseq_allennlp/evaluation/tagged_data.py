@@ -1,7 +1,8 @@
 """What a trained archive makes of labelled data."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 
 from allennlp.common.checks import ConfigurationError
@@ -106,6 +107,15 @@ def tag_file(
 ) -> list[TaggedSentence]:
     """Tags a labelled file, read with the archive's own reader, see `read_labelled`."""
     return tag_instances(archive, read_labelled(archive.validation_dataset_reader, data_path), progress, title)
+
+
+def model_names(paths: Sequence[Union[str, PathLike]]) -> list[str]:
+    """What archives are called in tables and pictures: their run's directory, or the paths where two would be alike."""
+    names = [
+        path.parent.name if path.name.endswith(".tar.gz") else path.name
+        for path in (Path(each).resolve() for each in paths)
+    ]
+    return names if len(set(names)) == len(names) else list(map(str, paths))
 
 
 def score_of(sentences: Iterable[TaggedSentence]) -> Score:

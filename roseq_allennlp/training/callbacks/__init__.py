@@ -1,4 +1,5 @@
 from roseq_allennlp.training.callbacks.adversarial import AdversarialCallback
 from roseq_allennlp.training.callbacks.label_statistics import LabelStatisticsCallback
+from roseq_allennlp.training.callbacks.score_table import ScoreTableCallback
 
-__all__ = ["AdversarialCallback", "LabelStatisticsCallback"]
+__all__ = ["AdversarialCallback", "LabelStatisticsCallback", "ScoreTableCallback"]

@@ -1,0 +1,82 @@
+import argparse
+import shutil
+
+from allennlp.commands.subcommand import Subcommand
+
+from roseq_allennlp.commands.command import Command, add_cuda_device
+from roseq_allennlp.commands.console import Console
+from roseq_allennlp.evaluation.bootstrap import SAMPLES, f1_interval, paired_test, sentence_counts
+from roseq_allennlp.evaluation.comparison import differences, marked, tag_with_each
+from roseq_allennlp.evaluation.scoring import Counts, token_scores
+from roseq_allennlp.evaluation.tagged_data import model_names, score_of
+
+_WIDTH = 160  # of a page that is no terminal, in characters
+
+
+@Subcommand.register("compare")
+class CompareCommand(Command):
+    """`compare ARCHIVE ARCHIVE DATA`: two taggers on the same sentences."""
+
+    description = (
+        "Compare two archives on the same labelled sentences. Shows where one is right and the other wrong, F1 for each"
+        " label, and F1 with bootstrap intervals and a paired test."
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("archives", nargs=2, metavar="ARCHIVE", help="model.tar.gz, or the directory of a run")
+        parser.add_argument("data", metavar="DATA", help="a labelled file, or corpus://NAME/SPLIT")
+        add_cuda_device(parser)
+
+    def run(self, args: argparse.Namespace, console: Console) -> int:
+        names = model_names(args.archives)
+        models = tag_with_each(args.archives, args.data, args.cuda_device, console.progress)
+
+        wide = max(20, ((_WIDTH if console.plain else shutil.get_terminal_size().columns) - 20) // 2)
+        rows = []
+        for number, first_is_right, *pair in differences(*models):
+            cells = [marked(sentence.words, sentence.predicted_entities) for sentence in pair]
+            rows.append([number, *map(": ".join, zip(("right", "wrong")[:: 1 if first_is_right else -1], cells))])
+        if rows:
+            console.table(["sentence", *names], rows, "One is right and the other wrong", [None, wide, wide])
+
+        scores = [score_of(sentences) for sentences in models]
+        tokens = [token_scores([each.gold for each in model], [each.predicted for each in model]) for model in models]
+        by_frequency = sorted({*tokens[0], *tokens[1]}, key=lambda label: (-_gold(tokens, label), label))
+        rows = []
+        for label in by_frequency:
+            f1s = [score.types.get(label, Counts()).f1 for score in scores]
+            of_tokens = [found.get(label, Counts()).f1 for found in tokens]
+            rows.append(
+                [label, _gold(tokens, label), *of_tokens, *(["", "", ""] if label == "O" else [*f1s, _change(f1s)])]
+            )
+        headers = [
+            "label",
+            "tokens",
+            *(f"token F1 {name}" for name in names),
+            *(f"F1 {name}" for name in names),
+            "change",
+        ]
+        console.table(headers, rows, "Labels by frequency")
+
+        counts = [sentence_counts(sentences) for sentences in models]
+        rows = []
+        for name, score, each in zip(names, scores, counts):
+            low, high = f1_interval(each)
+            overall = score.overall
+            rows.append([name, overall.precision, overall.recall, overall.f1, f"{low:.2f} to {high:.2f}"])
+        title = f"{args.data}: {len(models[0])} sentences, {scores[0].overall.gold} entities"
+        console.table(["model", "precision", "recall", "F1", "95 % interval"], rows, title)
+        found = paired_test(counts[0], counts[1])
+        print(
+            f"F1 {names[1]} - F1 {names[0]}: {found.difference:+.2f} (95 % {found.interval.low:+.2f} to"
+            f" {found.interval.high:+.2f}), p = {found.p_value:.4f}; paired bootstrap, {SAMPLES} samples of sentences"
+        )
+        return 0
+
+
+def _gold(tokens: list[dict[str, Counts]], label: str) -> int:
+    return max(found.get(label, Counts()).gold for found in tokens)
+
+
+def _change(pair: list[float]) -> str:
+    return f"{pair[1] - pair[0]:+.2f}"

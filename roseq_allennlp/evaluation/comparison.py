@@ -1,0 +1,76 @@
+"""Several taggers on the same sentences."""
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import NamedTuple, Optional, Union
+
+from allennlp.common.checks import ConfigurationError
+
+from roseq_allennlp.data.tag_schemes import Span
+from roseq_allennlp.evaluation.tagged_data import Progress, TaggedSentence, open_archive, tag_file
+
+Path = Union[str, PathLike]
+
+
+def tag_with_each(
+    archives: Sequence[Path], data_path: Path, cuda_device: int = -1, progress: Optional[Progress] = None
+) -> list[list[TaggedSentence]]:
+    """
+    The sentences of a labelled file, tagged by each archive, each with its own reader.
+
+    # Raises
+
+    `ConfigurationError` as `open_archive` and `read_labelled`, and if the readers do not agree on the sentences and their
+    gold tags: one may split long sentences, or take another column.
+    """
+    tagged = [
+        tag_file(open_archive(path, cuda_device), data_path, progress, f"tagging with {path}") for path in archives
+    ]
+    for path, sentences in zip(archives, tagged):
+        check_same_sentences(tagged[0], sentences, f"{archives[0]} and {path} read {data_path} differently")
+    return tagged
+
+
+def check_same_sentences(first: Sequence[TaggedSentence], second: Sequence[TaggedSentence], what: str) -> None:
+    """
+    # Raises
+
+    `ConfigurationError`, which begins with `what`, if words or gold tags differ.
+    """
+    if len(first) != len(second):
+        raise ConfigurationError(f"{what}: {len(first)} and {len(second)} sentences. {_WAY_OUT}")
+    for number, (one, other) in enumerate(zip(first, second), 1):
+        if (one.words, one.gold) != (other.words, other.gold):
+            raise ConfigurationError(f"{what}: sentence {number} has other words or gold tags. {_WAY_OUT}")
+
+
+_WAY_OUT = "Compare taggers whose dataset readers have the same columns, tag scheme and `max_length`."
+
+
+class Difference(NamedTuple):
+    """A sentence in which one of two taggers finds exactly the gold entities and the other does not."""
+
+    number: int
+    """In the data, from 1."""
+    first_is_right: bool
+    first: TaggedSentence
+    second: TaggedSentence
+
+
+def differences(first: Sequence[TaggedSentence], second: Sequence[TaggedSentence]) -> list[Difference]:
+    """The sentences where one is right and the other wrong, as in Table V, in the order of the data."""
+    found = []
+    for number, pair in enumerate(zip(first, second), 1):
+        right = [sentence.predicted_entities == sentence.gold_entities for sentence in pair]
+        if right[0] != right[1]:
+            found.append(Difference(number, right[0], *pair))
+    return found
+
+
+def marked(words: Sequence[str], spans: Sequence[Span]) -> str:
+    """The sentence with its entities in brackets: `[Marta Keller|person] flies to [Oslo|location]`."""
+    parts = list(words)
+    for span in spans:
+        parts[span.start] = f"[{parts[span.start]}"
+        parts[span.end - 1] += f"|{span.label}]"
+    return " ".join(parts)

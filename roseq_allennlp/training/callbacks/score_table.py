@@ -1,0 +1,39 @@
+from typing import Any, Optional
+
+from allennlp.common import logging as common_logging
+from allennlp.training.callbacks import TrainerCallback
+
+_PREFIX = "best_validation_"
+
+
+@TrainerCallback.register("score_table")
+class ScoreTableCallback(TrainerCallback):
+    """
+    Prints one table when training is done: development precision, recall and F1 of the best epoch, by type and overall.
+
+    Fires in `on_end`, in the primary process only, and changes nothing. A run that breaks off, or has no development
+    data, prints none.
+    """
+
+    def on_end(
+        self,
+        trainer: Any,
+        metrics: Optional[dict[str, Any]] = None,
+        epoch: Optional[int] = None,
+        is_primary: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        name = f"{_PREFIX}f1-measure-"
+        if not is_primary or not metrics or f"{name}overall" not in metrics:
+            return
+        # Not above: the commands import the models, which import this package.
+        from roseq_allennlp.commands.console import Console
+
+        labels = [key.removeprefix(name) for key in metrics if key.startswith(name)]
+        rows = [
+            [label, *(100 * metrics[f"{_PREFIX}{score}-{label}"] for score in ("precision", "recall", "f1-measure"))]
+            for label in sorted(labels, key=lambda label: (label == "overall", label))
+        ]
+        title = f"Development scores of epoch {metrics['best_epoch']}, the best"
+        console = Console(quiet=common_logging.FILE_FRIENDLY_LOGGING)
+        console.table(["type", "precision", "recall", "F1"], rows, title)

@@ -1,0 +1,83 @@
+"""`roseq` and `allennlp` as programs."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+from allennlp.commands.subcommand import Subcommand
+
+import roseq_allennlp.__main__
+from roseq_allennlp import commands
+
+NAMES = {"ablation", "compare", "corpora", "label-weights", "noise", "report", "score"}
+
+
+def test_the_commands_are_allennlp_commands():
+    assert {Subcommand.by_name(name).__name__ for name in NAMES} == set(commands.__all__)
+    assert NAMES <= set(Subcommand.list_available())
+
+
+def test_help_lists_them_beside_allennlps(roseq):
+    output = roseq("--help").output
+    for name in {*NAMES, "train", "evaluate", "predict"}:
+        assert f"\n    {name} " in output
+    assert roseq().output == output
+    for name in NAMES:
+        assert "--quiet" in roseq(name, "--help").output
+
+
+@pytest.mark.parametrize("program", [["-m", "roseq_allennlp"], ["-m", "allennlp"]])
+def test_as_a_program(program, repository, tmp_path):
+    # In the root of a checkout `.allennlp_plugins` tells `allennlp` of the package.
+    assert (repository / ".allennlp_plugins").read_text().split() == ["roseq_allennlp"]
+    result = subprocess.run(
+        [sys.executable, *program, "score"], input="a B-X B-X\n", capture_output=True, text=True, encoding="utf-8"
+    )
+    assert result.returncode == 0 and result.stdout.startswith("processed 1 tokens with 1 phrases;"), result.stderr
+    if "roseq_allennlp" in program:
+        assert result.stderr == ""
+
+
+def test_the_console_script():
+    setup = Path("setup.py").read_text(encoding="utf-8")
+    assert '"roseq=roseq_allennlp.__main__:main"' in setup
+    assert callable(roseq_allennlp.__main__.main)
+
+
+@pytest.mark.parametrize(
+    "terminal, arguments, friendly", [(True, [], False), (True, ["--quiet"], True), (False, [], True)]
+)
+def test_training_shows_plain_lines_where_they_are_asked_for(roseq, monkeypatch, terminal, arguments, friendly):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    monkeypatch.delenv("ALLENNLP_LOG_LEVEL", raising=False)
+    called = []
+    monkeypatch.setattr("allennlp.commands.train.train_model_from_args", called.append)
+    status = roseq("train", "config.jsonnet", "-s", "runs/none", *arguments).status
+    assert status == 0 and called[0].file_friendly_logging is friendly
+    assert os.environ.get("ALLENNLP_LOG_LEVEL") == ("WARNING" if arguments else None)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--quiet"]])
+def test_a_bar_on_a_terminal_and_lines_elsewhere(arguments, archive_path):
+    command = [sys.executable, "-m", "roseq_allennlp", "compare", archive_path, archive_path]
+    command += ["fixtures/wnut17/emerging.test.annotated", *arguments]
+    master, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))  # else it has no columns
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=terminal, text=True, encoding="utf-8") as process:
+        os.close(terminal)
+        shown = b""
+        with contextlib.suppress(OSError):  # how a terminal says that nobody writes to it any more
+            while part := os.read(master, 4096):
+                shown += part
+        output, _ = process.communicate()
+    os.close(master)
+    assert process.returncode == 0
+    assert (b"100%" in shown) == (not arguments) and (b"done in" in shown) == bool(arguments)
+    assert ("│" in output) == (not arguments)

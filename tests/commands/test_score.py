@@ -1,0 +1,114 @@
+import json
+
+import pytest
+
+FILE = "John B-PER B-PER\nSmith I-PER I-PER\nis O O\nin O B-LOC\nYork B-LOC I-LOC\n\n-X- O O\nParis I-LOC I-LOC\n"
+# What conlleval.pl, version of 2004-01-26, prints for it.
+LAYOUT = (
+    "processed 6 tokens with 3 phrases; found: 3 phrases; correct: 2.\n"
+    "accuracy:  66.67%; precision:  66.67%; recall:  66.67%; FB1:  66.67\n"
+    "              LOC: precision:  50.00%; recall:  50.00%; FB1:  50.00  2\n"
+    "              PER: precision: 100.00%; recall: 100.00%; FB1: 100.00  1\n"
+)
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(text, encoding="utf-8"):
+        path = tmp_path / "tagged.txt"
+        path.write_bytes(text.encode(encoding))
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FILE,
+        FILE.replace(" ", "\t"),
+        FILE.replace(" ", "\t", 3),
+        FILE.replace(" ", "  "),
+        FILE.replace("\n", "\r\n"),
+        FILE.replace("\n\n", "\n \t\n \n"),
+        "\n\n" + FILE + "\n\n",
+        FILE.replace("is O", "i s O").replace(" O O", "\tO\tO").replace(" B-", "\tB-").replace(" I-", "\tI-"),
+        "\n".join(line.replace(" ", " NNP ", 1) if line else line for line in FILE.split("\n")),
+        "\n".join(line.partition(" ")[2] if line[:3] != "-X-" else "" for line in FILE.split("\n")),
+    ],
+)
+def test_prints_what_conlleval_prints(roseq, written, text):
+    assert roseq("score", written(text)) == (0, LAYOUT, "")
+
+
+def test_standard_input(roseq, written, monkeypatch):
+    import os
+
+    saved = os.dup(0)
+    try:
+        for arguments in ([], ["-"]):
+            with open(written(FILE)) as file:
+                os.dup2(file.fileno(), 0)
+            assert roseq("score", *arguments).output == LAYOUT
+    finally:
+        os.dup2(saved, 0)
+
+
+def test_what_is_not_utf_8_goes_through(roseq, written):
+    path = written(FILE.replace("John", "Jos\xe9"), "iso-8859-1")
+    assert roseq("score", path).output == LAYOUT
+    assert roseq("score", path, "--surface").status == 0
+
+
+def test_surface(roseq, written):
+    text = FILE + "\nParis B-LOC B-LOC\n\nparis B-LOC O\n"
+    status, output, _ = roseq("score", written(text), "--surface")
+    assert status == 0
+    assert output.splitlines()[4:] == [
+        "surface forms: 4; found: 3; correct: 2.",
+        "precision:  66.67%; recall:  50.00%; FB1:  57.14",
+        "              LOC: precision:  50.00%; recall:  33.33%; FB1:  40.00  2",
+        "              PER: precision: 100.00%; recall: 100.00%; FB1: 100.00  1",
+    ]
+
+
+def test_json(roseq, written):
+    found = json.loads(roseq("score", written(FILE), "--json").output)
+    assert found["overall"] == {
+        **{"precision": 200 / 3, "recall": 200 / 3, "f1": 200 / 3},
+        **{"correct": 2, "predicted": 3, "gold": 3},
+    }
+    assert found["types"]["LOC"]["f1"] == 50 and found["tokens"] == 6 and found["correct_tokens"] == 4
+    assert found["surface_forms"]["overall"]["correct"] == 2
+    assert found["token_labels"]["O"]["recall"] == 50
+    assert found["errors"] is None or found["errors"]["boundary"] == 1
+    assert found["averages"]["macro"]["f1"] == 75
+
+
+def test_json_without_words_or_entities(roseq, written):
+    found = json.loads(roseq("score", written("O O\nO O\n"), "--json").output)
+    assert found["surface_forms"] is None and found["averages"] == {} and found["accuracy"] == 100
+
+
+def test_nothing(roseq, written):
+    assert roseq("score", written("")).output == "processed 0 tokens with 0 phrases; found: 0 phrases; correct: 0.\n"
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("a O O\n\nb O\n", "tagged.txt, line 3: 2 columns in 'b O'"),
+        ("O\n", "line 1: 1 columns in 'O'"),
+        ("a O B-\n", "line 1: 'B-' is no tag"),
+        ("a NN O\n", "line 1: 'NN' is no tag"),
+    ],
+)
+def test_errors_name_the_line(roseq, written, text, message):
+    status, output, errors = roseq("score", written(text))
+    assert (status, output) == (1, "") and errors.startswith("score: error: ") and message in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_other_errors(roseq, written, tmp_path):
+    assert "No such file" in roseq("score", tmp_path / "none").errors
+    assert "--surface needs the tokens" in roseq("score", written("O O\n"), "--surface").errors

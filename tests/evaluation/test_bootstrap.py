@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from roseq_allennlp.evaluation.bootstrap import f1_interval, paired_test, sentence_counts
+from roseq_allennlp.evaluation.tagged_data import TaggedSentence
+
+
+def f1(correct, predicted, gold, axis=-1):
+    return 200 * correct.sum(axis) / (predicted + gold).sum(axis)
+
+
+@pytest.fixture
+def counts():
+    generator = np.random.default_rng(3)
+    gold = generator.poisson(1.0, size=300)
+    predicted = generator.poisson(1.0, size=300)
+    return np.stack([generator.binomial(np.minimum(gold, predicted), 0.7), predicted, gold], axis=1)
+
+
+def test_counts_of_sentences():
+    sentences = [
+        TaggedSentence(["a", "b"], ["S-X", "S-Y"], ["S-X", "S-X"], {}),
+        TaggedSentence(["a"], ["O"], ["O"], {}),
+    ]
+    assert sentence_counts(sentences).tolist() == [[1, 2, 2], [0, 0, 0]]
+    assert sentence_counts([]).shape == (0, 3)
+
+
+def test_the_interval_is_that_of_scipy(counts):
+    expected = stats.bootstrap(
+        tuple(counts.T), f1, paired=True, vectorized=True, n_resamples=10_000, method="percentile", rng=1
+    ).confidence_interval
+    assert f1_interval(counts) == pytest.approx(tuple(expected), abs=0.25)
+    assert f1_interval(counts) == f1_interval(counts)
+
+
+def test_the_same_tagger_twice_is_no_difference(counts):
+    found = paired_test(counts, counts)
+    assert found.difference == 0 and tuple(found.interval) == (0, 0) and found.p_value == 1
+
+
+def test_the_p_value_is_small_where_one_is_better(counts):
+    better = counts.copy()
+    better[:, 0] = np.minimum(better[:, 1], better[:, 2])
+    found = paired_test(counts, better)
+    assert found.difference == pytest.approx(f1(*better.T) - f1(*counts.T))
+    assert found.interval.low > 0 and found.p_value == pytest.approx(1 / 10_001)
+    assert paired_test(better, counts).difference == pytest.approx(-found.difference)
+
+
+def test_the_p_value_is_uniform_where_there_is_no_difference():
+    """Two taggers that are each right by chance: one in twenty tests or so finds p below 0.05."""
+    generator = np.random.default_rng(11)
+    ones = np.ones(200, dtype=int)
+    values = []
+    for _ in range(200):
+        pair = [np.stack([generator.integers(0, 2, 200), ones, ones], axis=1) for _ in range(2)]
+        values.append(paired_test(*pair, samples=500).p_value)
+    assert 0.01 <= np.mean(np.array(values) < 0.05) <= 0.11
+    assert 0.4 < np.mean(values) < 0.6
+
+
+def test_no_sentences_or_entities():
+    nothing = np.zeros((5, 3), dtype=int)
+    assert f1_interval(nothing) == (0, 0)
+    assert paired_test(nothing, nothing).p_value == 1
+    assert f1_interval(np.zeros((0, 3), dtype=int)) == (0, 0)
+
+
+def test_other_sentences_are_refused(counts):
+    with pytest.raises(ValueError, match="same sentences; got 300 and 299"):
+        paired_test(counts, counts[1:])

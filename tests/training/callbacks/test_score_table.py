@@ -1,0 +1,40 @@
+import json
+
+import pytest
+from allennlp.commands.train import train_model
+from allennlp.common import Params
+from allennlp.training.callbacks import TrainerCallback
+
+from roseq_allennlp.training.callbacks.score_table import ScoreTableCallback
+
+
+def test_training_ends_with_the_table_of_its_best_epoch(tmp_path, capfd):
+    config = Params.from_file("training_configs/fixture.jsonnet", json.dumps({"trainer.num_epochs": 2}))
+    assert {"type": "score_table"} in config["trainer"].as_dict()["callbacks"]
+    train_model(config, tmp_path / "run")
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    lines = capfd.readouterr().out.splitlines()
+    start = lines.index(f"Development scores of epoch {metrics['best_epoch']}, the best")
+    header, *rows = [line.split() for line in lines[start + 1 :]]
+    rows = rows[: next(number for number, row in enumerate(rows, 1) if row[0] == "overall")]
+    assert header == ["type", "precision", "recall", "F1"]
+    types = sorted(key.rsplit("f1-measure-")[1] for key in metrics if key.startswith("best_validation_f1-measure-"))
+    assert [row[0] for row in rows] == [*(label for label in types if label != "overall"), "overall"]
+    for label, *scores in rows:
+        expected = [metrics[f"best_validation_{name}-{label}"] for name in ("precision", "recall", "f1-measure")]
+        assert list(map(float, scores)) == pytest.approx([100 * value for value in expected], abs=0.006)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},  # the run broke off
+        {"metrics": {"training_loss": 1.0}},  # no development data
+        {"metrics": {"best_validation_f1-measure-overall": 0.5}, "is_primary": False},
+    ],
+)
+def test_no_table(arguments, capsys):
+    callback = TrainerCallback.by_name("score_table")("runs/none")
+    assert isinstance(callback, ScoreTableCallback)
+    callback.on_end(None, **arguments)
+    assert capsys.readouterr().out == ""
