@@ -1,0 +1,66 @@
+"""The pictures of a report, as SVG for a page."""
+
+from collections.abc import Mapping, Sequence
+
+from roseq_allennlp.evaluation.calibration import Bin
+from roseq_allennlp.evaluation.plots import INK, LOOKS, drawing, inline_svg
+
+_WIDTH = 4.8  # inches; on a phone text keeps its size
+
+
+def bars(
+    name: str,
+    labels: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    axis: str,
+    digits: int = 1,
+    log: bool = False,
+) -> str:
+    """
+    Horizontal bars, a group for each label and in it one for each of `series`, with its value beside it.
+
+    # Parameters
+
+    name : `str`
+        Of letters, another one for each picture of a page.
+    axis : `str`
+        What the bars measure, with the unit.
+    """
+    thickness = 0.8 / max(len(series), 1)
+    highest = max((value for values in series.values() for value in values), default=0)
+    with drawing(_WIDTH, 1.1 + len(labels) * (0.16 + 0.17 * len(series))) as (figure, axes):
+        for number, ((title, values), look) in enumerate(zip(series.items(), LOOKS)):
+            places = [place + (number - (len(series) - 1) / 2) * thickness for place in range(len(labels))]
+            drawn = axes.barh(
+                places, values, thickness, color=look.color, hatch=look.hatch, edgecolor=INK, linewidth=0.6, label=title
+            )
+            axes.bar_label(drawn, [f"{value:,.{digits}f}" for value in values], padding=3, fontsize=8)
+        axes.set_yticks(range(len(labels)), labels)
+        axes.invert_yaxis()
+        axes.set_xlabel(axis)
+        if log:
+            axes.set_xscale("log")
+            axes.set_xlim(0.5, max(highest, 1) * 8)  # room for the number beside the longest
+        else:
+            axes.set_xlim(0, max(highest, 1) * 1.16)
+        if len(series) > 1:
+            figure.legend(loc="outside upper center", ncols=len(series), frameon=False)
+        described = f"{axis} of {', '.join(labels)}: {' and '.join(series)}. The numbers are in the table below."
+        return inline_svg(figure, name, described)
+
+
+def reliability_diagram(name: str, models: Mapping[str, Sequence[Bin]]) -> str:
+    """Share correct over mean probability, a point for each bin; on the diagonal they are equal."""
+    with drawing(_WIDTH, 4.2) as (figure, axes):
+        axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=(0, (2, 3)), label="equal")
+        for (title, bins), look in zip(models.items(), LOOKS):
+            points = [each.mean_probability for each in bins], [each.share_correct for each in bins]
+            axes.plot(
+                *points, color=look.color, marker=look.marker, linestyle=look.line, markeredgecolor=INK, label=title
+            )
+        axes.set_xlim(0, 1.02)
+        axes.set_ylim(0, 1.02)
+        axes.set_xlabel("mean probability of the predicted entities")
+        axes.set_ylabel("share of them that is correct")
+        figure.legend(loc="outside upper center", ncols=len(models) + 1, frameon=False)
+        return inline_svg(figure, name, "Reliability diagram. The numbers are in the table below.")
