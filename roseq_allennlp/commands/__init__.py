@@ -1,5 +1,7 @@
 from roseq_allennlp.commands.compare import CompareCommand
+from roseq_allennlp.commands.corpora import CorporaCommand
+from roseq_allennlp.commands.label_weights import LabelWeightsCommand
 from roseq_allennlp.commands.report import ReportCommand
 from roseq_allennlp.commands.score import ScoreCommand
 
-__all__ = ["CompareCommand", "ReportCommand", "ScoreCommand"]
+__all__ = ["CompareCommand", "CorporaCommand", "LabelWeightsCommand", "ReportCommand", "ScoreCommand"]

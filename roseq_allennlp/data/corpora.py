@@ -5,25 +5,19 @@ A file is taken from below `$ROSEQ_DATA` where that is set, and otherwise downlo
 this module teaches `cached_path` the scheme `corpus://`, so that these names work wherever AllenNLP takes a path.
 """
 
-import gzip
-import hashlib
 import io
 import os
 import shutil
-import tarfile
-import tempfile
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Optional, Union
 
 from allennlp.common import file_utils
 from allennlp.common.checks import ConfigurationError
-from allennlp.modules.token_embedders.embedding import parse_embeddings_file_uri
-from cached_path import SchemeClient, add_scheme_client
+from cached_path import SchemeClient, add_scheme_client, find_latest_cached
+
+from roseq_allennlp.data.downloads import download, uncompressed, with_checksum
 
 SCHEME = "corpus"
 DATA_VARIABLE = "ROSEQ_DATA"
@@ -236,6 +230,36 @@ def resolve(path: str) -> str:
     return str(local) if local and isinstance(entry, Corpus) else file_utils.cached_path(path)
 
 
+def at_hand(path: str) -> Optional[Path]:
+    """
+    The file of `corpus://NAME/FILE` below `$ROSEQ_DATA`, or else its copy in the cache; `None` if it is in neither.
+    Nothing is downloaded.
+    """
+    entry, source = _find(path)
+    try:
+        local = _local(path, entry, source)
+    except ConfigurationError:
+        return None
+    return local or find_latest_cached(path, file_utils.CACHE_DIRECTORY)
+
+
+def verify(path: str) -> str:
+    """
+    `"ok"`, `"ok in ISO-8859-1"`, `"differs"`, `"no checksum known"` or `"not here"`: the file of `corpus://NAME/FILE`
+    against the catalogue's SHA-256. Nothing is downloaded.
+    """
+    file, (_, source) = at_hand(path), _find(path)
+    if file is None:
+        return "not here"
+    if source.sha256 is None:
+        return "no checksum known"
+    data = file.read_bytes()
+    in_utf8 = with_checksum(data, source.sha256)
+    if in_utf8 is None:
+        return "differs"
+    return "ok" if in_utf8 == data else "ok in ISO-8859-1"
+
+
 class CorpusClient(SchemeClient):
     """
     How `cached_path` gets the contents of `corpus://...`, always uncompressed. The version of a downloaded file is its
@@ -259,8 +283,14 @@ class CorpusClient(SchemeClient):
     def get_size(self) -> Optional[int]:
         """Gets the file: a download shows its progress, and once `get_resource` is called another display is open."""
         local = _local(self.resource, self._entry, self._source)
-        self._content = _uncompressed(str(local)) if local else _download(self.resource, self._source)
+        self._content = uncompressed(str(local)) if local else self._download()
         return self._content.seek(0, io.SEEK_END)
+
+    def _download(self) -> IO[bytes]:
+        otherwise = (
+            f"put the file at {self._source.local[0]} below a directory and set {DATA_VARIABLE} to that directory."
+        )
+        return download(self.resource, self._source.addresses, self._source.sha256, otherwise)
 
     def get_resource(self, temp_file: io.BufferedWriter) -> None:
         if self._content is None:
@@ -306,77 +336,3 @@ def _local(path: str, entry: Union[Corpus, Vectors], source: Source) -> Optional
             f" file there, or unset {DATA_VARIABLE} to have it downloaded."
         )
     return None
-
-
-class _WrongChecksum(ValueError):
-    pass
-
-
-_BROKEN = (OSError, EOFError, KeyError, zlib.error, zipfile.BadZipFile, tarfile.TarError, _WrongChecksum)
-
-
-def _download(path: str, source: Source) -> IO[bytes]:
-    failures = []
-    for address in source.addresses:
-        url, member = parse_embeddings_file_uri(address)
-        archive = None
-        try:
-            archive = file_utils.cached_path(url)
-            content = _uncompressed(archive, member)
-            return content if source.sha256 is None else _verified(content, source.sha256)
-        except _BROKEN as error:
-            failures.append(f"{address}: {type(error).__name__}: {error}")
-            if archive is not None:
-                _discard(archive)
-    raise ConfigurationError(
-        f"{path} could not be downloaded. Tried: {'; '.join(failures)}. Try again, or put the file at {source.local[0]}"
-        f" below a directory and set {DATA_VARIABLE} to that directory."
-    )
-
-
-def _verified(content: IO[bytes], sha256: str) -> IO[bytes]:
-    with content:
-        data = content.read()
-    for candidate in (data, data.decode("iso-8859-1").encode("utf-8")):
-        if hashlib.sha256(candidate).hexdigest() == sha256:
-            return io.BytesIO(candidate)
-    raise _WrongChecksum(f"the file's SHA-256 is {hashlib.sha256(data).hexdigest()}, expected {sha256}; it is not used")
-
-
-def _discard(archive: str) -> None:
-    """A broken download must not stay in the cache; a file that is not in the cache is not ours to delete."""
-    file = Path(archive)
-    if Path(file_utils.CACHE_DIRECTORY) in file.parents:
-        file.unlink(missing_ok=True)
-        file.with_name(file.name + ".json").unlink(missing_ok=True)
-
-
-def _uncompressed(path: str, member: Optional[str] = None) -> IO[bytes]:
-    """A whole file, or one in an archive, as a temporary file at its beginning."""
-    os.makedirs(file_utils.CACHE_DIRECTORY, exist_ok=True)  # there and not in /tmp, which may be small or in memory
-    content = tempfile.TemporaryFile(dir=file_utils.CACHE_DIRECTORY)  # noqa: SIM115
-    try:
-        with _opened(path, member) as stream:
-            shutil.copyfileobj(stream, content)
-    except BaseException:
-        content.close()
-        raise
-    content.seek(0)
-    return content
-
-
-@contextmanager
-def _opened(path: str, member: Optional[str]) -> Iterator[IO[bytes]]:
-    with ExitStack() as stack:
-        stream: Optional[IO[bytes]]
-        if member is None:
-            stream = stack.enter_context(open(path, "rb"))
-        elif zipfile.is_zipfile(path):
-            stream = stack.enter_context(stack.enter_context(zipfile.ZipFile(path)).open(member))
-        else:
-            stream = stack.enter_context(tarfile.open(path)).extractfile(member)
-        if stream is None:
-            raise KeyError(f"{member} is a directory")
-        buffered = io.BufferedReader(stream)  # type: ignore[type-var]
-        is_gzip = buffered.peek(2)[:2] == b"\x1f\x8b"
-        yield gzip.GzipFile(fileobj=buffered) if is_gzip else buffered  # type: ignore[misc]

@@ -1,0 +1,146 @@
+import argparse
+from collections.abc import Sequence
+from typing import Any, Union
+
+from allennlp.commands.subcommand import Subcommand
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.file_utils import cached_path
+from allennlp.data import DatasetReader
+
+from roseq_allennlp.commands.command import Command
+from roseq_allennlp.commands.console import Console
+from roseq_allennlp.data.corpora import (
+    CORPORA,
+    DATA_VARIABLE,
+    SCHEME,
+    VECTORS,
+    Corpus,
+    Vectors,
+    at_hand,
+    resolve,
+    verify,
+)
+from roseq_allennlp.evaluation.corpus_statistics import SplitStatistics, split_statistics
+from roseq_allennlp.evaluation.tagged_data import gold_tags, read_labelled
+
+_ENTRIES: dict[str, Union[Corpus, Vectors]] = {**CORPORA, **VECTORS}
+
+
+@Subcommand.register("corpora")
+class CorporaCommand(Command):
+    """`corpora list | fetch | verify | stats`: the catalogue of `data.corpora`."""
+
+    description = (
+        "Show the catalogue of corpora and word vectors, fetch or verify their files, count their labels. `list` and"
+        " `verify` download nothing."
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "action",
+            choices=["list", "fetch", "verify", "stats"],
+            help="list: what there is, and where. fetch: download what is not here. verify: compare SHA-256 sums."
+            " stats: sentences, tokens and entities of each split, and the counts of each label",
+        )
+        parser.add_argument("names", nargs="*", metavar="NAME", help="of the catalogue; all corpora, if left out")
+
+    def run(self, args: argparse.Namespace, console: Console) -> int:
+        for name in args.names:
+            if name not in _ENTRIES:
+                raise ConfigurationError(f"{name!r} is not in the catalogue. Known are {', '.join(_ENTRIES)}.")
+        # Vectors are large: fetched only by name.
+        names = args.names or list(_ENTRIES if args.action in ("list", "verify") else CORPORA)
+        if args.action == "list":
+            console.table(["name", "language", "reader", "types", "where", "licence"], list(map(_described, names)))
+            return 0
+        if args.action == "verify":
+            return _verify(names, console)
+        if args.action == "fetch":
+            return _fetch(names, args.names, console)
+        return _statistics(names, args.names, console)
+
+
+def _paths(name: str) -> list[str]:
+    return [f"{SCHEME}://{name}/{file}" for file in _ENTRIES[name].files]
+
+
+def _described(name: str) -> list[str]:
+    entry = _ENTRIES[name]
+    if all(map(at_hand, _paths(name))):
+        where = "here"
+    elif all(source.addresses for source in entry.files.values()):
+        where = "to be downloaded"
+    else:
+        where = f"put {', '.join(source.local[0] for source in entry.files.values())} below ${DATA_VARIABLE}"
+    if isinstance(entry, Vectors):
+        return [name, entry.language, "vectors", f"{entry.dimension} dimensions", where, entry.licence]
+    return [name, entry.language, entry.reader, " ".join(entry.entity_types), where, entry.licence]
+
+
+def _verify(names: Sequence[str], console: Console) -> int:
+    paths = [path for name in names for path in _paths(name)]
+    rows = [[path, verify(path), str(at_hand(path) or "")] for path in console.progress(paths, "verifying")]
+    console.table(["file", "SHA-256", "where"], rows)
+    differing = [path for path, status, _ in rows if status == "differs"]
+    if differing:
+        console.say(f"{', '.join(differing)}: not the file that results are known for. Remove it and fetch it again.")
+    return 1 if differing else 0
+
+
+def _fetch(names: Sequence[str], asked_for: Sequence[str], console: Console) -> int:
+    rows, failed = [], False
+    for path in console.progress([path for name in names for path in _paths(name)], "fetching"):
+        try:
+            # Vectors as the text file that configs name, corpora as the file they are read from.
+            rows.append([path, cached_path(resolve(path))])
+        except ConfigurationError as error:
+            console.say(error.message)
+            # Nobody who asked for all of them meant those that need a licence.
+            needs_a_licence = not _ENTRIES[path.split("/")[2]].files[path.split("/")[3]].addresses
+            failed = failed or bool(asked_for) or not needs_a_licence
+    console.table(["file", "where"], rows)
+    return 1 if failed else 0
+
+
+def _statistics(names: Sequence[str], asked_for: Sequence[str], console: Console) -> int:
+    splits: dict[str, dict[str, SplitStatistics]] = {}
+    for name in console.progress(names, "counting"):
+        corpus = _ENTRIES[name]
+        if isinstance(corpus, Vectors):
+            raise ConfigurationError(f"{name}: is word vectors; counts are those of corpora: {', '.join(CORPORA)}.")
+        try:
+            reader = DatasetReader.by_name(corpus.reader)()
+            splits[name] = {
+                split: split_statistics(map(gold_tags, read_labelled(reader, f"{SCHEME}://{name}/{split}")))
+                for split in corpus.files
+            }
+        except ConfigurationError as error:
+            if asked_for:
+                raise
+            console.say(error.message)
+    for name, found in splits.items():
+        console.table(*_label_counts(found), title=f"{name}: tokens of each label, entities of each type")
+    headers = ["corpus", "language"]
+    headers += [f"{split} {what}" for split in ("train", "dev", "test") for what in ("sentences", "tokens", "entities")]
+    rows = []
+    for name, found in splits.items():
+        row: list[Any] = [name, _ENTRIES[name].language]
+        for each in found.values():
+            row += [each.sentences, each.tokens.total(), each.entities.total()]
+        rows.append(row)
+    console.table(headers, rows, "All")
+    return 0
+
+
+def _label_counts(splits: dict[str, SplitStatistics]) -> tuple[list[str], list[list[Any]]]:
+    headers = ["label", *(header for split in splits for header in (f"{split} tokens", "%", "entities"))]
+    labels = {label for found in splits.values() for label in found.tokens}
+    training = next(iter(splits.values())).tokens
+    rows = []
+    for label in sorted(labels, key=lambda label: (-training[label], label)):
+        row: list[Any] = [label]
+        for found in splits.values():
+            share = 100 * found.tokens[label] / max(found.tokens.total(), 1)
+            row += [found.tokens[label], share, "" if label == "O" else found.entities[label]]
+        rows.append(row)
+    return headers, rows

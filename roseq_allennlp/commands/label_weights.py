@@ -1,0 +1,113 @@
+import argparse
+from collections import Counter
+from typing import Any, Optional
+
+from allennlp.commands.subcommand import Subcommand
+from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import DatasetReader
+
+from roseq_allennlp.commands.command import Command
+from roseq_allennlp.commands.console import Console
+from roseq_allennlp.data.label_statistics import label_weights
+from roseq_allennlp.data.tag_schemes import bioul_to_bioes
+from roseq_allennlp.evaluation import plots
+from roseq_allennlp.evaluation.tagged_data import read_labelled
+from roseq_allennlp.training.callbacks.label_statistics import count_labels
+
+_PAPER = 0.25
+
+
+@Subcommand.register("label-weights")
+class LabelWeightsCommand(Command):
+    """`label-weights CONFIG`: θ and ζ (eq. 8) of each tag, as a training with that config has them."""
+
+    description = (
+        "Show the share θ and the label-aware weight ζ of each tag for a training config. ζ is that of the config's τ and"
+        " of two others, as a table and a plot."
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("config", metavar="CONFIG", help="a training config (jsonnet)")
+        parser.add_argument("--tau", metavar="A,B", help="the others; half and twice the config's, if left out")
+        parser.add_argument("--overrides", default="", metavar="JSON", help="of the config, with dotted keys")
+        parser.add_argument(
+            "-o", "--output", default="label-weights.svg", metavar="FILE", help="where to write the plot"
+        )
+
+    def run(self, args: argparse.Namespace, console: Console) -> int:
+        plots.check_format(args.output)
+        config = _config(args.config, args.overrides)
+        tau, remark = _tau(config)
+        taus = sorted({tau, *(_numbers(args.tau) if args.tau else (tau / 2, 2 * tau) if tau else (_PAPER, 2 * _PAPER))})
+        counts = _counts(config, args.config)
+        try:
+            weights = [label_weights(counts, each) for each in taus]
+        except ValueError as error:
+            raise ConfigurationError(f"{args.config}: {error}") from error
+        tags = sorted(counts, key=lambda tag: (-counts[tag], tag))
+        total = sum(counts.values())
+        headers = ["tag", "tokens", "θ", *(f"ζ, τ = {each:g}" for each in taus)]
+        rows = [
+            [name, counts[tag], f"{counts[tag] / total:.5f}", *(f"{found[tag]:.5f}" for found in weights)]
+            for name, tag in zip(bioul_to_bioes(tags), tags)
+        ]
+        _plot(
+            args.output, bioul_to_bioes(tags), {f"τ = {t:g}": [w[tag] for tag in tags] for t, w in zip(taus, weights)}
+        )
+        console.table(headers, rows, f"{args.config}: {total} tokens of the training split")
+        if remark:
+            print(remark)
+        if not all(counts.values()):
+            print("A tag that the training split does not hold has the largest weight of another.")
+        print(f"The plot is {args.output}")
+        return 0
+
+
+def _config(path: str, overrides: str) -> dict[str, Any]:
+    try:
+        return Params.from_file(path, overrides).as_dict(quiet=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigurationError(f"{path}: cannot be read as a training config. {error}") from error
+
+
+def _tau(config: dict[str, Any]) -> tuple[float, Optional[str]]:
+    """That of the config, or else the paper's with a remark that says why."""
+    model = config.get("model", {})
+    if model.get("tau") is not None:
+        return model["tau"], None
+    what = "gives `label_weights` of its own" if model.get("label_weights") else "sets no `tau`: all its weights are 1"
+    return _PAPER, f"The config {what}; τ = {_PAPER} is the paper's."
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(each) for each in text.split(",")]
+    except ValueError as error:
+        raise ConfigurationError(f"--tau: {text!r} is not numbers with commas between, such as 0.1,0.5.") from error
+
+
+def _counts(config: dict[str, Any], path: str) -> dict[str, int]:
+    """Of each tag of the label set (BIOUL), as the callback `label_statistics` counts them."""
+    for key in ("dataset_reader", "train_data_path"):
+        if not config.get(key):
+            raise ConfigurationError(f"{path}: has no `{key}`; give a config to train with.")
+    namespace = config.get("model", {}).get("label_namespace", "labels")
+    named = config.get("vocabulary", {}).get("tokens_to_add", {}).get(namespace, [])
+    reader = DatasetReader.from_params(Params(config["dataset_reader"]))
+    found: Counter[str] = count_labels(read_labelled(reader, config["train_data_path"]), namespace)
+    return {tag: found[tag] for tag in [*named, *(tag for tag in found if tag not in named)]}
+
+
+def _plot(path: str, tags: list[str], series: dict[str, list[float]]) -> None:
+    with plots.drawing(max(4.8, 1.5 + 0.22 * len(tags)), 4.2) as (figure, axes):
+        for (name, values), look in zip(series.items(), plots.LOOKS):
+            axes.plot(tags, values, color=look.color, marker=look.marker, linestyle=look.line, label=name, markersize=5)
+        axes.tick_params(axis="x", rotation=90)
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}")
+        axes.set_ylabel("label-aware weight ζ")
+        axes.grid(True)
+        figure.legend(loc="outside upper center", ncols=len(series), frameon=False)
+        plots.save(figure, path)
