@@ -104,9 +104,10 @@ def _plot(path: str, tags: list[str], series: dict[str, list[float]]) -> None:
         for (name, values), look in zip(series.items(), plots.LOOKS):
             axes.plot(tags, values, color=look.color, marker=look.marker, linestyle=look.line, label=name, markersize=5)
         axes.tick_params(axis="x", rotation=90)
-        axes.set_yscale("log")
+        axes.set_yscale("log", subs=[])
+        ticks = [step * 10**power for power in range(6) for step in (1, 2, 5)]
+        axes.set_yticks([tick for tick in ticks if tick <= 1.1 * max(map(max, series.values()))])
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter("{x:g}")
         axes.set_ylabel("label-aware weight ζ")
         axes.grid(True)
         figure.legend(loc="outside upper center", ncols=len(series), frameon=False)
