@@ -1,7 +1,8 @@
 from roseq_allennlp.commands.compare import CompareCommand
 from roseq_allennlp.commands.corpora import CorporaCommand
 from roseq_allennlp.commands.label_weights import LabelWeightsCommand
+from roseq_allennlp.commands.noise import NoiseCommand
 from roseq_allennlp.commands.report import ReportCommand
 from roseq_allennlp.commands.score import ScoreCommand
 
-__all__ = ["CompareCommand", "CorporaCommand", "LabelWeightsCommand", "ReportCommand", "ScoreCommand"]
+__all__ = ["CompareCommand", "CorporaCommand", "LabelWeightsCommand", "NoiseCommand", "ReportCommand", "ScoreCommand"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
 from allennlp.common.checks import ConfigurationError
 
@@ -10,6 +10,7 @@ from roseq_allennlp.data.tag_schemes import Span
 from roseq_allennlp.evaluation.tagged_data import Progress, TaggedSentence, open_archive, tag_file
 
 Path = Union[str, PathLike]
+WordsAndTags = tuple[Any, ...]
 
 
 def tag_with_each(
@@ -31,16 +32,23 @@ def tag_with_each(
     return tagged
 
 
-def check_same_sentences(first: Sequence[TaggedSentence], second: Sequence[TaggedSentence], what: str) -> None:
+def check_same_sentences(first: Sequence[WordsAndTags], second: Sequence[WordsAndTags], what: str) -> None:
     """
+    # Parameters
+
+    first, second : `Sequence[Tuple[Sequence[str], Sequence[str]]]`
+        Words and gold tags of each sentence; of longer tuples the first two are looked at.
+    what : `str`
+        How the error begins.
+
     # Raises
 
-    `ConfigurationError`, which begins with `what`, if words or gold tags differ.
+    `ConfigurationError` if they differ.
     """
     if len(first) != len(second):
         raise ConfigurationError(f"{what}: {len(first)} and {len(second)} sentences. {_WAY_OUT}")
     for number, (one, other) in enumerate(zip(first, second), 1):
-        if (one.words, one.gold) != (other.words, other.gold):
+        if one[:2] != other[:2]:
             raise ConfigurationError(f"{what}: sentence {number} has other words or gold tags. {_WAY_OUT}")
 
 

@@ -1,0 +1,101 @@
+import argparse
+
+from allennlp.commands.subcommand import Subcommand
+from allennlp.common.checks import ConfigurationError
+
+from roseq_allennlp.commands.command import Command, add_cuda_device
+from roseq_allennlp.commands.console import Console
+from roseq_allennlp.evaluation import plots
+from roseq_allennlp.evaluation.bootstrap import Interval, f1_interval, sentence_counts
+from roseq_allennlp.evaluation.comparison import check_same_sentences
+from roseq_allennlp.evaluation.noise import KINDS, add_noise
+from roseq_allennlp.evaluation.tagged_data import (
+    gold_tags,
+    model_names,
+    open_archive,
+    read_labelled,
+    score_of,
+    tag_instances,
+    words_of,
+)
+
+_LEVELS = "0,0.05,0.1,0.2,0.3,0.5"
+_SAMPLES = 1000  # for the bands of the plot
+
+
+@Subcommand.register("noise")
+class NoiseCommand(Command):
+    """`noise ARCHIVE … DATA`: F1 as typing noise grows."""
+
+    description = (
+        "Score archives on labelled data as typing noise grows. Words are mistyped at random but never split or lost, so"
+        " that gold entities stay; the same seed gives the same text to each archive."
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("archives", nargs="+", metavar="ARCHIVE", help="model.tar.gz, or the directory of a run")
+        parser.add_argument("data", metavar="DATA", help="a labelled file, or corpus://NAME/SPLIT")
+        parser.add_argument("--levels", default=_LEVELS, metavar="A,B", help="shares of words that are changed")
+        parser.add_argument("--kinds", default=",".join(KINDS), metavar="A,B", help="ways to change a word")
+        parser.add_argument("--seed", type=int, default=1, metavar="N")
+        parser.add_argument("-o", "--output", default="noise.svg", metavar="FILE", help="where to write the plot")
+        add_cuda_device(parser)
+
+    def run(self, args: argparse.Namespace, console: Console) -> int:
+        plots.check_format(args.output)
+        if len(args.archives) > len(plots.LOOKS):
+            raise ConfigurationError(f"One plot holds {len(plots.LOOKS)} archives at most; got {len(args.archives)}.")
+        levels, kinds = _levels(args.levels), args.kinds.split(",")
+        add_noise([], 0, args.seed, kinds)  # what is wrong with the kinds is said before the work
+        names = model_names(args.archives)
+        archives = [open_archive(path, args.cuda_device) for path in args.archives]
+        data = [read_labelled(archive.validation_dataset_reader, args.data) for archive in archives]
+        sentences = [(words_of(instance), gold_tags(instance)) for instance in data[0]]
+        for path, instances in zip(args.archives, data):
+            check_same_sentences(
+                sentences,
+                [(words_of(instance), gold_tags(instance)) for instance in instances],
+                f"{args.archives[0]} and {path} read {args.data} differently",
+            )
+
+        f1: dict[str, list[float]] = {name: [] for name in names}
+        bands: dict[str, list[Interval]] = {name: [] for name in names}
+        for level in console.progress(levels, "tagging with noise"):
+            texts = add_noise([words for words, _ in sentences], level, args.seed, kinds)
+            for name, archive in zip(names, archives):
+                reader = archive.validation_dataset_reader
+                noisy = [reader.text_to_instance(words, tags) for words, (_, tags) in zip(texts, sentences)]
+                tagged = tag_instances(archive, noisy)
+                f1[name].append(score_of(tagged).overall.f1)
+                bands[name].append(f1_interval(sentence_counts(tagged), _SAMPLES))
+        _plot(args.output, levels, f1, bands)
+        rows = [[f"{level:g}", *(f1[name][place] for name in names)] for place, level in enumerate(levels)]
+        console.table(["words changed", *names], rows, f"F1 on {args.data}, seed {args.seed}")
+        print(f"The plot is {args.output}")
+        return 0
+
+
+def _levels(text: str) -> list[float]:
+    try:
+        levels = sorted({float(each) for each in text.split(",")})
+    except ValueError as error:
+        raise ConfigurationError(
+            f"--levels: {text!r} is not numbers with commas between, such as {_LEVELS}."
+        ) from error
+    for level in levels:
+        add_noise([], level)
+    return levels
+
+
+def _plot(path: str, levels: list[float], f1: dict[str, list[float]], bands: dict[str, list[Interval]]) -> None:
+    with plots.drawing() as (figure, axes):
+        for (name, values), look in zip(f1.items(), plots.LOOKS):
+            axes.plot(levels, values, color=look.color, marker=look.marker, linestyle=look.line, label=name)
+            low, high = zip(*bands[name])
+            axes.fill_between(levels, low, high, color=look.color, alpha=0.15, linewidth=0)
+        axes.set_xlabel("share of words with a typing error")
+        axes.set_ylabel("F1, % (band: 95 % bootstrap)")
+        axes.set_ylim(bottom=0)
+        axes.grid(True)
+        figure.legend(loc="outside upper center", ncols=len(f1), frameon=False)
+        plots.save(figure, path)

@@ -1,0 +1,123 @@
+"""
+Typing noise: words as people mistype them. Words stay words, none is split or lost, so gold entities stay where they are.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+
+from allennlp.common.checks import ConfigurationError
+
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+_SHIFT = (0.0, 0.25, 0.75)  # of a row of keys to the right, in keys
+_PLACES = {
+    key: (column + shift, row)
+    for row, (keys, shift) in enumerate(zip(_ROWS, _SHIFT))
+    for column, key in enumerate(keys)
+}
+NEIGHBOURS = {
+    key: "".join(other for other, (u, v) in _PLACES.items() if 0 < (x - u) ** 2 + (y - v) ** 2 < 1.7)
+    for key, (x, y) in _PLACES.items()
+}
+"""Of each key of a QWERTY keyboard, those that touch it."""
+
+
+def _swap(word: str, draw: float) -> str:
+    places = [place for place in range(len(word) - 1) if word[place] != word[place + 1]]
+    if not places:
+        return word
+    place = _pick(places, draw)
+    return word[:place] + word[place + 1] + word[place] + word[place + 2 :]
+
+
+def _drop(word: str, draw: float) -> str:
+    place = _pick(range(len(word)), draw)
+    return word[:place] + word[place + 1 :] if len(word) > 1 else word
+
+
+def _double(word: str, draw: float) -> str:
+    place = _pick(range(len(word)), draw)
+    return word[: place + 1] + word[place:]
+
+
+def _key(word: str, draw: float) -> str:
+    places = [place for place, letter in enumerate(word) if letter.lower() in NEIGHBOURS]
+    if not places:
+        return word
+    place = _pick(places, draw)
+    letter = word[place]
+    keys = NEIGHBOURS[letter.lower()]
+    key = keys[int(draw * 997) % len(keys)]  # of the same draw, but not in step with the place
+    return word[:place] + (key.upper() if letter.isupper() else key) + word[place + 1 :]
+
+
+def _case(word: str, draw: float) -> str:
+    return word.lower()
+
+
+def _elongate(word: str, draw: float) -> str:
+    return word + word[-1] * _pick((2, 3, 4), draw) if word[-1].isalpha() else word
+
+
+KINDS: dict[str, Callable[[str, float], str]] = {
+    "swap": _swap,
+    "drop": _drop,
+    "double": _double,
+    "key": _key,
+    "case": _case,
+    "elongate": _elongate,
+}
+"""
+Two neighbouring characters swapped, one dropped, one doubled, one hit on a neighbouring key, capitals lost, the last letter
+held (Thissss). Each takes a word and a number in [0, 1) that chooses the place, and gives the word back where it cannot act.
+"""
+
+
+def add_noise(
+    sentences: Iterable[Sequence[str]], level: float, seed: int = 1, kinds: Sequence[str] = tuple(KINDS)
+) -> list[list[str]]:
+    """
+    Changes each word with probability `level`, in one way. With the same seed a word that is changed at one level is
+    changed in the same way at every higher one.
+
+    # Parameters
+
+    sentences : `Iterable[Sequence[str]]`
+    level : `float`
+        In [0, 1]; 0 changes nothing.
+    seed : `int`, optional (default = `1`)
+    kinds : `Sequence[str]`, optional
+        Of `KINDS`. One that cannot act on a word leaves it to another; a word that none can act on stays.
+
+    # Returns
+
+    `List[List[str]]`
+        As many words in each sentence, none of them empty or white space.
+
+    # Raises
+
+    `ConfigurationError`: a level out of range, a kind that there is not.
+    """
+    if not 0 <= level <= 1:
+        raise ConfigurationError(f"The level of noise is the share of words changed, from 0 to 1; got {level}.")
+    unknown = sorted(set(kinds) - set(KINDS))
+    if unknown or not kinds:
+        raise ConfigurationError(f"Unknown kinds of noise: {unknown or 'none given'}. Known are {', '.join(KINDS)}.")
+    noisy = []
+    for number, sentence in enumerate(sentences):
+        generator = random.Random(f"{seed} {number}")
+        noisy.append([_noisy(word, level, kinds, generator) for word in sentence])
+    return noisy
+
+
+def _noisy(word: str, level: float, kinds: Sequence[str], generator: random.Random) -> str:
+    # As many numbers for each word, whether it is changed or not: so levels agree on what becomes of a word.
+    threshold, draw = generator.random(), generator.random()
+    order = generator.sample(range(len(kinds)), len(kinds))
+    if threshold >= level:
+        return word
+    ways = (KINDS[kinds[place]](word, draw) for place in order)
+    return next((changed for changed in ways if changed != word and len(changed.split()) == 1), word)
+
+
+def _pick(places: Sequence[int], draw: float) -> int:
+    return places[int(draw * len(places))]
