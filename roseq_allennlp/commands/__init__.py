@@ -1,3 +1,4 @@
+from roseq_allennlp.commands.ablation import AblationCommand
 from roseq_allennlp.commands.compare import CompareCommand
 from roseq_allennlp.commands.corpora import CorporaCommand
 from roseq_allennlp.commands.label_weights import LabelWeightsCommand
@@ -5,4 +6,12 @@ from roseq_allennlp.commands.noise import NoiseCommand
 from roseq_allennlp.commands.report import ReportCommand
 from roseq_allennlp.commands.score import ScoreCommand
 
-__all__ = ["CompareCommand", "CorporaCommand", "LabelWeightsCommand", "NoiseCommand", "ReportCommand", "ScoreCommand"]
+__all__ = [
+    "AblationCommand",
+    "CompareCommand",
+    "CorporaCommand",
+    "LabelWeightsCommand",
+    "NoiseCommand",
+    "ReportCommand",
+    "ScoreCommand",
+]

@@ -96,12 +96,13 @@ def _start(function: Callable[[Any], Any]) -> None:
     # First of all: a fork has none of its parent's threads, and would wait for them in the first product of matrices.
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     global _function
     _function = function
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """For a thread of a process of `multiprocessing`: ends it when the process that started it ends, however that does."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     connection.wait([parent.sentinel])

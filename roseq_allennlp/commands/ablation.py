@@ -1,0 +1,213 @@
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Optional
+
+from allennlp.commands.subcommand import Subcommand
+from allennlp.commands.train import train_model_from_file
+from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
+
+from roseq_allennlp.commands.command import Command
+from roseq_allennlp.commands.console import Console
+from roseq_allennlp.data.corpora import CORPORA, SCHEME, resolve
+from roseq_allennlp.evaluation.ablation import (
+    HEADERS,
+    SYSTEMS,
+    Result,
+    epochs_of,
+    read_result,
+    seconds_of,
+    summary,
+    write_result,
+    write_tables,
+)
+from roseq_allennlp.evaluation.tagged_data import open_archive, score_of, tag_file
+from roseq_allennlp.predictors.worker_pool import end_with_parent
+
+_LINES_SHOWN = 20  # of the log of a run that failed
+_RESULT = "result.json"
+
+Train = Callable[[Path, Path, Path, bool], "multiprocessing.process.BaseProcess"]
+
+
+@Subcommand.register("ablation")
+class AblationCommand(Command):
+    """`ablation CORPUS --seeds 1,2,3`: the eight systems of Table IV."""
+
+    description = (
+        "Train the eight systems of the paper's Table IV, one after another, and write their table. Stopped at any time,"
+        " the same command goes on where it was."
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("corpus", metavar="CORPUS", help=f"of the catalogue: {', '.join(CORPORA)}")
+        parser.add_argument("--seeds", default="1,2,3", metavar="A,B", help="of the runs of each system")
+        parser.add_argument(
+            "-s", "--serialization-dir", metavar="DIR", help="for runs and tables; runs/ablation/CORPUS"
+        )
+        parser.add_argument("--config", default="training_configs/ablation.jsonnet", metavar="FILE")
+        parser.add_argument("--overrides", default="", metavar="JSON", help="of the config, with dotted keys")
+
+    def run(self, args: argparse.Namespace, console: Console) -> int:
+        if args.corpus not in CORPORA:
+            raise ConfigurationError(f"{args.corpus!r} is no corpus of the catalogue. Known are {', '.join(CORPORA)}.")
+        for split in CORPORA[args.corpus].files:
+            resolve(f"{SCHEME}://{args.corpus}/{split}")  # what is missing is said before hours of training
+        directory = Path(args.serialization_dir or f"runs/ablation/{args.corpus}")
+        configs = {
+            (system, seed): _config(args.config, args.corpus, system, seed, args.overrides)
+            for seed in _seeds(args.seeds)  # outermost: a stopped ablation compares its systems on the same seeds
+            for system in SYSTEMS
+        }
+        results = run_all(directory, args.corpus, configs, console)
+        console.table(HEADERS, summary(results), f"{args.corpus}: mean ± sample standard deviation, F1 in percent")
+        print(f"Tables and plot are in {directory}")
+        return 0
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        return list(dict.fromkeys(int(each) for each in text.split(",")))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"--seeds: {text!r} is not whole numbers with commas between, such as 1,2,3."
+        ) from error
+
+
+def _config(file: str, corpus: str, system: str, seed: int, overrides: str) -> dict[str, Any]:
+    components = "" if system == "base" else system.replace("_", ",")
+    variables = {"ROSEQ_CORPUS": corpus, "ROSEQ_COMPONENTS": components}
+    try:
+        config = Params.from_file(file, overrides, ext_vars=variables).as_dict(quiet=True)
+    except (OSError, RuntimeError, ValueError, ConfigurationError) as error:
+        raise ConfigurationError(
+            f"{file}: cannot be read as a training config. {error} Run this in the root of a checkout, or give --config."
+        ) from error
+    return {**config, **dict.fromkeys(("random_seed", "numpy_seed", "pytorch_seed"), seed)}
+
+
+def run_all(
+    directory: Path,
+    corpus: str,
+    configs: dict[tuple[str, int], dict[str, Any]],
+    console: Console,
+    train: Optional[Train] = None,
+) -> list[Result]:
+    """
+    Trains and scores what has no result yet, and writes the tables anew after each run.
+
+    # Parameters
+
+    directory : `Path`
+        Gets, for each system and seed, the config `SYSTEM/seedN.json`, the run `SYSTEM/seedN` with its `result.json`, and
+        the log `SYSTEM/seedN.log`; and the tables.
+    corpus : `str`
+    configs : `Dict[Tuple[str, int], Dict[str, Any]]`
+        By system and seed, in the order to train in.
+    console : `Console`
+    train : `Train`, optional
+        Starts a training in a process of its own.
+
+    # Raises
+
+    `ConfigurationError`: a run there has another config, or a training failed.
+    """
+    runs = {key: directory / key[0] / f"seed{key[1]}" for key in configs}
+    for key, run in runs.items():
+        _keep_config(run.with_suffix(".json"), configs[key])
+    results: list[Result] = []
+    with console.bar(len(runs), "runs") as bar:
+        for number, ((system, seed), run) in enumerate(runs.items(), 1):
+            name = f"{SYSTEMS[system]}, seed {seed}"
+            if not (run / _RESULT).exists():
+                if console.plain:
+                    console.say(f"{number} of {len(runs)}: {name}, log in {run.with_suffix('.log')}")
+                if not (run / "metrics.json").exists():
+                    _train_to_the_end(run, train or start_training, lambda state: bar.set_description(f"{name}{state}"))
+                write_result(run / _RESULT, _scored(run, corpus, system, seed))
+            results.append(read_result(run / _RESULT))
+            write_tables(directory, corpus, results)
+            bar.update()
+    return results
+
+
+def _keep_config(file: Path, config: dict[str, Any]) -> None:
+    text = json.dumps(config, indent=2) + "\n"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    elif file.read_text(encoding="utf-8") != text:
+        raise ConfigurationError(
+            f"{file}: the run there was begun with other settings. Give another --serialization-dir, the settings it was"
+            f" begun with, or remove {file.parent.parent}."
+        )
+
+
+def _train_to_the_end(run: Path, train: Train, show: Callable[[str], Any]) -> None:
+    config, log = run.with_suffix(".json"), run.with_suffix(".log")
+    recover = any(run.glob("training_state_e*.th"))  # else there is nothing yet to go on from
+    process = train(config, run, log, recover)
+    try:
+        while process.is_alive():
+            process.join(timeout=1)
+            show(_state(run))
+    except KeyboardInterrupt:
+        process.terminate()
+        process.join()
+        raise ConfigurationError("stopped. The same command goes on where this was.") from None
+    if process.exitcode != 0 or not (run / "metrics.json").exists():
+        with open(log, encoding="utf-8", errors="replace") as file:
+            last = "".join(deque(file, _LINES_SHOWN))
+        raise ConfigurationError(f"{run}: training failed. The end of {log}:\n{last}")
+
+
+def _state(run: Path) -> str:
+    try:
+        epochs = epochs_of(run)
+    except ValueError:  # one is being written
+        return ""
+    if not epochs:
+        return ""
+    best = epochs[-1].get("best_validation_f1-measure-overall", 0.0)
+    return f": epoch {epochs[-1]['epoch']}, best development F1 {100 * best:.2f}"
+
+
+def start_training(config: Path, run: Path, log: Path, recover: bool) -> "multiprocessing.process.BaseProcess":
+    """In a process of its own, with its own memory and random numbers, that ends with this one."""
+    process = multiprocessing.get_context("spawn").Process(target=_train, args=(config, run, log, recover))
+    process.start()
+    return process
+
+
+def _train(config: Path, run: Path, log: Path, recover: bool) -> None:
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    with open(log, "a", encoding="utf-8") as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    train_model_from_file(config, run, recover=recover, force=not recover, file_friendly_logging=True)
+
+
+def _scored(run: Path, corpus: str, system: str, seed: int) -> Result:
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    test = score_of(tag_file(open_archive(run), f"{SCHEME}://{corpus}/test")).overall
+    epochs = epochs_of(run)
+    return Result(
+        system=system,
+        seed=seed,
+        development_precision=100 * metrics["best_validation_precision-overall"],
+        development_recall=100 * metrics["best_validation_recall-overall"],
+        development_f1=100 * metrics["best_validation_f1-measure-overall"],
+        test_precision=test.precision,
+        test_recall=test.recall,
+        test_f1=test.f1,
+        best_epoch=metrics["best_epoch"],
+        epochs=len(epochs),
+        seconds=seconds_of(epochs),
+    )
