@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from allennlp.common import file_utils
 from allennlp.common.tqdm import logger as tqdm_logger
 
 import roseq_allennlp
+from roseq_allennlp.__main__ import main
 from roseq_allennlp.data import corpora
 from roseq_allennlp.predictors import NerTagger
 
@@ -70,3 +72,28 @@ def real_data(monkeypatch) -> Path:
         pytest.skip("the real corpora are not here")
     monkeypatch.setenv(corpora.DATA_VARIABLE, str(path))
     return path
+
+
+class Result(NamedTuple):
+    status: int
+    output: str
+    errors: str
+
+
+@pytest.fixture
+def roseq(monkeypatch, capfd):
+    """Runs a command line as `roseq` does, in this process: one of its own would take seconds to start."""
+
+    def run(*arguments) -> Result:
+        monkeypatch.setattr(sys, "argv", ["roseq", *map(str, arguments)])
+        capfd.readouterr()
+        status = 0
+        try:
+            main()
+        except SystemExit as error:
+            if isinstance(error.code, str):
+                print(error.code, file=sys.stderr)
+            status = error.code if isinstance(error.code, int) else 1
+        return Result(status, *capfd.readouterr())
+
+    return run

@@ -1,0 +1,120 @@
+import html
+import re
+
+import pytest
+
+from roseq_allennlp.data.tag_schemes import Span
+from roseq_allennlp.evaluation import errors
+from roseq_allennlp.evaluation.report import render, training_of
+from roseq_allennlp.evaluation.tagged_data import TaggedSentence, open_archive, score_of, tag_file
+
+DATA = "fixtures/wnut17/emerging.test.annotated"
+
+
+def cells(page, title):
+    """The rows of the first table after a heading."""
+    section = page[page.index(f"<h2>{title}</h2>") :]
+    body = section[section.index("<tbody>") : section.index("</tbody>")]
+    rows = re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
+    return [[html.unescape(cell) for cell in re.findall(r"<t[hd].*?>(.*?)</t[hd]>", row)] for row in rows]
+
+
+@pytest.fixture(scope="module")
+def tagged(archive_path):
+    return tag_file(open_archive(archive_path), DATA)
+
+
+def test_one_model(roseq, archive_path, tagged, tmp_path):
+    output = tmp_path / "new" / "report.html"
+    status, printed, said = roseq("report", archive_path, DATA, "-o", output)
+    assert status == 0 and str(output) in printed and "training split" not in said
+    page = output.read_text(encoding="utf-8")
+    assert [path.name for path in output.parent.iterdir()] == ["report.html"]
+    overall = score_of(tagged).overall
+    scores = [f"{value:.2f}" for value in (overall.precision, overall.recall, overall.f1)]
+    assert cells(page, "Overall")[0][:4] == ["archive", *scores] and " ".join(scores) in " ".join(printed.split())
+    tokens = {row[0]: int(row[3].replace(",", "")) for row in cells(page, "Labels")}
+    assert sum(tokens.values()) == score_of(tagged).tokens
+    types = score_of(tagged).types
+    for label, _, _, *entity in cells(page, "F1 by label"):
+        expected = ["", "", ""] if label == "O" else [f"{types[label].precision:.2f}", f"{types[label].recall:.2f}"]
+        assert entity[: len(expected)] == expected
+    confusion = cells(page, "Confusion of types")
+    assert sum(int(cell.replace(",", "")) for row in confusion for cell in row[1:]) == score_of(tagged).tokens
+    if errors.AVAILABLE:
+        kinds = {row[0]: int(row[1]) for row in cells(page, "Errors by kind")}
+        assert kinds["correct"] == overall.correct and sum(kinds.values()) - kinds["spurious"] == overall.gold
+    seen = cells(page, "F1 of seen and unseen entities")
+    assert sum(int(row[1]) for row in seen) == overall.gold
+    assert page.count("<article") == sum(bool(each.gold_entities or each.predicted_entities) for each in tagged)
+    # What a page takes from elsewhere.
+    assert not re.search(r'(src|href)="(?!#|data:,)', page) and "@import" not in page and "url(http" not in page
+
+
+def test_two_models(roseq, archive_path, tmp_path):
+    output = tmp_path / "report.html"
+    assert roseq(
+        "report", archive_path, DATA, "--against", f"{archive_path.parent}/../archive/model.tar.gz", "-o", output
+    )
+    page = output.read_text(encoding="utf-8")
+    assert "p = 1.0000 by paired bootstrap" in page
+    assert len(cells(page, "F1 by label")[0]) == 2 + 2 * 4
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["{archive}", DATA, "-o", "{directory}"], "is a directory"),
+        (["{archive}", DATA, "--train", "fixtures/none", "-o", "{directory}/r.html"], "fixtures/none: no such file"),
+        (["runs/none", DATA, "-o", "{directory}/r.html"], "runs/none: no such archive"),
+        (["{archive}", "fixtures/sentences.txt", "-o", "{directory}/r.html"], "columns in"),
+    ],
+)
+def test_errors(roseq, archive_path, tmp_path, arguments, message):
+    status, _, said = roseq("report", *(each.format(archive=archive_path, directory=tmp_path) for each in arguments))
+    assert status == 1 and said.splitlines()[-1].startswith("report: error: ") and message in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_the_training_split(roseq, archive_path, tmp_path, monkeypatch):
+    monkeypatch.setenv("ROSEQ_DATA", str(tmp_path))
+    status, _, said = roseq("report", archive_path, DATA, "-o", tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    if "corpus://" in said:  # else the archive was trained on a path below fixtures/
+        assert status == 0 and "Not known: corpus://" in page and "Give it with --train." in page
+
+
+def page_of(sentences, training="none"):
+    return render({"a": sentences}, "data", ["a.tar.gz"], "1", training)
+
+
+def test_nothing_is_predicted():
+    page = page_of([TaggedSentence(["a", "b"], ["S-X", "O"], ["O", "O"], {}), TaggedSentence(["c"], ["O"], ["O"], {})])
+    assert cells(page, "Overall")[0][1:4] == ["0.00", "0.00", "0.00"]
+    assert "Expected calibration error: a 0.00 %" in page and page.count("<article") == 1
+
+
+def test_no_entities_at_all():
+    assert page_of([TaggedSentence(["a"], ["O"], ["O"], {})]).count("<article") == 0
+    assert "</html>" in page_of([])
+
+
+def test_nothing_of_the_data_is_markup():
+    words = ["<script>alert(1)</script>", "&amp;", 'a"b', "'", "x\u2028y\nz", "{text}", "😍"]
+    tags = ["S-<em>&\"'", *["O"] * 5, "S-A-B"]
+    entities = {Span("<em>&\"'", 0, 1): 0.5, Span("A-B", 6, 7): 0.5}
+    page = render(
+        {"<i>": [TaggedSentence(words, tags, tags, entities)]}, "<u>", ["<s>"], "1", training_of([words], [tags])
+    )
+    body = re.sub(r"<style>.*?</style>|<svg.*?</svg>|<script>\s*\"use strict\".*?</script>", "", page, flags=re.DOTALL)
+    assert not re.search(r"<(script|em>|i>|u>|s>)", body)
+    gold = re.search(r'<span>gold</span><div class="entities".*?>(.*?)</div>', page, re.DOTALL)
+    assert gold is not None
+    shown = " ".join(html.unescape(re.sub(r"<.*?>", "", gold[1])).split())
+    assert shown == "<script>alert(1)</script> <em>&\"' &amp; a\"b ' x y z {text} 😍 A-B"
+
+
+def test_without_nervaluate(monkeypatch):
+    monkeypatch.setattr(errors, "AVAILABLE", False)
+    page = page_of([TaggedSentence(["a", "b"], ["S-X", "O"], ["O", "S-Y"], {Span("Y", 1, 2): 0.5})])
+    assert "need Python 3.11" in page and "missed: X" in page and "wrong: Y" in page and 'id="kind"' not in page
