@@ -5,8 +5,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Optional, TypeVar
 
-from tabulate import tabulate
 from tqdm import tqdm
+
+from roseq_allennlp.evaluation.tables import table
 
 T = TypeVar("T")
 
@@ -52,21 +53,3 @@ class Console:
         if title:
             print(f"\n{title}")
         print(table(headers, rows, "plain" if self.plain else "simple_outline", widths))
-
-
-def table(
-    headers: Sequence[str],
-    rows: Sequence[Sequence[Any]],
-    layout: str = "plain",
-    widths: Optional[Sequence[Optional[int]]] = None,
-) -> str:
-    """`rows` of words and numbers; a `float` is shown with two digits after the point, as scores are."""
-    cells = [[f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
-    numeric = [
-        bool(rows)
-        and any(isinstance(cell, (int, float)) for cell in column)
-        and not any(isinstance(cell, str) and cell for cell in column)
-        for column in zip(*rows)
-    ]
-    alignment = ["right" if is_number else "left" for is_number in numeric] if rows else None
-    return tabulate(cells, headers, tablefmt=layout, colalign=alignment, maxcolwidths=widths, disable_numparse=True)

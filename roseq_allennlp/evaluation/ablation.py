@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tabulate import tabulate
-
 from roseq_allennlp.evaluation import plots
+from roseq_allennlp.evaluation.tables import table
 
 SYSTEMS = {
     "base": "Base Model",
@@ -102,8 +101,7 @@ def _mean_and_deviation(values: Sequence[float]) -> str:
 
 def write_tables(directory: Path, corpus: str, results: Sequence[Result]) -> None:
     """`table.md`, `table.csv` with a row for each run, and `plot.svg`."""
-    rows = [[f"{cell:.2f}" if isinstance(cell, float) else cell for cell in row] for row in summary(results)]
-    lines = tabulate(rows, HEADERS, tablefmt="github", disable_numparse=True)
+    lines = table(HEADERS, summary(results), "github")
     about = (
         f"Ablation on {corpus}. F1 in percent, mean ± sample standard deviation over seeds; the epoch is that of the best"
         " development F1, with which the test split is read once. Change: of mean test F1, from the base model."
