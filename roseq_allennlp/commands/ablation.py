@@ -88,7 +88,8 @@ def _config(file: str, corpus: str, system: str, seed: int, overrides: str) -> d
         config = Params.from_file(file, overrides, ext_vars=variables).as_dict(quiet=True)
     except (OSError, RuntimeError, ValueError, ConfigurationError) as error:
         raise ConfigurationError(
-            f"{file}: cannot be read as a training config. {error} Run this in the root of a checkout, or give --config."
+            f"{file}: cannot be read as a training config. {str(error).splitlines()[0]} Run this in the root of a checkout,"
+            " or give --config."
         ) from error
     return {**config, **dict.fromkeys(("random_seed", "numpy_seed", "pytorch_seed"), seed)}
 

@@ -1,4 +1,5 @@
 import argparse
+import os
 from collections.abc import Sequence
 from typing import Any, Union
 
@@ -68,7 +69,7 @@ def _described(name: str) -> list[str]:
     entry = _ENTRIES[name]
     if all(map(at_hand, _paths(name))):
         where = "here"
-    elif all(source.addresses for source in entry.files.values()):
+    elif all(source.addresses for source in entry.files.values()) and not _must_be_local(entry):
         where = "to be downloaded"
     else:
         where = f"put {', '.join(source.local[0] for source in entry.files.values())} below ${DATA_VARIABLE}"
@@ -77,13 +78,20 @@ def _described(name: str) -> list[str]:
     return [name, entry.language, entry.reader, " ".join(entry.entity_types), where, entry.licence]
 
 
+def _must_be_local(entry: Union[Corpus, Vectors]) -> bool:
+    return isinstance(entry, Corpus) and bool(os.environ.get(DATA_VARIABLE))
+
+
 def _verify(names: Sequence[str], console: Console) -> int:
     paths = [path for name in names for path in _paths(name)]
     rows = [[path, verify(path), str(at_hand(path) or "")] for path in console.progress(paths, "verifying")]
     console.table(["file", "SHA-256", "where"], rows)
     differing = [path for path, status, _ in rows if status == "differs"]
     if differing:
-        console.say(f"{', '.join(differing)}: not the file that results are known for. Remove it and fetch it again.")
+        console.say(
+            f"{', '.join(differing)}: not the files that results are known for. Put those in their place, or remove them and"
+            f" unset {DATA_VARIABLE} to have them downloaded."
+        )
     return 1 if differing else 0
 
 

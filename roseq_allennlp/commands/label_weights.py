@@ -12,7 +12,6 @@ from roseq_allennlp.commands.console import Console
 from roseq_allennlp.data.label_statistics import label_weights
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes
 from roseq_allennlp.evaluation import plots
-from roseq_allennlp.evaluation.tagged_data import read_labelled
 from roseq_allennlp.training.callbacks.label_statistics import count_labels
 
 _PAPER = 0.25
@@ -38,10 +37,12 @@ class LabelWeightsCommand(Command):
     def run(self, args: argparse.Namespace, console: Console) -> int:
         plots.check_format(args.output)
         config = _config(args.config, args.overrides)
-        tau, remark = _tau(config)
-        taus = sorted({tau, *(_numbers(args.tau) if args.tau else (tau / 2, 2 * tau) if tau else (_PAPER, 2 * _PAPER))})
+        tau, remark = _tau(config, args.config)
+        others = _numbers(args.tau) if args.tau else (tau / 2, 2 * tau) if tau else (_PAPER, 2 * _PAPER)
+        taus = sorted({tau, *others})
         counts = _counts(config, args.config)
         try:
+            label_weights(counts, tau)  # first, so that an error names the config's own
             weights = [label_weights(counts, each) for each in taus]
         except ValueError as error:
             raise ConfigurationError(f"{args.config}: {error}") from error
@@ -66,36 +67,56 @@ class LabelWeightsCommand(Command):
 
 def _config(path: str, overrides: str) -> dict[str, Any]:
     try:
-        return Params.from_file(path, overrides).as_dict(quiet=True)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise ConfigurationError(f"{path}: cannot be read as a training config. {error}") from error
+        config = Params.from_file(path, overrides).as_dict(quiet=True)
+    except (OSError, RuntimeError, ValueError, AttributeError) as error:
+        reason = str(error).splitlines()[0]  # jsonnet goes on with its stack
+        raise ConfigurationError(f"{path}: cannot be read as a training config. {reason}") from error
+    if not isinstance(config, dict):
+        raise ConfigurationError(f"{path}: cannot be read as a training config. It is no object with keys.")
+    for key in ("dataset_reader", "train_data_path"):
+        if not config.get(key):
+            raise ConfigurationError(f"{path}: has no `{key}`; give a config to train with.")
+    # As AllenNLP reads them: a name alone is an object of that type, null is none.
+    for key in ("dataset_reader", "model", "vocabulary"):
+        value = config.get(key) or {}
+        config[key] = {"type": value} if isinstance(value, str) else value
+    return config
 
 
-def _tau(config: dict[str, Any]) -> tuple[float, Optional[str]]:
+def _tau(config: dict[str, Any], path: str) -> tuple[float, Optional[str]]:
     """That of the config, or else the paper's with a remark that says why."""
-    model = config.get("model", {})
-    if model.get("tau") is not None:
-        return model["tau"], None
-    what = "gives `label_weights` of its own" if model.get("label_weights") else "sets no `tau`: all its weights are 1"
-    return _PAPER, f"The config {what}; τ = {_PAPER} is the paper's."
+    model = config["model"]
+    tau = model.get("tau")
+    if tau is None:
+        what = (
+            "gives `label_weights` of its own" if model.get("label_weights") else "sets no `tau`: all its weights are 1"
+        )
+        return _PAPER, f"The config {what}; τ = {_PAPER} is the paper's."
+    if not isinstance(tau, (int, float)):
+        raise ConfigurationError(f"{path}: `model.tau` must be a number of at least 0, or null; got {tau!r}.")
+    return tau, None
 
 
 def _numbers(text: str) -> list[float]:
     try:
-        return [float(each) for each in text.split(",")]
+        first, second = map(float, text.split(","))
     except ValueError as error:
-        raise ConfigurationError(f"--tau: {text!r} is not numbers with commas between, such as 0.1,0.5.") from error
+        raise ConfigurationError(
+            f"--tau: {text!r} is not two numbers with a comma between, such as 0.1,0.5."
+        ) from error
+    return [first, second]
 
 
 def _counts(config: dict[str, Any], path: str) -> dict[str, int]:
     """Of each tag of the label set (BIOUL), as the callback `label_statistics` counts them."""
-    for key in ("dataset_reader", "train_data_path"):
-        if not config.get(key):
-            raise ConfigurationError(f"{path}: has no `{key}`; give a config to train with.")
-    namespace = config.get("model", {}).get("label_namespace", "labels")
-    named = config.get("vocabulary", {}).get("tokens_to_add", {}).get(namespace, [])
+    namespace = config["model"].get("label_namespace", "labels")
+    named = (config["vocabulary"].get("tokens_to_add") or {}).get(namespace, [])
     reader = DatasetReader.from_params(Params(config["dataset_reader"]))
-    found: Counter[str] = count_labels(read_labelled(reader, config["train_data_path"]), namespace)
+    found: Counter[str] = count_labels(reader.read(config["train_data_path"]), namespace)
+    if not found:
+        raise ConfigurationError(
+            f"{path}: its `train_data_path` has no tags; ζ is counted from those of labelled data."
+        )
     return {tag: found[tag] for tag in [*named, *(tag for tag in found if tag not in named)]}
 
 

@@ -15,7 +15,7 @@ from typing import IO, Optional, Union
 
 from allennlp.common import file_utils
 from allennlp.common.checks import ConfigurationError
-from cached_path import SchemeClient, add_scheme_client, find_latest_cached
+from cached_path import SchemeClient, add_scheme_client, resource_to_filename
 
 from roseq_allennlp.data.downloads import download, uncompressed, with_checksum
 
@@ -240,7 +240,9 @@ def at_hand(path: str) -> Optional[Path]:
         local = _local(path, entry, source)
     except ConfigurationError:
         return None
-    return local or find_latest_cached(path, file_utils.CACHE_DIRECTORY)
+    # By the exact name: another version in the cache is not what `resolve` would take.
+    cached = Path(file_utils.CACHE_DIRECTORY) / resource_to_filename(path, CorpusClient(path).get_etag())
+    return local or (cached if cached.is_file() else None)
 
 
 def verify(path: str) -> str:

@@ -1,89 +1,162 @@
+import hashlib
+import shutil
+
 import pytest
+from allennlp.common import file_utils
 
 from roseq_allennlp.data import corpora
 
-# shared-task counts: sentences, tokens, entities of train, dev and test; each Spanish file has one entity more than `B-` tags,
-# an `I-` that follows nothing of its type.
-KNOWN = {
-    "conll2002-nl": (15806, 202644, 13344, 2895, 37687, 2616, 5195, 68875, 3941),
-    "conll2002-es": (8323, 264715, 18798, 1915, 52923, 4352, 1517, 51533, 3559),
-    "wnut16": (2394, 46469, 1496, 1000, 16261, 661, 3850, 61908, 3473),
-    "wnut17": (3394, 62730, 1975, 1009, 15733, 836, 1287, 23394, 1079),
-}
+NAMES = [*corpora.CORPORA, *corpora.VECTORS]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """An empty cache, and no way to download anything."""
+
+    def refuse(*arguments):
+        raise AssertionError("nothing may be downloaded")
+
+    monkeypatch.setattr(file_utils, "CACHE_DIRECTORY", str(tmp_path / "cache"))
+    monkeypatch.setattr("cached_path.schemes.http.HttpClient.get_etag", refuse)
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """`$ROSEQ_DATA`, empty."""
+    path = tmp_path / "data"
+    path.mkdir()
+    monkeypatch.setenv("ROSEQ_DATA", str(path))
+    return path
 
 
 def rows(output):
-    return {line.split()[0]: line for line in output.splitlines() if line.strip()}
+    """By first cell, the others as text."""
+    return dict(line.split(maxsplit=1) for line in output.splitlines() if len(line.split()) > 1)
 
 
-def test_list(roseq):
-    status, output, _ = roseq("corpora", "list")
-    assert status == 0 and {*corpora.CORPORA, *corpora.VECTORS} <= rows(output).keys()
-    assert " here " in rows(output)["wnut17"] and "to be downloaded" in rows(output)["fasttext-cc-nl"]
+def test_list(roseq, monkeypatch):
+    result = roseq("corpora", "list")
+    found = rows(result.output)
+    assert result.status == 0 and set(NAMES) <= found.keys()
+    assert " here " in found["wnut17"] and "creative-work" in found["wnut17"] and "CC BY 4.0" in found["wnut17"]
+    monkeypatch.delenv("ROSEQ_DATA")
+    found = rows(roseq("corpora", "list", "wnut17", "conll2003-en", "fasttext-cc-nl").output)
+    assert "to be downloaded" in found["wnut17"] and "300 dimensions" in found["fasttext-cc-nl"]
+    assert "conll2003/eng.train" in found["conll2003-en"] and "$ROSEQ_DATA" in found["conll2003-en"]
 
 
-def test_list_says_what_needs_a_licence(roseq, monkeypatch, tmp_path):
-    monkeypatch.setenv("ROSEQ_DATA", str(tmp_path))
-    assert "put conll2003/eng.train, " in rows(roseq("corpora", "list", "conll2003-en").output)["conll2003-en"]
+@pytest.mark.parametrize("action", ["list", "fetch", "verify", "stats"])
+def test_unknown_names(roseq, action):
+    result = roseq("corpora", action, "wnut18")
+    assert result.status == 1 and result.output == "" and len(result.errors.splitlines()) == 1
+    assert "'wnut18' is not in the catalogue" in result.errors and "wnut17" in result.errors
 
 
-def test_the_fixtures_are_not_the_corpora(roseq):
-    status, output, errors = roseq("corpora", "verify")
-    assert status == 1 and "corpus://wnut17/train" in errors
-    for path, line in rows(output).items():
-        if path.startswith("corpus://"):
-            known = "conll2003" not in path and "glove" not in path
-            assert ("not here" if "fasttext" in path else "differs" if known else "no checksum known") in line
+def test_fetch_what_is_here(roseq):
+    result = roseq("corpora", "fetch", "--quiet")
+    found = rows(result.output)
+    assert result.status == 0 and "corpus://glove-6b-100d/vectors.txt" not in found
+    for name, corpus in corpora.CORPORA.items():
+        for split, source in corpus.files.items():
+            assert found[f"corpus://{name}/{split}"].strip() == f"fixtures/{source.local[0]}"
 
 
-def test_verify_by_name(roseq, monkeypatch, tmp_path):
-    monkeypatch.setenv("ROSEQ_DATA", str(tmp_path))
-    assert roseq("corpora", "verify", "conll2003-en").status == 0
+def test_what_has_to_be_below_the_data_directory_is_not_to_be_downloaded(roseq, data):
+    assert "put wnut17/wnut17train.conll" in rows(roseq("corpora", "list", "wnut17").output)["wnut17"]
 
 
-def test_verify_reads_copies_in_iso_8859_1(real_data, monkeypatch, tmp_path):
-    """The shared task's own files are."""
-    text = (real_data / "conll2002" / "ned.testa").read_text(encoding="utf-8")
-    (tmp_path / "conll2002").mkdir()
-    (tmp_path / "conll2002" / "ned.testa").write_bytes(text.encode("iso-8859-1"))
-    monkeypatch.setenv("ROSEQ_DATA", str(tmp_path))
-    assert corpora.verify("corpus://conll2002-nl/dev") == "ok in ISO-8859-1"
-    assert corpora.verify("corpus://conll2002-nl/train") == "not here"
+def test_vectors_cached_from_the_data_directory_are_not_those_that_would_be_downloaded(roseq, monkeypatch):
+    assert roseq("corpora", "fetch", "glove-6b-100d").status == 0
+    monkeypatch.delenv("ROSEQ_DATA")
+    assert corpora.at_hand("corpus://glove-6b-100d/vectors.txt") is None
 
 
-@pytest.mark.corpora
-def test_the_real_corpora(roseq, real_data):
-    status, output, _ = roseq("corpora", "verify", *KNOWN)
-    assert status == 0 and output.count(" ok ") == 12
-    status, output, _ = roseq("corpora", "stats", *KNOWN)
-    table = rows(output[output.index("\nAll\n") :])
-    for name, expected in KNOWN.items():
-        assert tuple(map(int, table[name].split()[2:])) == expected
-    # Section I: 90.48 % of the Dutch training tokens are O; the WNUT-2017 tokens here are not those of the paper.
-    assert "183346  90.48" in output
+def test_fetch_vectors(roseq, tmp_path):
+    path = rows(roseq("corpora", "fetch", "glove-6b-100d").output)["corpus://glove-6b-100d/vectors.txt"]
+    assert path.startswith(str(tmp_path / "cache"))
+    with open(path, encoding="utf-8") as file:
+        assert len(next(file).split(" ")) == 101
+
+
+def test_a_corpus_that_needs_a_licence_fails_only_if_it_is_asked_for(roseq, data):
+    for name, corpus in corpora.CORPORA.items():
+        for source in corpus.files.values():
+            if name != "conll2003-en":
+                (data / source.local[0]).parent.mkdir(exist_ok=True)
+                shutil.copy(f"fixtures/{source.local[0]}", data / source.local[0])
+    for result, status in ((roseq("corpora", "fetch"), 0), (roseq("corpora", "fetch", "conll2003-en"), 1)):
+        assert result.status == status and "conll2003/eng.train" in result.errors
+        assert "Traceback" not in result.errors
+    result = roseq("corpora", "stats")
+    assert result.status == 0 and "conll2003/eng.train" in result.errors and "conll2003-en" not in result.output
+    assert roseq("corpora", "stats", "conll2003-en").status == 1
+
+
+def test_verify(roseq, data, monkeypatch):
+    text = "Één B-MISC\n"
+    files = corpora.CORPORA["conll2002-nl"].files
+    for split, content in (("train", text.encode()), ("dev", text.encode("iso-8859-1")), ("test", b"cut of")):
+        source = files[split]
+        sha256 = hashlib.sha256(text.encode()).hexdigest()
+        monkeypatch.setitem(files, split, corpora.Source(source.local, source.addresses, sha256))
+        (data / source.local[0]).parent.mkdir(exist_ok=True)
+        (data / source.local[0]).write_bytes(content)
+    (data / "conll2003").mkdir()
+    (data / "conll2003" / "eng.train").write_bytes(b"EU B-ORG\n")
+
+    result = roseq("corpora", "verify")
+    found = rows(result.output)
+    assert result.status == 1
+    assert found["corpus://conll2002-nl/train"].startswith("ok  ")
+    assert found["corpus://conll2002-nl/dev"].startswith("ok in ISO-8859-1")
+    assert found["corpus://conll2002-nl/test"].startswith("differs") and "corpus://conll2002-nl/test" in result.errors
+    assert found["corpus://conll2003-en/train"].startswith("no checksum known")
+    assert found["corpus://conll2003-en/dev"].strip() == "not here"
+    assert found["corpus://fasttext-cc-nl/vectors.txt"].strip() == "not here"
+    assert roseq("corpora", "verify", "conll2003-en", "wnut17").status == 0
+
+
+def test_fixtures_are_not_the_corpora(roseq):
+    result = roseq("corpora", "verify", "wnut17")
+    assert result.status == 1 and result.output.count("differs") == 3
+
+
+def test_verify_the_corpora(roseq, real_data):
+    result = roseq("corpora", "verify", "conll2002-nl", "conll2002-es", "wnut16", "wnut17")
+    assert result.status == 0 and result.output.count(" ok ") == 12
 
 
 def test_stats(roseq):
-    status, output, _ = roseq("corpora", "stats")
-    assert status == 0
-    assert corpora.CORPORA.keys() <= rows(output[output.index("\nAll\n") :]).keys()
-    assert output.count("tokens of each label") == len(corpora.CORPORA)
+    result = roseq("corpora", "stats")
+    assert result.status == 0
+    *labels, summary = result.output.split("\n\n")
+    table = {line.split()[0]: line.split()[1:] for line in summary.splitlines()[2:]}
+    assert list(table) == list(corpora.CORPORA)
+    for part, (name, corpus) in zip(labels, corpora.CORPORA.items(), strict=True):
+        title, _, *lines = part.strip().splitlines()
+        assert title.startswith(f"{name}:")
+        cells = {line.split()[0]: line.split()[1:] for line in lines}
+        assert set(cells) - {"O"} <= set(corpus.entity_types)
+        outside = cells.pop("O")
+        for split in range(3):
+            sentences, tokens, entities = map(int, table[name][1 + 3 * split : 4 + 3 * split])
+            # Of a type: tokens, share and entities; of O: tokens and share.
+            of_types = [cell[3 * split : 3 * split + 3] for cell in cells.values()]
+            assert int(outside[2 * split]) + sum(int(each[0]) for each in of_types) == tokens >= sentences > 0
+            assert sum(int(each[2]) for each in of_types) == entities > 0
+            share = float(outside[2 * split + 1]) + sum(float(each[1]) for each in of_types)
+            assert share == pytest.approx(100, abs=0.1)
 
 
-def test_fetch(roseq, monkeypatch, tmp_path):
-    status, output, _ = roseq("corpora", "fetch")
-    assert status == 0 and "fixtures/wnut17/wnut17train.conll" in output and "glove" not in output
-    status, output, _ = roseq("corpora", "fetch", "glove-6b-100d")
-    assert status == 0 and "corpus://glove-6b-100d/vectors.txt" in output
-    monkeypatch.setenv("ROSEQ_DATA", str(tmp_path))
-    status, _, errors = roseq("corpora", "fetch", "conll2003-en")
-    assert status == 1 and "cannot be downloaded" in errors
+def test_stats_of_the_corpora(roseq, real_data):
+    result = roseq("corpora", "stats", "wnut17", "conll2002-es")
+    lines = [" ".join(line.split()) for line in result.output.splitlines()]
+    assert "wnut17 en 3394 62730 1975 1009 15733 836 1287 23394 1079" in lines
+    # An entity more each than the `B-` tags of the file.
+    assert "conll2002-es es 8323 264715 18798 1915 52923 4352 1517 51533 3559" in lines
+    assert any(line.startswith("O 59570 94.96 14483 92.05 21654 92.56") for line in lines)
 
 
-@pytest.mark.parametrize(
-    "arguments, message",
-    [(["stats", "wnut18"], "'wnut18' is not in the catalogue"), (["stats", "glove-6b-100d"], "is word vectors")],
-)
-def test_errors(roseq, arguments, message):
-    status, _, errors = roseq("corpora", *arguments)
-    assert status == 1 and errors.splitlines()[-1].startswith("corpora: error: ") and message in errors
+def test_stats_of_vectors(roseq):
+    result = roseq("corpora", "stats", "glove-6b-100d")
+    assert result.status == 1 and "glove-6b-100d" in result.errors and "wnut17" in result.errors

@@ -1,73 +1,117 @@
 import json
-import re
 
 import pytest
+from allennlp.models.archival import load_archive
 
-from roseq_allennlp.data.tag_schemes import bioul_to_bioes
-from roseq_allennlp.evaluation.tagged_data import open_archive
+from roseq_allennlp.data.tag_schemes import bioes_to_bioul
+
+CONFIG = "training_configs/fixture.jsonnet"
 
 
 @pytest.fixture
-def table(roseq, tmp_path):
-    def run(config, *arguments):
-        status, output, errors = roseq("label-weights", config, "-o", tmp_path / "weights.svg", *arguments)
-        assert status == 0, errors
-        lines = output.splitlines()
-        header = next(line for line in lines if line.startswith("tag "))
-        rows = [line.split() for line in lines if re.match(r"(O|[BIES]-\S+) +\d", line)]
-        return header, {row[0]: row[1:] for row in rows}, output
+def label_weights(roseq, tmp_path):
+    """Runs the command; gives its result, and the cells of its table by tag."""
+
+    def run(*arguments, config=CONFIG, output=tmp_path / "plot.svg"):
+        result = roseq("label-weights", config, "-o", output, *arguments)
+        lines = [line.split() for line in result.output.splitlines()]
+        return result, {line[0]: line[1:] for line in lines if len(line) > 3 and "." in line[2]}
 
     return run
 
 
-def test_they_are_the_weights_of_a_trained_archive(table, archive_path, tmp_path):
-    archive = open_archive(archive_path)
-    config = tmp_path / "config.json"
-    config.write_text(json.dumps(archive.config.as_dict(quiet=True)))
-    header, rows, _ = table(config)
-    tau = archive.config["model"]["tau"]
-    assert [float(part.split("=")[1]) for part in header.split("ζ,")[1:]] == [tau / 2, tau, 2 * tau]
-    labels = archive.model.vocab.get_index_to_token_vocabulary("labels")
-    trained = {bioul_to_bioes([labels[i]])[0]: w for i, w in enumerate(archive.model.crf.label_weights.tolist())}
-    assert rows.keys() == trained.keys()
-    for tag, (count, theta, half, weight, double) in rows.items():
-        assert float(weight) == pytest.approx(trained[tag], abs=6e-6)
-        assert float(half) ** 4 == pytest.approx(float(weight) ** 2, rel=1e-4) == pytest.approx(float(double), rel=1e-4)
-    tokens = sum(int(row[0]) for row in rows.values())
-    assert all(f"{int(row[0]) / tokens:.5f}" == row[1] for row in rows.values())
-    thetas = [float(row[1]) for row in rows.values()]
-    assert thetas == sorted(thetas, reverse=True)
-    picture = (tmp_path / "weights.svg").read_text(encoding="utf-8")
-    assert f"τ = {tau:g}" in picture and "S-person" in picture
+def test_they_are_those_of_a_training(label_weights, archive_path):
+    model = load_archive(archive_path).model
+    labels = model.vocab.get_index_to_token_vocabulary("labels")
+    trained = {labels[index]: f"{weight:.5f}" for index, weight in enumerate(model.crf.label_weights.tolist())}
+    result, cells = label_weights()
+    assert result.status == 0 and model.tau == 0.25
+    assert "τ = 0.125" in result.output and "τ = 0.25" in result.output and "τ = 0.5" in result.output
+    of_config = {bioes_to_bioul([tag])[0]: cell[3] for tag, cell in cells.items()}
+    assert of_config == trained and len(trained) == 25
 
 
-def test_others(table):
-    header, _, output = table("training_configs/base_wnut17.jsonnet", "--tau", "0.1,1")
-    assert "τ = 0.1 " in header and "τ = 0.25 " in header and "τ = 1" in header
-    assert "sets no `tau`: all its weights are 1; τ = 0.25 is the paper's" in output
-    header, rows, _ = table("training_configs/roseq_wnut17.jsonnet", "--overrides", '{"model.tau": 0}')
-    assert "τ = 0 " in header and all(row[2] == "1.00000" for row in rows.values())
-    override = '{"vocabulary.tokens_to_add.labels": ["O", "U-nothing"]}'
-    _, rows, output = table("training_configs/roseq_wnut17.jsonnet", "--overrides", override)
-    assert rows["S-nothing"][0] == "0" and rows["S-nothing"][3] == max(row[3] for row in rows.values())
-    assert "has the largest weight of another" in output
+def test_the_table(label_weights, tmp_path):
+    result, cells = label_weights("--tau", "1,0")
+    counts = {tag: int(cell[0]) for tag, cell in cells.items()}
+    total = sum(counts.values())
+    assert f"{total} tokens" in result.output
+    assert list(counts.values()) == sorted(counts.values(), reverse=True)
+    rarest = min(filter(None, counts.values()))
+    for tag, (_, theta, *weights) in cells.items():
+        ratio = counts["O"] / (counts[tag] or rarest)
+        assert theta == f"{counts[tag] / total:.5f}"
+        assert weights == [f"{ratio**tau:.5f}" for tau in (0, 0.25, 1)]
+    assert 0 in counts.values() and "does not hold" in result.output
+    picture = (tmp_path / "plot.svg").read_text(encoding="utf-8")
+    for text in (*cells, "τ = 0.25", "τ = 1"):
+        assert f">{text}<" in picture
+
+
+def test_all_tags_of_a_large_label_set(label_weights, tmp_path):
+    _, cells = label_weights(config="training_configs/roseq_wnut16.jsonnet", output=tmp_path / "new" / "plot.png")
+    assert len(cells) == 41 and (tmp_path / "new" / "plot.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    "model, remark", [({"tau": None}, "sets no `tau`"), ({"tau": None, "label_weights": {"O": 2}}, "`label_weights`")]
+)
+def test_a_config_without_tau(label_weights, model, remark):
+    overrides = {f"model.{key}": value for key, value in model.items()}
+    result, cells = label_weights("--overrides", json.dumps(overrides))
+    assert remark in result.output and "0.25" in result.output
+    assert cells == label_weights()[1]
+
+
+def test_overrides(label_weights):
+    overrides = {"model.tau": 1, "train_data_path": "corpus://conll2002-nl/train", "dataset_reader.type": "conll2002"}
+    overrides["vocabulary.tokens_to_add"] = {}
+    result, cells = label_weights("--overrides", json.dumps(overrides))
+    assert "τ = 0.5" in result.output and "τ = 2" in result.output
+    assert {tag[2:] for tag in cells} == {"", "LOC", "MISC", "ORG", "PER"}
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["none.jsonnet"], "none.jsonnet: cannot be read as a training config"),
-        (["{config}", "--overrides", '{"train_data_path": null}'], "has no `train_data_path`"),
-        (["{config}", "--overrides", '{"train_data_path": "fixtures/none"}'], "fixtures/none: no such file"),
-        (["{config}", "--overrides", '{"model.tau": -1}'], "tau must be"),
-        (["{config}", "--tau", "a"], "--tau: 'a'"),
-        (["{config}", "-o", "weights"], "pictures are written as"),
+        (["--tau=-1,1"], "at least 0; got -1"),
+        (["--tau", "a,b"], "'a,b'"),
+        (["--tau", "1"], "'1' is not two numbers"),
+        (["--overrides", '{"model.tau": -1}'], "at least 0; got -1"),
+        (["--overrides", '{"model.tau": "much"}'], "`model.tau` must be a number of at least 0, or null; got 'much'"),
+        (["--overrides", "{x"], "cannot be read"),
+        (["--overrides", '{"no.such.key": 1}'], "no.such.key"),
+        (["--overrides", '{"train_data_path": null}'], "`train_data_path`"),
+        (["--overrides", '{"train_data_path": "nowhere"}'], "nowhere: no such file"),
+        (["--overrides", '{"train_data_path": "fixtures/sentences.txt"}'], "columns"),
+        (["-o", "plot.txt"], ".svg"),
     ],
 )
-def test_errors(roseq, tmp_path, arguments, message):
-    arguments = [
-        each.format(config="training_configs/roseq_wnut17.jsonnet") if "{c" in each else each for each in arguments
-    ]
-    status, output, errors = roseq("label-weights", "-o", tmp_path / "w.svg", *arguments)
-    assert (status, output) == (1, "") and errors.splitlines()[-1].startswith("label-weights: error: ")
-    assert message in errors
+def test_errors(label_weights, arguments, message):
+    result, _ = label_weights(*arguments)
+    assert result.status == 1 and result.output == ""
+    assert message in result.errors and "label-weights: error: " in result.errors and "Traceback" not in result.errors
+
+
+@pytest.mark.parametrize("text", [None, "[1]", "{", "local x = error 'no';\nx"])
+def test_what_is_no_config(label_weights, tmp_path, text):
+    path = tmp_path / "config.jsonnet"
+    if text is not None:
+        path.write_text(text)
+    result, _ = label_weights(config=path)
+    assert result.status == 1 and "config.jsonnet: cannot be read" in result.errors
+    assert len(result.errors.splitlines()) == 1
+
+
+def test_parts_of_a_config_may_be_names_or_null(label_weights, tmp_path):
+    path = tmp_path / "config.json"
+    config = {"dataset_reader": "wnut", "train_data_path": "corpus://wnut17/train", "model": "any", "vocabulary": None}
+    path.write_text(json.dumps(config))
+    result, cells = label_weights(config=path)
+    assert result.status == 0 and "sets no `tau`" in result.output and "O" in cells
+
+
+def test_the_weights_of_wnut17(label_weights, real_data):
+    result, cells = label_weights(config="training_configs/roseq_wnut17.jsonnet")
+    assert cells["O"] == ["59570", "0.94963", "1.00000", "1.00000", "1.00000"]
+    assert cells["I-corporation"] == ["10", "0.00016", "2.96400", "8.78531", "77.18160"]
