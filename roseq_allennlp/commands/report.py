@@ -12,7 +12,8 @@ from roseq_allennlp.commands.command import Command, add_cuda_device
 from roseq_allennlp.commands.console import Console
 from roseq_allennlp.evaluation.bootstrap import f1_interval, sentence_counts
 from roseq_allennlp.evaluation.comparison import tag_with_each
-from roseq_allennlp.evaluation.report import Training, render, training_of
+from roseq_allennlp.evaluation.report import render, training_of
+from roseq_allennlp.evaluation.report_sections import Training
 from roseq_allennlp.evaluation.tagged_data import (
     gold_tags,
     model_names,

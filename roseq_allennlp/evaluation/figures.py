@@ -6,6 +6,7 @@ from roseq_allennlp.evaluation.calibration import Bin
 from roseq_allennlp.evaluation.plots import INK, LOOKS, drawing, inline_svg
 
 _WIDTH = 4.8  # inches; on a phone text keeps its size
+_NONE = 0.5  # where a logarithmic scale of counts begins
 
 
 def bars(
@@ -31,16 +32,25 @@ def bars(
     with drawing(_WIDTH, 1.1 + len(labels) * (0.16 + 0.17 * len(series))) as (figure, axes):
         for number, ((title, values), look) in enumerate(zip(series.items(), LOOKS)):
             places = [place + (number - (len(series) - 1) / 2) * thickness for place in range(len(labels))]
+            lengths = [max(value, _NONE) for value in values] if log else values  # 0 has no place on that scale
             drawn = axes.barh(
-                places, values, thickness, color=look.color, hatch=look.hatch, edgecolor=INK, linewidth=0.6, label=title
+                places,
+                lengths,
+                thickness,
+                color=look.color,
+                hatch=look.hatch,
+                edgecolor=INK,
+                linewidth=0.6,
+                label=title,
             )
             axes.bar_label(drawn, [f"{value:,.{digits}f}" for value in values], padding=3, fontsize=8)
         axes.set_yticks(range(len(labels)), labels)
         axes.invert_yaxis()
         axes.set_xlabel(axis)
         if log:
-            axes.set_xscale("log")
-            axes.set_xlim(0.5, max(highest, 1) * 8)  # room for the number beside the longest
+            axes.set_xlim(_NONE, max(highest, 1) * 8)  # room for the number beside the longest
+            axes.set_xscale("log", subs=[])
+            axes.xaxis.set_major_formatter("{x:,.0f}")
         else:
             axes.set_xlim(0, max(highest, 1) * 1.16)
         if len(series) > 1:

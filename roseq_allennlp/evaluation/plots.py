@@ -22,6 +22,7 @@ _STYLE: dict[Any, Any] = {
     **dict.fromkeys(("axes.facecolor", "legend.facecolor", "legend.edgecolor"), "none"),
     **dict.fromkeys(("axes.spines.top", "axes.spines.right"), False),
     **{"font.size": 10, "hatch.color": INK, "hatch.linewidth": 0.6, "axes.grid.axis": "y", "grid.alpha": 0.3},
+    **{"text.parse_math": False},  # names of labels and models are shown as they are
     **{"svg.fonttype": "none", "svg.hashsalt": "roseq"},  # text stays text; the same picture is the same file
 }
 

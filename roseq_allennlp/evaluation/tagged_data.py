@@ -1,6 +1,6 @@
 """What a trained archive makes of labelled data."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
@@ -39,6 +39,10 @@ class TaggedSentence(NamedTuple):
     @property
     def predicted_entities(self) -> list[Span]:
         return entities(self.predicted)
+
+
+Models = Mapping[str, Sequence[TaggedSentence]]
+"""What one or several taggers, by name, make of the same sentences."""
 
 
 def open_archive(path: Union[str, PathLike], cuda_device: int = -1) -> Archive:
@@ -115,7 +119,9 @@ def model_names(paths: Sequence[Union[str, PathLike]]) -> list[str]:
         path.parent.name if path.name.endswith(".tar.gz") else path.name
         for path in (Path(each).resolve() for each in paths)
     ]
-    return names if len(set(names)) == len(names) else list(map(str, paths))
+    if len(set(names)) < len(names):
+        names = list(map(str, paths))
+    return [name if names.count(name) == 1 else f"{name} ({place})" for place, name in enumerate(names, 1)]
 
 
 def score_of(sentences: Iterable[TaggedSentence]) -> Score:

@@ -39,3 +39,4 @@ def test_archives_tag_the_same_sentences(archive_path):
 def test_model_names():
     assert model_names(["runs/roseq/model.tar.gz", "runs/base", "runs/third/"]) == ["roseq", "base", "third"]
     assert model_names(["a/roseq", "b/roseq/model.tar.gz"]) == ["a/roseq", "b/roseq/model.tar.gz"]
+    assert model_names(["a", "a"]) == ["a (1)", "a (2)"]
