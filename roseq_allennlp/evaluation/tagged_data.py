@@ -13,6 +13,7 @@ from more_itertools import chunked
 from roseq_allennlp.data.dataset_readers import ColumnReader
 from roseq_allennlp.data.tag_schemes import Span, bioul_to_bioes
 from roseq_allennlp.evaluation.scoring import Score, entities, score
+from roseq_allennlp.models import LabelAwareCrfTagger
 from roseq_allennlp.predictors import NerTagger
 
 _AT_A_TIME = 2048  # sentences
@@ -57,6 +58,11 @@ def open_archive(path: Union[str, PathLike], cuda_device: int = -1) -> Archive:
         raise ConfigurationError(
             f"{path}: no such archive. Give a model.tar.gz, or the directory of a finished run."
         ) from error
+    if not isinstance(archive.model, LabelAwareCrfTagger):
+        raise ConfigurationError(
+            f"{path}: its model is a {type(archive.model).__name__}; expected a label_aware_crf_tagger. Tags of other models"
+            " are scored by `roseq score`."
+        )
     if not isinstance(archive.validation_dataset_reader, ColumnReader):
         raise ConfigurationError(
             f"{path}: its dataset reader is a {type(archive.validation_dataset_reader).__name__}; expected one of columns"
