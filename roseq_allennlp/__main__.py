@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib.metadata import version
 
 from allennlp.commands import parse_args
 from allennlp.common.util import import_module_and_submodules
@@ -14,6 +15,9 @@ def main() -> None:
     Runs the command of `sys.argv`. For AllenNLP's own, `--quiet` stands for `--file-friendly-logging` with nothing below
     warnings, and where standard error is no terminal `--file-friendly-logging` is set.
     """
+    if sys.argv[1:] == ["--version"]:
+        print(f"roseq {version('roseq-allennlp')}, AllenNLP {version('allennlp')}")
+        return
     own = sys.argv[1:2] and sys.argv[1] in ("train", "evaluate", "predict", "find-lr")
     quiet = bool(own) and "--quiet" in sys.argv
     if quiet:

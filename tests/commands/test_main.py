@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import termios
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,10 @@ def test_help_lists_them_beside_allennlps(roseq):
     assert roseq().output == output
     for name in NAMES:
         assert "--quiet" in roseq(name, "--help").output
+
+
+def test_the_version_is_that_of_this_package(roseq):
+    assert roseq("--version").output == f"roseq {version('roseq-allennlp')}, AllenNLP 2.10.1\n"
 
 
 @pytest.mark.parametrize("program", [["-m", "roseq_allennlp"], ["-m", "allennlp"]])
