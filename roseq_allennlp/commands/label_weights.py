@@ -49,6 +49,7 @@ class LabelWeightsCommand(Command):
         tags = sorted(counts, key=lambda tag: (-counts[tag], tag))
         total = sum(counts.values())
         headers = ["tag", "tokens", "θ", *(f"ζ, τ = {each:g}" for each in taus)]
+        headers = [f"{header} (config)" if header == f"ζ, τ = {tau:g}" and not remark else header for header in headers]
         rows = [
             [name, counts[tag], f"{counts[tag] / total:.5f}", *(f"{found[tag]:.5f}" for found in weights)]
             for name, tag in zip(bioul_to_bioes(tags), tags)
