@@ -54,11 +54,11 @@ class ScoreCommand(Command):
         result = score(gold, predicted)
         forms = surface_score(words, gold, predicted) if args.surface or (args.json and has_words) else None
         if args.json:
-            print(json.dumps(_everything(result, forms, gold, predicted), ensure_ascii=False))
-            return 0
-        sys.stdout.write(conlleval_layout(result))
-        if forms is not None:
-            sys.stdout.write(surface_layout(forms))
+            text = json.dumps(_everything(result, forms, gold, predicted), ensure_ascii=False) + "\n"
+        else:
+            text = conlleval_layout(result) + ("" if forms is None else surface_layout(forms))
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))  # types as they were read
         return 0
 
 

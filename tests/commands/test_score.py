@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -42,8 +45,6 @@ def test_prints_what_conlleval_prints(roseq, written, text):
 
 
 def test_standard_input(roseq, written, monkeypatch):
-    import os
-
     saved = os.dup(0)
     try:
         for arguments in ([], ["-"]):
@@ -58,6 +59,9 @@ def test_what_is_not_utf_8_goes_through(roseq, written):
     path = written(FILE.replace("John", "Jos\xe9"), "iso-8859-1")
     assert roseq("score", path).output == LAYOUT
     assert roseq("score", path, "--surface").status == 0
+    path = written("a B-caf\xe9 B-caf\xe9\n", "iso-8859-1")
+    command = [sys.executable, "-m", "roseq_allennlp", "score", path]
+    assert b"caf\xe9" in subprocess.run(command, capture_output=True, check=True).stdout
 
 
 def test_surface(roseq, written):
