@@ -3,7 +3,7 @@ Bootstrap over sentences: how far an F1 score would move on other data of the sa
 taggers is more than chance.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +12,6 @@ from roseq_allennlp.evaluation.scoring import Counts, count_matches
 from roseq_allennlp.evaluation.tagged_data import TaggedSentence
 
 SAMPLES = 10_000
-_ROWS = 256  # samples at a time, for memory
 
 
 class Interval(NamedTuple):
@@ -33,8 +32,7 @@ def f1_interval(counts: np.ndarray, samples: int = SAMPLES, seed: int = 1) -> In
     """
     The 95 % percentile interval of micro F1 (Efron and Tibshirani 1993, chapter 13), from `sentence_counts`.
     """
-    scores = np.concatenate(list(_resampled(counts, samples, seed)))
-    return Interval(*np.percentile(scores, [2.5, 97.5]).tolist())
+    return Interval(*np.percentile(_f1(_resampled(counts, samples, seed)), [2.5, 97.5]).tolist())
 
 
 class PairedTest(NamedTuple):
@@ -57,28 +55,24 @@ def paired_test(first: np.ndarray, second: np.ndarray, samples: int = SAMPLES, s
     """
     if first.shape != second.shape:
         raise ValueError(f"Two taggers are compared on the same sentences; got {len(first)} and {len(second)}.")
-    both = np.concatenate([first, second], axis=1)
     found = float(_f1(second.sum(axis=0)) - _f1(first.sum(axis=0)))
-    drawn = np.concatenate(list(_resampled(both, samples, seed)))
-    differences = drawn[:, 1] - drawn[:, 0]
+    drawn = _resampled(np.concatenate([first, second], axis=1), samples, seed)
+    differences = _f1(drawn[:, 3:]) - _f1(drawn[:, :3])
     as_far = np.count_nonzero(np.abs(differences - found) >= abs(found) - 1e-9)
     interval = Interval(*np.percentile(differences, [2.5, 97.5]).tolist())
     return PairedTest(found, interval, float((as_far + 1) / (samples + 1)))
 
 
-def _resampled(counts: np.ndarray, samples: int, seed: int) -> Iterator[np.ndarray]:
-    """F1 of samples of as many sentences, drawn with replacement: `(rows,)`, or `(rows, 2)` of the counts of two."""
+def _resampled(counts: np.ndarray, samples: int, seed: int) -> np.ndarray:
+    """
+    Counts of `samples` data sets of as many sentences, drawn with replacement: `(samples, columns)`. Sentences with equal
+    counts are drawn as one kind: few kinds stand for thousands of sentences, and the distribution is the same.
+    """
+    if not len(counts):
+        return np.zeros((samples, counts.shape[1]), dtype=np.int64)
+    kinds, frequencies = np.unique(counts, axis=0, return_counts=True)
     generator = np.random.default_rng(seed)
-    number = len(counts)
-    for start in range(0, samples, _ROWS):
-        rows = min(_ROWS, samples - start)
-        drawn = (
-            generator.multinomial(number, np.full(number, 1 / number), size=rows)
-            if number
-            else np.zeros((rows, 0), int)
-        )
-        totals = drawn @ counts  # `drawn` is how often each sentence is
-        yield _f1(totals) if counts.shape[1] == 3 else np.stack([_f1(totals[:, :3]), _f1(totals[:, 3:])], axis=1)
+    return generator.multinomial(len(counts), frequencies / len(counts), size=samples) @ kinds
 
 
 def _f1(counts: np.ndarray) -> np.ndarray:

@@ -27,6 +27,8 @@ def bars(
     axis : `str`
         What the bars measure, with the unit.
     """
+    from matplotlib.ticker import EngFormatter
+
     thickness = 0.8 / max(len(series), 1)
     highest = max((value for values in series.values() for value in values), default=0)
     with drawing(_WIDTH, 1.1 + len(labels) * (0.16 + 0.17 * len(series))) as (figure, axes):
@@ -50,7 +52,7 @@ def bars(
         if log:
             axes.set_xlim(_NONE, max(highest, 1) * 8)  # room for the number beside the longest
             axes.set_xscale("log", subs=[])
-            axes.xaxis.set_major_formatter("{x:,.0f}")
+            axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 10k, 100k, 1M
         else:
             axes.set_xlim(0, max(highest, 1) * 1.16)
         if len(series) > 1:

@@ -112,7 +112,9 @@ def confusion_section(models: Models, labels: Sequence[str]) -> Section:
             [label, *(Shaded(value, value / max(sum(row), 1)) for value in row)] for label, row in zip(labels, matrix)
         ]
         tables.append(Table(f"{name}: gold labels in rows, predicted ones in columns", ["gold", *labels], rows))
-    return Section("Confusion of types", "Tokens; the darker, the larger the share of the row.", tables=tables)
+    return Section(
+        "Confusion of types", "Tokens; the stronger the shade, the larger the share of the row.", tables=tables
+    )
 
 
 def errors_section(kinds: Mapping[str, list[errors.KindsOfSentence]]) -> Section:
