@@ -44,20 +44,15 @@ class ReportCommand(Command):
         add_cuda_device(parser)
 
     def run(self, args: argparse.Namespace, console: Console) -> int:
-        output = Path(args.output)
-        if output.is_dir():
-            raise ConfigurationError(f"{output}: is a directory; give the name of a file for the report.")
+        output = _writable(args.output)
         archives = [args.archive, *([args.against] if args.against else [])]
         names = model_names(archives)
-        models = dict(zip(names, tag_with_each(archives, args.data, args.cuda_device, console.progress)))
         training = _training(open_archive(args.archive), args.train)
         if isinstance(training, str):
             console.say(f"Nothing is known of the training split: {training}")
+        models = dict(zip(names, tag_with_each(archives, args.data, args.cuda_device, console.progress)))
         page = render(models, args.data, archives, version("roseq-allennlp"), training)
-        output.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = output.with_name(f"{output.name}.{os.getpid()}.tmp")
-        unfinished.write_text(page, encoding="utf-8")
-        unfinished.replace(output)
+        _write_at_once(output, page)
 
         rows = []
         for name, sentences in models.items():
@@ -67,6 +62,31 @@ class ReportCommand(Command):
         console.table(["model", "precision", "recall", "F1", "95 % interval"], rows, str(args.data))
         print(f"The report is {output}")
         return 0
+
+
+def _writable(path: str) -> Path:
+    """Before the work begins; directories are made."""
+    output = Path(path)
+    if output.is_dir():
+        raise ConfigurationError(f"{output}: is a directory; give the name of a file for the report.")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{output}: its directory cannot be made ({error.strerror}); give another place for the report."
+        ) from error
+    if not os.access(output.parent, os.W_OK):
+        raise ConfigurationError(f"{output}: its directory cannot be written to; give another place for the report.")
+    return output
+
+
+def _write_at_once(output: Path, page: str) -> None:
+    unfinished = output.with_name(f"{output.name}.{os.getpid()}.tmp")
+    try:
+        unfinished.write_text(page, encoding="utf-8")
+        unfinished.replace(output)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _training(archive: Archive, given: Union[str, None]) -> Union[Training, str]:

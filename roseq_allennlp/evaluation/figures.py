@@ -1,5 +1,6 @@
 """The pictures of a report, as SVG for a page."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from roseq_allennlp.evaluation.calibration import Bin
@@ -18,7 +19,8 @@ def bars(
     log: bool = False,
 ) -> str:
     """
-    Horizontal bars, a group for each label and in it one for each of `series`, with its value beside it.
+    Horizontal bars, a group for each label and in it one for each of `series`, with its value beside it; NaN is shown as
+    "none".
 
     # Parameters
 
@@ -29,12 +31,17 @@ def bars(
     """
     from matplotlib.ticker import EngFormatter
 
+    def shown(value: float) -> str:
+        return "none" if math.isnan(value) else f"{value:,.{digits}f}"
+
     thickness = 0.8 / max(len(series), 1)
-    highest = max((value for values in series.values() for value in values), default=0)
-    with drawing(_WIDTH, 1.1 + len(labels) * (0.16 + 0.17 * len(series))) as (figure, axes):
+    highest = max((value for values in series.values() for value in values if not math.isnan(value)), default=0)
+    lines = max((label.count("\n") + 1 for label in labels), default=1)
+    row = max(0.16 + 0.17 * len(series), 0.06 + 0.18 * lines)
+    with drawing(_WIDTH, 1.1 + len(labels) * row) as (figure, axes):
         for number, ((title, values), look) in enumerate(zip(series.items(), LOOKS)):
             places = [place + (number - (len(series) - 1) / 2) * thickness for place in range(len(labels))]
-            lengths = [max(value, _NONE) for value in values] if log else values  # 0 has no place on that scale
+            lengths = [max(_NONE if log else 0, value) for value in values]  # 0 has no place on a logarithmic scale
             drawn = axes.barh(
                 places,
                 lengths,
@@ -45,7 +52,7 @@ def bars(
                 linewidth=0.6,
                 label=title,
             )
-            axes.bar_label(drawn, [f"{value:,.{digits}f}" for value in values], padding=3, fontsize=8)
+            axes.bar_label(drawn, list(map(shown, values)), padding=3, fontsize=8)
         axes.set_yticks(range(len(labels)), labels)
         axes.invert_yaxis()
         axes.set_xlabel(axis)
@@ -57,7 +64,8 @@ def bars(
             axes.set_xlim(0, max(highest, 1) * 1.16)
         if len(series) > 1:
             figure.legend(loc="outside upper center", ncols=len(series), frameon=False)
-        described = f"{axis} of {', '.join(labels)}: {' and '.join(series)}. The numbers are in the table below."
+        in_a_line = ", ".join(labels).replace("\n", " ")
+        described = f"{axis} of {in_a_line}: {' and '.join(series)}. The numbers are in the table below."
         return inline_svg(figure, name, described)
 
 

@@ -68,7 +68,7 @@ def render(models: Models, data: str, archives: Sequence[str], version: str, tra
     sections = [
         overall_section(models),
         distribution_section(labels, in_training, in_data, unknown),
-        f1_by_label_section(models, labels, frequency),
+        f1_by_label_section(models, labels, frequency, "the training split" if in_training else "this data"),
         confusion_section(models, labels),
         *(
             [errors_section(kinds)]

@@ -1,5 +1,6 @@
 """The sections of a report: each a note on what is shown and how it was computed, with its pictures and tables."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
@@ -79,15 +80,16 @@ def distribution_section(
     return Section("Labels", note, [figure], [Table("Tokens by label", headers, rows)])
 
 
-def f1_by_label_section(models: Models, labels: Sequence[str], frequency: Mapping[str, int]) -> Section:
+def f1_by_label_section(models: Models, labels: Sequence[str], frequency: Mapping[str, int], split: str) -> Section:
     tokens = {
         name: token_scores([s.gold for s in model], [s.predicted for s in model]) for name, model in models.items()
     }
     series = {name: [found.get(label, Counts()).f1 for label in labels] for name, found in tokens.items()}
     scores = {name: score_of(model).types for name, model in models.items()}
+    shares = [100 * frequency.get(label, 0) / max(sum(frequency.values()), 1) for label in labels]
     rows = []
     for place, label in enumerate(labels):
-        row: list[Any] = [label, 100 * frequency.get(label, 0) / max(sum(frequency.values()), 1)]
+        row: list[Any] = [label, shares[place]]
         for name in models:
             counts = scores[name].get(label, Counts())
             entity = ["", "", ""] if label == "O" else [counts.precision, counts.recall, counts.f1]
@@ -96,11 +98,12 @@ def f1_by_label_section(models: Models, labels: Sequence[str], frequency: Mappin
     columns = ("token F1", "precision", "recall", "F1")
     headers = ["label", "% of tokens", *(f"{column}{_of(name, models)}" for name in models for column in columns)]
     note = (
-        "The picture has F1 of tokens in percent, by falling frequency of the label, O for comparison only. The table has"
-        " that of entities too."
+        "F1 of tokens in percent, by falling frequency of the label; below each label its share of the tokens of"
+        f" {split}. O is for comparison only. The table has F1 of entities too."
     )
+    names = [f"{label}\n{share:.2f} %" for label, share in zip(labels, shares)]
     return Section(
-        "F1 by label", note, [bars("labels", labels, series, "token F1, %")], [Table("Scores", headers, rows)]
+        "F1 by label", note, [bars("labels", names, series, "token F1, %")], [Table("Scores", headers, rows)]
     )
 
 
@@ -163,24 +166,27 @@ def breakdown_sections(models: Models, training: Union[Training, str]) -> list[S
     for number, (name, note, way) in enumerate(ways):
         found = {model: way(sentences) for model, sentences in models.items()}
         groups = list(next(iter(found.values())))
-        series = {model: [counts[group].f1 for group in groups] for model, counts in found.items()}
+        series = {model: [_ratios(counts[group])[-1] for group in groups] for model, counts in found.items()}
         rows = [
             [group, next(iter(found.values()))[group].gold]
-            + [
-                value
-                for counts in found.values()
-                for value in (counts[group].precision, counts[group].recall, counts[group].f1)
-            ]
+            + [value for counts in found.values() for value in _ratios(counts[group])]
             for group in groups
         ]
         columns = ("precision", "recall", "F1")
         headers = ["", "gold entities", *(f"{column}{_of(model, models)}" for model in models for column in columns)]
-        labels = [f"{group} ({row[1]})" for group, row in zip(groups, rows)]
+        labels = [f"{group} ({row[1]:,})" for group, row in zip(groups, rows)]
         figure = bars(f"breakdown{'abc'[number]}", labels, series, "F1 of entities, %")
         sections.append(Section(name, note, [figure], [Table("Scores", headers, rows)]))
     if isinstance(training, str):
         sections.append(Section(title, f"Not known: {training}"))
     return sections
+
+
+def _ratios(counts: Counts) -> tuple[float, float, float]:
+    """Precision, recall and F1; none (NaN) where there is nothing to find and nothing was found."""
+    if not counts.gold and not counts.predicted:
+        return math.nan, math.nan, math.nan
+    return counts.precision, counts.recall, counts.f1
 
 
 def _of(name: str, models: Models) -> str:

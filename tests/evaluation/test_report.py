@@ -65,6 +65,7 @@ def test_two_models(roseq, archive_path, tmp_path):
     "arguments, message",
     [
         (["{archive}", DATA, "-o", "{directory}"], "is a directory"),
+        (["runs/none", DATA, "-o", "setup.py/r.html"], "setup.py/r.html: its directory cannot be made"),
         (["{archive}", DATA, "--train", "fixtures/none", "-o", "{directory}/r.html"], "fixtures/none: no such file"),
         (["runs/none", DATA, "-o", "{directory}/r.html"], "runs/none: no such archive"),
         (["{archive}", "fixtures/sentences.txt", "-o", "{directory}/r.html"], "columns in"),
@@ -92,6 +93,11 @@ def test_nothing_is_predicted():
     page = page_of([TaggedSentence(["a", "b"], ["S-X", "O"], ["O", "O"], {}), TaggedSentence(["c"], ["O"], ["O"], {})])
     assert cells(page, "Overall")[0][1:4] == ["0.00", "0.00", "0.00"]
     assert "Expected calibration error: a 0.00 %" in page and page.count("<article") == 1
+
+
+def test_a_group_without_entities_has_no_score():
+    page = page_of([TaggedSentence(["a"], ["S-X"], ["S-X"], {Span("X", 0, 1): 0.5})])
+    assert cells(page, "F1 by entity length")[:2] == [["1", "1", *["100.00"] * 3], ["2", "0", *["none"] * 3]]
 
 
 def test_no_entities_at_all():
