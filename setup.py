@@ -8,6 +8,8 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+RAY = "ray[data]>=2.44"
+
 setup(
     name="roseq-allennlp",
     version="0.1.0",
@@ -51,11 +53,13 @@ setup(
         "tabulate>=0.9",
         "matplotlib>=3.8",
         "jinja2>=3.1",
+        "safetensors>=0.4",
         "setuptools>=77.0.3",
     ],
     entry_points={"console_scripts": ["roseq=roseq_allennlp.__main__:main"]},
     extras_require={
+        "ray": [RAY],
         # conlleval and playwright: what the tests hold scores and reports against.
-        "dev": ["ruff", "mypy>=1.15", "pytest>=8", "conlleval>=0.2", "playwright>=1.49"],
+        "dev": ["ruff", "mypy>=1.15", "pytest>=8", "hypothesis>=6.100", "conlleval>=0.2", "playwright>=1.49", RAY],
     },
 )
