@@ -1,3 +1,3 @@
-from roseq_allennlp.training import callbacks, learning_rate_schedulers, metrics, optimizers
+from roseq_allennlp.training import callbacks, checkpointers, learning_rate_schedulers, metrics, optimizers
 
-__all__ = ["callbacks", "learning_rate_schedulers", "metrics", "optimizers"]
+__all__ = ["callbacks", "checkpointers", "learning_rate_schedulers", "metrics", "optimizers"]

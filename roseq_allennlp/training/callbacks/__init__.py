@@ -1,5 +1,13 @@
 from roseq_allennlp.training.callbacks.adversarial import AdversarialCallback
+from roseq_allennlp.training.callbacks.exact_recovery import ExactRecoveryCallback
+from roseq_allennlp.training.callbacks.finite_loss import FiniteLossCallback
 from roseq_allennlp.training.callbacks.label_statistics import LabelStatisticsCallback
 from roseq_allennlp.training.callbacks.score_table import ScoreTableCallback
 
-__all__ = ["AdversarialCallback", "LabelStatisticsCallback", "ScoreTableCallback"]
+__all__ = [
+    "AdversarialCallback",
+    "ExactRecoveryCallback",
+    "FiniteLossCallback",
+    "LabelStatisticsCallback",
+    "ScoreTableCallback",
+]

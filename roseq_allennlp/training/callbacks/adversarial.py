@@ -69,6 +69,12 @@ class AdversarialCallback(TrainerCallback):
         self._outputs: list[tuple[torch.Tensor, Optional[torch.Tensor]]] = []
         self._perturbations: Optional[Iterator[torch.Tensor]] = None  # set during the adversarial forward pass
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"loss": self._loss.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._loss.load_state_dict(state_dict["loss"])
+
     def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
         super().on_start(trainer, is_primary, **kwargs)
         model, wrapped = trainer.model, trainer._pytorch_model

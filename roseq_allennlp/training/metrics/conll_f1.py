@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import Any
 
 import torch.distributed as dist
 from allennlp.nn.util import is_distributed
@@ -47,6 +48,15 @@ class ConllF1(Metric):
         for label, counts in result.types.items():
             metrics.update(_scores(label, counts))
         return {**metrics, **_scores("overall", result.overall)}
+
+    def state_dict(self) -> dict[str, Any]:
+        """In types that `torch.load` takes without executing anything."""
+        counts = {label: list(each) for label, each in self._score.types.items()}
+        return {"types": counts, "tokens": self._score.tokens, "correct_tokens": self._score.correct_tokens}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        types = {label: Counts(*counts) for label, counts in state["types"].items()}
+        self._score = Score(types, state["tokens"], state["correct_tokens"])
 
     def reset(self) -> None:
         self._score = Score()

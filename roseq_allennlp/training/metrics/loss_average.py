@@ -30,5 +30,11 @@ class LossAverage(Metric):
             self.reset()
         return total / count if count else 0.0
 
+    def state_dict(self) -> dict[str, float]:
+        return {"total": float(self._total), "count": self._count}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        self._total, self._count = state["total"], int(state["count"])
+
     def reset(self) -> None:
         self._total, self._count = 0.0, 0

@@ -1,0 +1,78 @@
+import logging
+import os
+from typing import Any, Optional
+
+import torch
+from allennlp.common.checks import ConfigurationError
+from allennlp.training.checkpointer import Checkpointer
+from allennlp.training.trainer import TrainerCheckpoint
+
+from roseq_allennlp.files import replacing
+
+logger = logging.getLogger(__name__)
+
+
+@Checkpointer.register("atomic")
+class AtomicCheckpointer(Checkpointer):
+    """
+    AllenNLP's checkpointer, whose checkpoints survive what happens while one is written: each file is written under a
+    temporary name and renamed, the model's last, and older checkpoints are removed only after that. `--recover` takes
+    the newest checkpoint that can be read, with a warning for each that cannot.
+
+    Weights that are not numbers are never written: the last good checkpoint stands. Accumulation, AMP, moving averages
+    and distributed training are as with AllenNLP's own.
+
+    # Parameters
+
+    Those of AllenNLP's `Checkpointer`.
+
+    # Raises
+
+    `ConfigurationError`: a checkpoint cannot be written (a full disk, a directory without permission), the weights are
+    NaN, or there are checkpoints and none can be read.
+    """
+
+    def save_checkpoint(self, trainer: Any) -> None:
+        state = trainer.get_checkpoint_state()
+        if state is not None:
+            at = (state.trainer_state["epochs_completed"], state.trainer_state["batches_in_epoch_completed"])
+            wrong = [name for name, value in state.model_state.items() if torch.isnan(value).any()]
+            if wrong:
+                raise ConfigurationError(
+                    f"After {at[0]} epochs and {at[1]} batches of the next, weights are NaN ({', '.join(wrong[:3])}), and no"
+                    f" checkpoint of them is written. {self._what_stands()} Lower the learning rate, or set"
+                    " `trainer.grad_norm`, and train anew."
+                )
+            self._write(state.trainer_state, self._training_state_path(*at))
+            self._write(state.model_state, self._model_state_path(*at))
+        super().save_checkpoint(trainer)  # finds both written: keeps count, and removes older ones
+
+    def _write(self, state: dict[str, Any], path: str) -> None:
+        try:
+            with replacing(path) as temporary:
+                torch.save(state, temporary)
+        except (OSError, RuntimeError) as error:  # torch's own writer raises the latter
+            raise ConfigurationError(
+                f"The checkpoint {path} could not be written: {error}. {self._what_stands()} Make room, or the directory"
+                " writable, and go on with --recover."
+            ) from error
+
+    def _what_stands(self) -> str:
+        latest = self.find_latest_checkpoint()
+        return f"The last good checkpoint is {latest[0]}." if latest else "There is no earlier checkpoint."
+
+    def load_checkpoint(self) -> Optional[TrainerCheckpoint]:
+        checkpoints = sorted(self._find_all_checkpoints(), reverse=True)
+        for checkpoint in checkpoints:
+            paths = self._model_state_path(*checkpoint), self._training_state_path(*checkpoint)
+            try:
+                return TrainerCheckpoint(*(torch.load(path, "cpu", weights_only=True) for path in paths))
+            except Exception as error:  # of damaged bytes torch raises nearly anything
+                reason = str(error).split("\n")[0]
+                logger.warning("The checkpoint %s cannot be read and is passed over: %s", paths[0], reason)
+        if checkpoints:
+            raise ConfigurationError(
+                f"None of the checkpoints in {os.path.abspath(self._serialization_dir)} can be read. Train anew: with"
+                " --force, or into another directory."
+            )
+        return None

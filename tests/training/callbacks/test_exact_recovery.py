@@ -1,0 +1,232 @@
+"""Runs that are killed and recovered, against the same run that never was."""
+
+import json
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+import torch
+from allennlp.commands.train import TrainModel, train_model_from_file
+from allennlp.common import Params
+from allennlp.training.callbacks import TrainerCallback
+
+from roseq_allennlp.training.callbacks import ExactRecoveryCallback
+
+CONFIG = "training_configs/fixture.jsonnet"
+STREAM = {"type": "multiprocess", "batch_size": 8, "max_instances_in_memory": 16, "shuffle": True}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "shipped": {},
+    "bucketed": {"data_loader": {"type": "in_memory", "batch_sampler": {"type": "bucket", "batch_size": 8}}},
+    "larger than memory": {"data_loader": STREAM},
+    "part of an epoch": {"data_loader.batches_per_epoch": 3},
+    "accumulation": {"trainer.num_gradient_accumulation_steps": 2},
+    "moving average": {"trainer.moving_average": {"type": "exponential", "decay": 0.9}},
+    "decoding in training": {"model.decode_in_training": True},
+    "trainable vectors": {"model.text_field_embedder.token_embedders.tokens.trainable": True},
+}
+KILL: dict[str, Any] = dict.fromkeys(
+    ("epoch", "batch", "training", "signal")
+)  # of this process: where it ends itself, and how
+
+
+@TrainerCallback.register("end_itself")
+class EndItself(TrainerCallback):
+    def on_batch(
+        self,
+        trainer: Any,
+        inputs: Any,
+        outputs: Any,
+        metrics: Any,
+        epoch: int,
+        batch_number: int,
+        is_training: bool,
+        **kwargs: Any,
+    ) -> None:
+        if (epoch, batch_number, is_training) == (KILL["epoch"], KILL["batch"], KILL["training"]):
+            os.kill(os.getpid(), KILL["signal"])
+
+
+def train(directory: Path, overrides: dict[str, Any], recover: bool = False) -> None:
+    config = {
+        "data_loader.batch_size": 8,
+        "trainer.num_epochs": 5,
+        **overrides,
+        "trainer.callbacks": [
+            {"type": "end_itself"},
+            {"type": "exact_recovery"},
+            {"type": "label_statistics"},
+            {"type": "adversarial"},
+        ],
+    }
+    if "data_loader" in overrides:
+        del config["data_loader.batch_size"]
+    train_model_from_file(CONFIG, directory, overrides=json.dumps(config), recover=recover)
+
+
+def train_and_kill(directory: Path, overrides: dict[str, Any], recover: bool = False, **kill: Any) -> int:
+    def child() -> None:
+        KILL.update({"signal": signal.SIGKILL, "batch": 2, "training": True, **kill})
+        train(directory, overrides, recover)
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join(120)
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def results(directory: Path) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], dict[str, Any]]:
+    """Weights of the best and of the last epoch, and the metrics."""
+    last = max(directory.glob("model_state_e*"), key=lambda path: int(path.name.split("_e")[1].split("_")[0]))
+    return torch.load(directory / "best.th"), torch.load(last), without_time(directory / "metrics.json")
+
+
+def without_time(path: Path) -> dict[str, Any]:
+    metrics = json.loads(path.read_text())
+    return {name: value for name, value in metrics.items() if "duration" not in name and "memory" not in name}
+
+
+def assert_equal(one: Path, other: Path) -> None:
+    *weights, metrics = results(one)
+    *other_weights, other_metrics = results(other)
+    assert metrics == other_metrics
+    for state, other_state in zip(weights, other_weights):
+        assert state.keys() == other_state.keys()
+        assert all(torch.equal(state[name], other_state[name]) for name in state)
+    for path in one.glob("metrics_epoch_*.json"):
+        assert without_time(path) == without_time(other / path.name)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    runs: dict[str, Path] = {}
+
+    def run(name: str) -> Path:
+        if name not in runs:
+            runs[name] = tmp_path_factory.mktemp("unbroken")
+            train(runs[name], VARIANTS[name])
+        return runs[name]
+
+    return run
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_killed_run_ends_as_one_that_was_not(name, unbroken, tmp_path):
+    for epoch in (1, 3):  # the second kill is of a run that was itself recovered
+        assert train_and_kill(tmp_path, VARIANTS[name], recover=epoch == 3, epoch=epoch) == -signal.SIGKILL
+    train(tmp_path, VARIANTS[name], recover=True)
+    assert_equal(unbroken(name), tmp_path)
+
+
+def test_killed_before_any_checkpoint(unbroken, tmp_path):
+    assert train_and_kill(tmp_path, {}, epoch=0) == -signal.SIGKILL
+    train(tmp_path, {}, recover=True)
+    assert_equal(unbroken("shipped"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("shipped", signal.SIGINT),
+        ("shipped", signal.SIGTERM),
+        ("larger than memory", signal.SIGINT),
+        ("accumulation", signal.SIGINT),
+        ("moving average", signal.SIGINT),
+        ("decoding in training", signal.SIGINT),
+    ],
+)
+def test_a_signal_saves_the_state(name, number, unbroken, tmp_path, capfd):
+    assert train_and_kill(tmp_path, VARIANTS[name], epoch=2, signal=number) != 0
+    assert "Stopping after this batch, with a checkpoint." in capfd.readouterr().err
+    assert (tmp_path / "model_state_e2_b2.th").exists()
+    train(tmp_path, VARIANTS[name], recover=True)
+    assert_equal(unbroken(name), tmp_path)
+
+
+def test_a_signal_in_the_last_batch_of_an_epoch(unbroken, tmp_path):
+    batches = 17  # of 8 of the 130 sentences
+    assert train_and_kill(tmp_path, {}, epoch=2, batch=batches, signal=signal.SIGINT) != 0
+    assert (tmp_path / "model_state_e3_b1.th").exists()
+    train(tmp_path, {}, recover=True)
+    assert_equal(unbroken("shipped"), tmp_path)
+
+
+def test_a_checkpoint_after_the_last_batch_before_validation(unbroken, tmp_path):
+    overrides = {"trainer.checkpointer.save_every_num_batches": 17}
+    assert train_and_kill(tmp_path, overrides, epoch=2, batch=1, training=False) == -signal.SIGKILL
+    assert (tmp_path / "model_state_e2_b17.th").exists()
+    train(tmp_path, overrides, recover=True)
+    assert_equal(unbroken("shipped"), tmp_path)
+
+
+def test_best_weights_lost_with_the_process_are_written_anew(unbroken, tmp_path):
+    best = json.loads((unbroken("shipped") / "metrics.json").read_text())["best_epoch"]
+    if best + 1 < 5:
+        assert train_and_kill(tmp_path, {}, epoch=best + 1) == -signal.SIGKILL
+    else:
+        train(tmp_path, {})
+    (tmp_path / "best.th").unlink()  # it may be a link to the checkpoint
+    (tmp_path / "best.th").write_bytes(b"torn")
+    train(tmp_path, {}, recover=True)
+    assert_equal(unbroken("shipped"), tmp_path)
+
+
+def test_a_complete_run_is_not_trained_further(unbroken, tmp_path):
+    patience = {"trainer.patience": 1, "trainer.num_epochs": 40, "trainer.validation_metric": "+crf_loss"}
+    train(tmp_path / "stopped", patience)
+    for run, overrides in ((tmp_path / "stopped", patience), (unbroken("shipped"), {})):
+        before = {path: path.read_bytes() for path in run.glob("*_state_*")}
+        metrics = without_time(run / "metrics.json")
+        assert metrics["epoch"] < 39
+        (run / "model.tar.gz").unlink()
+        (run / "metrics.json").unlink()
+        train(run, overrides, recover=True)
+        assert (run / "model.tar.gz").exists()
+        assert without_time(run / "metrics.json") == metrics
+        assert {path: path.read_bytes() for path in run.glob("*_state_*")} == before
+
+
+def test_the_signals_are_given_back(tmp_path):
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    train(tmp_path, {"trainer.num_epochs": 1})
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_a_second_signal_ends_at_once():
+    callback = ExactRecoveryCallback("")
+    callback._on_signal(signal.SIGTERM, None)
+    with pytest.raises(KeyboardInterrupt):
+        callback._on_signal(signal.SIGINT, None)
+
+
+def test_the_scale_of_the_loss_is_kept(tmp_path):
+    def start(saved: Optional[dict[str, Any]] = None) -> tuple[ExactRecoveryCallback, torch.amp.GradScaler]:
+        trainer = make_trainer(tmp_path)
+        trainer._scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+        trainer._start_after_epochs_completed = 1 if saved else 0
+        callback = ExactRecoveryCallback(str(tmp_path))
+        callback.load_state_dict(saved or {})
+        callback.on_start(trainer)
+        callback.on_end(trainer)
+        return callback, trainer._scaler
+
+    first, scaler = start()
+    scaler.scale(torch.ones(1))  # which makes it
+    scaler.update(8.0)
+    _, other = start(torch.load(_saved(tmp_path, first.state_dict()), weights_only=True))
+    assert other.get_scale() == 8.0
+
+
+def _saved(directory: Path, state: Any) -> Path:
+    torch.save(state, directory / "state.th")
+    return directory / "state.th"
+
+
+def make_trainer(directory: Path) -> Any:
+    params = Params.from_file(CONFIG, json.dumps({"trainer.callbacks": []}))
+    for name in ("random_seed", "numpy_seed", "pytorch_seed"):
+        params.pop(name)
+    return TrainModel.from_params(params=params, serialization_dir=str(directory), local_rank=0).trainer

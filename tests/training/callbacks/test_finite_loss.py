@@ -1,0 +1,45 @@
+import json
+
+import pytest
+import torch
+from allennlp.commands.train import train_model_from_file
+from allennlp.common.checks import ConfigurationError
+
+from roseq_allennlp.data.dataset_readers import WnutReader
+from roseq_allennlp.models import LabelAwareCrfTagger
+
+CONFIG = "training_configs/fixture.jsonnet"
+EPOCHS = json.dumps({"trainer.num_epochs": 3, "data_loader": {"type": "in_memory", "batch_size": 8}})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("call", [37, 38])  # after 17 batches, batch 2 of epoch 1: the clean pass, the adversarial one
+def test_the_error_names_epoch_batch_and_sentences(value, call, monkeypatch, tmp_path):
+    calls = []
+    plain = LabelAwareCrfTagger._loss
+
+    def loss(self, emissions, tags, mask):
+        calls.append(self.training)
+        result = plain(self, emissions, tags, mask)
+        return result * value if self.training and sum(calls) == call else result
+
+    monkeypatch.setattr(LabelAwareCrfTagger, "_loss", loss)
+    with pytest.raises(ConfigurationError) as caught:
+        train_model_from_file(CONFIG, tmp_path, overrides=EPOCHS)
+    message = str(caught.value)
+    assert message.startswith(f"{value} loss in epoch 1, batch 2. The last checkpoint stands: ")
+    assert "model_state_e1_b0.th. " in message
+    assert torch.load(tmp_path / "model_state_e1_b0.th")
+    instances = WnutReader().read("fixtures/wnut17/wnut17train.conll")
+    sentences = [" ".join(instance["metadata"]["words"]) for instance in instances]
+    batch = message.split("sentences: ")[1].split(" | ")
+    assert batch == sentences[8:16]
+
+    monkeypatch.setattr(LabelAwareCrfTagger, "_loss", plain)
+    train_model_from_file(CONFIG, tmp_path, overrides=EPOCHS, recover=True)
+    assert json.loads((tmp_path / "metrics.json").read_text())["epoch"] == 2
+
+
+def test_it_leaves_no_hook(tmp_path):
+    model = train_model_from_file(CONFIG, tmp_path, overrides=json.dumps({"trainer.num_epochs": 1}))
+    assert not model._forward_hooks
