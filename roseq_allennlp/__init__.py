@@ -11,6 +11,7 @@ with warnings.catch_warnings():
     # Those of AllenNLP's and fairscale's own imports are not for the users of a command to mend.
     warnings.simplefilter("ignore", FutureWarning)
     from roseq_allennlp import commands, data, evaluation, models, modules, predictors, training
+    from roseq_allennlp.models.archive import load_archive
     from roseq_allennlp.predictors import NerTagger
 
 __all__ = ["commands", "data", "evaluation", "load", "models", "modules", "predictors", "training"]
@@ -20,7 +21,8 @@ def load(
     archive_path: Union[str, PathLike], cuda_device: int = -1, processes: int = 1, bfloat16: bool = False
 ) -> NerTagger:
     """
-    Loads a trained archive (`model.tar.gz`, or the directory of a run) for tagging.
+    Loads a trained archive (`model.tar.gz`, or the directory of a run) for tagging. Nothing in it is executed, so it may
+    come from a stranger.
 
     # Parameters
 
@@ -34,14 +36,12 @@ def load(
 
     `NerTagger`
         With `tag("…")`, `tag_tokens([…])` and `tag_many(iterable)`.
+
+    # Raises
+
+    `ConfigurationError`, see `roseq_allennlp.models.archive.load_archive`.
     """
-    tagger = NerTagger.from_path(
-        archive_path,
-        "ner_tagger",
-        cuda_device=cuda_device,
-        import_plugins=False,
-        processes=processes,
-        bfloat16=bfloat16,
-    )
+    archive = load_archive(archive_path, cuda_device)
+    tagger = NerTagger.from_archive(archive, extra_args={"processes": processes, "bfloat16": bfloat16})
     assert isinstance(tagger, NerTagger)
     return tagger

@@ -1,4 +1,5 @@
 from roseq_allennlp.commands.ablation import AblationCommand
+from roseq_allennlp.commands.archive import ArchiveCommand
 from roseq_allennlp.commands.compare import CompareCommand
 from roseq_allennlp.commands.corpora import CorporaCommand
 from roseq_allennlp.commands.label_weights import LabelWeightsCommand
@@ -8,6 +9,7 @@ from roseq_allennlp.commands.score import ScoreCommand
 
 __all__ = [
     "AblationCommand",
+    "ArchiveCommand",
     "CompareCommand",
     "CorporaCommand",
     "LabelWeightsCommand",

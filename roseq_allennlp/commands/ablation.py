@@ -28,7 +28,8 @@ from roseq_allennlp.evaluation.ablation import (
     write_result,
     write_tables,
 )
-from roseq_allennlp.evaluation.tagged_data import open_archive, score_of, tag_file
+from roseq_allennlp.evaluation.tagged_data import score_of, tag_file
+from roseq_allennlp.models.archive import load_archive
 from roseq_allennlp.predictors.worker_pool import end_with_parent
 
 _LINES_SHOWN = 20  # of the log of a run that failed
@@ -197,7 +198,7 @@ def _train(config: Path, run: Path, log: Path, recover: bool) -> None:
 
 def _scored(run: Path, corpus: str, system: str, seed: int) -> Result:
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-    test = score_of(tag_file(open_archive(run), f"{SCHEME}://{corpus}/test")).overall
+    test = score_of(tag_file(load_archive(run), f"{SCHEME}://{corpus}/test")).overall
     epochs = epochs_of(run)
     return Result(
         system=system,

@@ -12,12 +12,12 @@ from roseq_allennlp.evaluation.noise import KINDS, add_noise
 from roseq_allennlp.evaluation.tagged_data import (
     gold_tags,
     model_names,
-    open_archive,
     read_labelled,
     score_of,
     tag_instances,
     words_of,
 )
+from roseq_allennlp.models.archive import load_archive
 
 _LEVELS = "0,0.05,0.1,0.2,0.3,0.5"
 _SAMPLES = 1000  # for the bands of the plot
@@ -48,7 +48,7 @@ class NoiseCommand(Command):
         levels, kinds = _levels(args.levels), args.kinds.split(",")
         add_noise([], 0, args.seed, kinds)  # what is wrong with the kinds is said before the work
         names = model_names(args.archives)
-        archives = [open_archive(path, args.cuda_device) for path in args.archives]
+        archives = [load_archive(path, args.cuda_device) for path in args.archives]
         data = [read_labelled(archive.validation_dataset_reader, args.data) for archive in archives]
         sentences = [(words_of(instance), gold_tags(instance)) for instance in data[0]]
         for path, instances in zip(args.archives, data):

@@ -17,11 +17,11 @@ from roseq_allennlp.evaluation.report_sections import Training
 from roseq_allennlp.evaluation.tagged_data import (
     gold_tags,
     model_names,
-    open_archive,
     read_labelled,
     score_of,
     words_of,
 )
+from roseq_allennlp.models.archive import load_archive
 
 
 @Subcommand.register("report")
@@ -47,7 +47,7 @@ class ReportCommand(Command):
         output = _writable(args.output)
         archives = [args.archive, *([args.against] if args.against else [])]
         names = model_names(archives)
-        training = _training(open_archive(args.archive), args.train)
+        training = _training(load_archive(args.archive), args.train)
         if isinstance(training, str):
             console.say(f"Nothing is known of the training split: {training}")
         models = dict(zip(names, tag_with_each(archives, args.data, args.cuda_device, console.progress)))

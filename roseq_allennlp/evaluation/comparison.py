@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, Optional, Union
 from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.data.tag_schemes import Span
-from roseq_allennlp.evaluation.tagged_data import Progress, TaggedSentence, open_archive, tag_file
+from roseq_allennlp.evaluation.tagged_data import Progress, TaggedSentence, tag_file
+from roseq_allennlp.models.archive import load_archive
 
 Path = Union[str, PathLike]
 WordsAndTags = tuple[Any, ...]
@@ -21,11 +22,11 @@ def tag_with_each(
 
     # Raises
 
-    `ConfigurationError` as `open_archive` and `read_labelled`, and if the readers do not agree on the sentences and their
+    `ConfigurationError` as `load_archive` and `read_labelled`, and if the readers do not agree on the sentences and their
     gold tags: one may split long sentences, or take another column.
     """
     tagged = [
-        tag_file(open_archive(path, cuda_device), data_path, progress, f"tagging with {path}") for path in archives
+        tag_file(load_archive(path, cuda_device), data_path, progress, f"tagging with {path}") for path in archives
     ]
     for path, sentences in zip(archives, tagged):
         check_same_sentences(tagged[0], sentences, f"{archives[0]} and {path} read {data_path} differently")

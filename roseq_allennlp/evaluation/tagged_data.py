@@ -7,13 +7,11 @@ from typing import Any, NamedTuple, Optional, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Instance
-from allennlp.models.archival import Archive, load_archive
+from allennlp.models.archival import Archive
 from more_itertools import chunked
 
-from roseq_allennlp.data.dataset_readers import ColumnReader
 from roseq_allennlp.data.tag_schemes import Span, bioul_to_bioes
 from roseq_allennlp.evaluation.scoring import Score, entities, score
-from roseq_allennlp.models import LabelAwareCrfTagger
 from roseq_allennlp.predictors import NerTagger
 
 _AT_A_TIME = 2048  # sentences
@@ -44,31 +42,6 @@ class TaggedSentence(NamedTuple):
 
 Models = Mapping[str, Sequence[TaggedSentence]]
 """What one or several taggers, by name, make of the same sentences."""
-
-
-def open_archive(path: Union[str, PathLike], cuda_device: int = -1) -> Archive:
-    """
-    # Raises
-
-    `ConfigurationError`: there is no archive, or none of a tagger.
-    """
-    try:
-        archive = load_archive(path, cuda_device=cuda_device)
-    except FileNotFoundError as error:
-        raise ConfigurationError(
-            f"{path}: no such archive. Give a model.tar.gz, or the directory of a finished run."
-        ) from error
-    if not isinstance(archive.model, LabelAwareCrfTagger):
-        raise ConfigurationError(
-            f"{path}: its model is a {type(archive.model).__name__}; expected a label_aware_crf_tagger. Tags of other models"
-            " are scored by `roseq score`."
-        )
-    if not isinstance(archive.validation_dataset_reader, ColumnReader):
-        raise ConfigurationError(
-            f"{path}: its dataset reader is a {type(archive.validation_dataset_reader).__name__}; expected one of columns"
-            " (`columns`, `conll2002`, `conll2003_ner`, `wnut`), as taggers of this package have."
-        )
-    return archive
 
 
 def read_labelled(reader: DatasetReader, data_path: Union[str, PathLike]) -> list[Instance]:

@@ -9,7 +9,8 @@ from roseq_allennlp.commands import ablation
 from roseq_allennlp.commands.console import Console
 from roseq_allennlp.data import corpora
 from roseq_allennlp.evaluation.ablation import SYSTEMS, read_result
-from roseq_allennlp.evaluation.tagged_data import open_archive, score_of, tag_file
+from roseq_allennlp.evaluation.tagged_data import score_of, tag_file
+from roseq_allennlp.models.archive import load_archive
 
 FAST = '{"trainer.num_epochs": 2, "model.encoder.hidden_size": 4, "model.fusion.input_dim": 8}'
 CONFIG = "training_configs/ablation.jsonnet"
@@ -37,7 +38,7 @@ def test_a_run_is_trained_in_another_process_and_scored_once(tmp_path, capfd):
     run = tmp_path / "lacrf_fl_at" / "seed1"
     assert found[1] == read_result(run / "result.json")
     metrics = json.loads((run / "metrics.json").read_text())
-    test = score_of(tag_file(open_archive(run), "corpus://wnut17/test")).overall
+    test = score_of(tag_file(load_archive(run), "corpus://wnut17/test")).overall
     assert found[1].test_f1 == test.f1 and found[1].epochs == 2
     assert found[1].development_f1 == 100 * metrics["best_validation_f1-measure-overall"]
     assert 0 < found[1].seconds < 60

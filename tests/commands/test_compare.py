@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from roseq_allennlp.evaluation.tagged_data import open_archive, score_of, tag_file
+from roseq_allennlp.evaluation.tagged_data import score_of, tag_file
+from roseq_allennlp.models.archive import load_archive
 
 DATA = "fixtures/wnut17/emerging.test.annotated"
 
@@ -29,7 +30,7 @@ def other_archive(tmp_path_factory, archive_path):
 def test_two_archives(roseq, archive_path, other_archive):
     status, output, errors = roseq("compare", archive_path, other_archive, DATA)
     assert status == 0
-    pair = [tag_file(open_archive(path), DATA) for path in (archive_path, other_archive)]
+    pair = [tag_file(load_archive(path), DATA) for path in (archive_path, other_archive)]
     first, second = (score_of(sentences).overall for sentences in pair)
     assert first.f1 != second.f1
     lines = output.splitlines()

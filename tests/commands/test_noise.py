@@ -1,6 +1,7 @@
 import pytest
 
-from roseq_allennlp.evaluation.tagged_data import open_archive, score_of, tag_file
+from roseq_allennlp.evaluation.tagged_data import score_of, tag_file
+from roseq_allennlp.models.archive import load_archive
 
 DATA = "fixtures/wnut17/emerging.test.annotated"
 
@@ -13,7 +14,7 @@ def test_f1_falls_with_noise(roseq, archive_path, tmp_path):
     rows = [list(map(float, line.split())) for line in output.splitlines()[3:6]]
     assert [row[0] for row in rows] == [0, 0.3, 0.8]
     assert all(first == second for _, first, second in rows)  # the same archive on the same text
-    clean = score_of(tag_file(open_archive(archive_path), DATA)).overall.f1
+    clean = score_of(tag_file(load_archive(archive_path), DATA)).overall.f1
     assert rows[0][1] == pytest.approx(clean, abs=0.006) and rows[2][1] < clean - 20
     assert "<svg" in plot.read_text(encoding="utf-8")
     first = plot.read_bytes()

@@ -6,7 +6,8 @@ import pytest
 from roseq_allennlp.data.tag_schemes import Span
 from roseq_allennlp.evaluation import errors
 from roseq_allennlp.evaluation.report import render, training_of
-from roseq_allennlp.evaluation.tagged_data import TaggedSentence, open_archive, score_of, tag_file
+from roseq_allennlp.evaluation.tagged_data import TaggedSentence, score_of, tag_file
+from roseq_allennlp.models.archive import load_archive
 
 DATA = "fixtures/wnut17/emerging.test.annotated"
 
@@ -21,7 +22,7 @@ def cells(page, title):
 
 @pytest.fixture(scope="module")
 def tagged(archive_path):
-    return tag_file(open_archive(archive_path), DATA)
+    return tag_file(load_archive(archive_path), DATA)
 
 
 def test_one_model(roseq, archive_path, tagged, tmp_path):
