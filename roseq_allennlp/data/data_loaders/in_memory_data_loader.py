@@ -3,6 +3,7 @@ from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import BatchSampler, DataLoader, DatasetReader, Field, Instance, TensorDict, Vocabulary
 from allennlp.data.data_loaders import MultiProcessDataLoader
@@ -19,7 +20,7 @@ from allennlp.data.fields import (
     TextField,
 )
 from allennlp.data.token_indexers import TokenCharactersIndexer, TokenIndexer
-from allennlp.nn.util import move_to_device
+from allennlp.nn.util import dist_reduce, is_distributed, move_to_device
 
 from roseq_allennlp.data.token_indexers import OrthographicCharactersIndexer
 
@@ -47,7 +48,11 @@ class InMemoryDataLoader(MultiProcessDataLoader):
     """
     Gives the batches of AllenNLP's `multiprocess` loader, the same in the same order under the same seeds, many times
     faster: each instance is read, indexed and made into tensors once, and a batch only pads and stacks them. Everything
-    stays in memory, the instances too. Without workers; in distributed training each process holds its own shard.
+    stays in memory, the instances too. Without workers.
+
+    In distributed training each process holds its own shard, and one whose shard makes a batch less than another's cuts a
+    batch in two: the trainer ends an epoch, and validation, at the first process without a batch, and would leave out
+    sentences of the others.
 
     Of the fields, `TextField` with indexers that pad with zeros, labels, indices, spans and metadata are kept as
     tensors; others, and those of instances that differ in their fields, are collated by AllenNLP for each batch. A field
@@ -113,7 +118,7 @@ class InMemoryDataLoader(MultiProcessDataLoader):
             batches_per_epoch=batches_per_epoch,  # type: ignore[arg-type]
             cuda_device=cuda_device,
             quiet=quiet,
-            collate_fn=self._collate,  # type: ignore[arg-type]
+            collate_fn=list,  # type: ignore[arg-type]  # not yet: first all processes are to have as many batches
         )
         self._rows: dict[int, int] = {}  # of each instance, by its id; made with the columns for the first batch
         self._columns: dict[str, _Column] = {}
@@ -128,8 +133,12 @@ class InMemoryDataLoader(MultiProcessDataLoader):
     def _instances_to_batches(
         self, instance_iterator: Iterable[Instance], move_to_device: bool
     ) -> Iterator[TensorDict]:
+        batches: Iterable[Any] = super()._instances_to_batches(instance_iterator, move_to_device=False)
+        if is_distributed():
+            batches = list(batches)
+            batches = split_into(dist_reduce(len(batches), dist.ReduceOp.MAX), batches)
         # `_collate` moves the tensors: AllenNLP would look for them in each word of the metadata.
-        return super()._instances_to_batches(instance_iterator, move_to_device=False)
+        return map(self._collate, batches)
 
     def _collate(self, instances: list[Instance]) -> TensorDict:
         if not self._rows:
@@ -147,6 +156,28 @@ class InMemoryDataLoader(MultiProcessDataLoader):
             rest = allennlp_collate(others)
             batch.update(rest if self.cuda_device is None else move_to_device(rest, self.cuda_device))
         return batch
+
+
+def split_into(number: int, batches: Sequence[list[Instance]]) -> list[list[Instance]]:
+    """
+    The same instances in that many batches, at least as many as there are: the last of the largest is cut in two until
+    there are enough.
+
+    # Raises
+
+    `ConfigurationError`: there are not as many instances.
+    """
+    batches = list(batches)
+    while len(batches) < number:
+        size, place = max(((len(batch), place) for place, batch in enumerate(batches)), default=(0, 0))
+        if size < 2:
+            raise ConfigurationError(
+                f"in_memory: a process of this distributed run has {sum(map(len, batches))} sentences, too few for"
+                f" {number} batches. Train in fewer processes, or in larger batches."
+            )
+        batch = batches[place]
+        batches[place : place + 1] = [batch[: size // 2], batch[size // 2 :]]
+    return batches
 
 
 def _columns(instances: Sequence[Instance]) -> dict[str, _Column]:

@@ -30,6 +30,7 @@ from allennlp.data.fields import (
 from allennlp.data.token_indexers import SingleIdTokenIndexer, TokenCharactersIndexer, TokenIndexer
 
 from roseq_allennlp.data import InMemoryDataLoader
+from roseq_allennlp.data.data_loaders.in_memory_data_loader import split_into
 
 WNUT = "fixtures/wnut17/wnut17train.conll"
 SAMPLER = {"type": "bucket", "batch_size": 6, "sorting_keys": ["tokens"]}
@@ -302,3 +303,13 @@ def trained(directory, kind, settings):
 def test_training_gives_the_same_numbers(tmp_path, settings):
     plain, ours = (trained(tmp_path / kind, kind, settings) for kind in ("multiprocess", "in_memory"))
     assert ours == plain and ours[0]["training_loss"] > ours[1]["training_loss"] and "validation_loss" in ours[1]
+
+
+def test_batches_are_cut_in_two_until_there_are_enough():
+    batches = [[1, 2, 3, 4], [5, 6, 7, 8], [9]]
+    assert split_into(3, batches) == batches
+    assert split_into(4, batches) == [[1, 2, 3, 4], [5, 6], [7, 8], [9]]
+    assert split_into(9, batches) == [[each] for each in range(1, 10)]
+    for few in ([[1]], []):
+        with pytest.raises(ConfigurationError, match="too few for 2 batches. Train in fewer processes"):
+            split_into(2, few)
