@@ -18,6 +18,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 def trainer(tmp_path: Path) -> Any:
     """Of the fixtures' config: word shapes and all three components. Its callbacks have started."""
     params = Params.from_file("training_configs/fixture.jsonnet")
+    # It looks at the loss, where the trainer does so anyway.
+    params["trainer"]["callbacks"] = [
+        callback for callback in params["trainer"]["callbacks"] if callback["type"] != "finite_loss"
+    ]
     for seed in ("random_seed", "numpy_seed", "pytorch_seed"):
         params.pop(seed, None)
     trainer = TrainModel.from_params(

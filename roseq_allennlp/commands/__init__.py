@@ -4,6 +4,7 @@ from roseq_allennlp.commands.compare import CompareCommand
 from roseq_allennlp.commands.corpora import CorporaCommand
 from roseq_allennlp.commands.label_weights import LabelWeightsCommand
 from roseq_allennlp.commands.noise import NoiseCommand
+from roseq_allennlp.commands.predict_ray import PredictRayCommand
 from roseq_allennlp.commands.report import ReportCommand
 from roseq_allennlp.commands.score import ScoreCommand
 
@@ -14,6 +15,7 @@ __all__ = [
     "CorporaCommand",
     "LabelWeightsCommand",
     "NoiseCommand",
+    "PredictRayCommand",
     "ReportCommand",
     "ScoreCommand",
 ]

@@ -17,7 +17,7 @@ from allennlp.commands.subcommand import Subcommand
 import roseq_allennlp.__main__
 from roseq_allennlp import commands
 
-NAMES = {"ablation", "compare", "corpora", "label-weights", "noise", "report", "score"}
+NAMES = {"ablation", "archive", "compare", "corpora", "label-weights", "noise", "predict-ray", "report", "score"}
 
 
 def test_the_commands_are_allennlp_commands():

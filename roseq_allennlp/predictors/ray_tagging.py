@@ -1,0 +1,180 @@
+"""Tagging by a pool of actors on a Ray cluster. Only what needs it imports Ray, an extra: `roseq-allennlp[ray]`."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+import pyarrow
+import pyarrow.parquet
+import torch
+
+# Of the columns that tagging adds; the same in every block, also where no row of it has an entity or an error.
+_STRINGS = pyarrow.list_(pyarrow.string())
+_ENTITY = [("text", pyarrow.string()), ("label", pyarrow.string())]
+_ENTITY += [(name, pyarrow.int64()) for name in ("start", "end", "start_token", "end_token")]
+_ENTITIES = pyarrow.list_(pyarrow.struct([*_ENTITY, ("probability", pyarrow.float64())]))
+ADDED = {"words": _STRINGS, "tags": _STRINGS, "entities": _ENTITIES, "error": pyarrow.string()}
+_PARTS = (2**16, 2**24)  # bytes of a file of lines that one task reads, at least and at most
+
+
+class Part(NamedTuple):
+    """The lines that begin at `start` of a file or later, before `end`, in bytes; `line` is the number of the first."""
+
+    path: str
+    start: int
+    end: int
+    line: int
+
+    def lines(self) -> Iterator[bytes]:
+        with open(self.path, "rb") as file:
+            file.seek(max(self.start - 1, 0))
+            if self.start:
+                file.readline()  # the end of a line that began before
+            while file.tell() < self.end and (line := file.readline()):
+                yield line
+
+    def table(self) -> pyarrow.Table:
+        """`file`, `line` (from 1) and `text`; bytes that are not UTF-8 become replacement characters."""
+        texts = [line.rstrip(b"\r\n").decode("utf-8", "replace") for line in self.lines()]
+        numbers = range(self.line, self.line + len(texts))
+        columns = {"file": [self.path] * len(texts), "line": numbers, "text": texts}
+        schema = pyarrow.schema([("file", pyarrow.string()), ("line", pyarrow.int64()), ("text", pyarrow.string())])
+        return pyarrow.table(columns, schema=schema)
+
+
+def parts(paths: list[str], size: int) -> list[Part]:
+    """Files of lines in parts of that many bytes."""
+    found: list[Part] = []
+    for path in paths:
+        line, length = 1, Path(path).stat().st_size
+        for start in range(0, length, size):
+            part = Part(path, start, min(start + size, length), line)
+            found.append(part)
+            line += sum(1 for _ in part.lines())
+    return found
+
+
+class TaggingActor:
+    """Tags tables of rows; a Ray actor holds one, with a tagger of its own."""
+
+    def __init__(self, archive: str, source: str, output: str, cuda_device: int = -1) -> None:
+        from roseq_allennlp import load
+
+        torch.set_num_threads(1)
+        self._tagger: Any = load(archive, cuda_device)
+        self._source = source
+        self._output = output
+
+    def __call__(self, table: pyarrow.Table) -> pyarrow.Table:
+        """
+        # Parameters
+
+        table : `pyarrow.Table`
+            From `txt` or `jsonl` the columns of `Part.table`; from `parquet` any, with `sentence` or `tokens`.
+
+        # Returns
+
+        `pyarrow.Table`
+            As many rows in the same order: for `parquet` the columns of the input and `ADDED`, for `jsonl` one column
+            `json`. A column or key of the input that has one of these names is kept as `input_…`.
+        """
+        rows: list[dict[str, Any]] = table.to_pylist()
+        items = [self._item(row) for row in rows]
+        answers = self._tagger.predict_batch_json(items)
+        if self._output == "jsonl":
+            lines = [_json(self._kept(row, item), answer) for row, item, answer in zip(rows, items, answers)]
+            return pyarrow.table({"json": pyarrow.array(lines, pyarrow.string())})
+        table = table.rename_columns([_renamed(name) for name in table.column_names])
+        for name, kind in ADDED.items():
+            table = table.append_column(name, pyarrow.array([answer.get(name) for answer in answers], kind))
+        return table
+
+    def _item(self, row: dict[str, Any]) -> Any:
+        if self._source == "txt":
+            return {"sentence": row["text"]}
+        if self._source == "jsonl":
+            return self._tagger.load_line(row["text"])
+        return {name: row[name] for name in ("sentence", "tokens") if row.get(name) is not None}
+
+    def _kept(self, row: dict[str, Any], item: Any) -> dict[str, Any]:
+        """What of its input a line of output has."""
+        if self._source == "jsonl" and type(item) is dict:  # not a line that is no JSON
+            return {"file": row["file"], "line": row["line"], **item}
+        return row
+
+
+def _json(kept: dict[str, Any], answer: dict[str, Any]) -> str:
+    return json.dumps(
+        {**{_renamed(name): value for name, value in kept.items()}, **answer}, ensure_ascii=False, default=str
+    )
+
+
+def _renamed(name: str) -> str:
+    return f"input_{name}" if name in ADDED else name
+
+
+def _part(row: dict[str, Any]) -> pyarrow.Table:
+    return Part(*(row[name][0] for name in Part._fields)).table()
+
+
+def _row_group(row: dict[str, Any]) -> pyarrow.Table:
+    return pyarrow.parquet.ParquetFile(row["path"][0]).read_row_group(int(row["group"][0]))
+
+
+def tag_dataset(
+    paths: list[str],
+    source: str,
+    directory: str,
+    output: str,
+    archive: str,
+    actors: Optional[int],
+    batch_size: int,
+    gpus: float,
+) -> int:
+    """Tags files on the cluster that Ray is connected to, writes `directory`, and gives the number of rows written."""
+    import ray
+    from ray.data import ActorPoolStrategy
+    from ray.data.block import BlockAccessor
+    from ray.data.datasource import BlockBasedFileDatasink
+
+    class Sink(BlockBasedFileDatasink):
+        rows = 0
+
+        def write_block_to_file(self, block: BlockAccessor, file: pyarrow.NativeFile) -> None:
+            table = block.to_arrow()
+            if output == "parquet":
+                pyarrow.parquet.write_table(table, file)
+            else:
+                file.write("".join(f"{line}\n" for line in table["json"].to_pylist()).encode("utf-8"))
+
+        def on_write_complete(self, write_result: Any) -> None:
+            super().on_write_complete(write_result)
+            self.rows = write_result.num_rows
+
+    actors = actors or max(1, int(ray.cluster_resources()["CPU"]))
+    if source == "parquet":
+        groups = [
+            {"path": path, "group": group}
+            for path in paths
+            for group in range(pyarrow.parquet.ParquetFile(path).num_row_groups)
+        ]
+        rows = ray.data.from_items(groups).map_batches(_row_group, batch_size=1, num_cpus=0.1)
+    else:
+        least, most = _PARTS
+        size = sum(Path(path).stat().st_size for path in paths) // (8 * actors)  # for actors to end at about one time
+        found = [part._asdict() for part in parts(paths, min(max(size, least), most))]
+        rows = ray.data.from_items(found).map_batches(_part, batch_size=1, num_cpus=0.1)
+    tagged = rows.map_batches(
+        TaggingActor,  # type: ignore[arg-type]
+        fn_constructor_args=(archive, source, output, 0 if gpus else -1),
+        batch_format="pyarrow",
+        batch_size=batch_size,
+        compute=ActorPoolStrategy(size=actors),
+        # Less than a processor each, so that reading and writing find one where all have an actor.
+        num_cpus=0.9,
+        num_gpus=gpus or None,
+    )  # an actor that dies is started again, and its rows are tagged again, however often: Ray Data's default
+    sink = Sink(directory, file_format=output)
+    tagged.write_datasink(sink, ray_remote_args={"num_cpus": 0.1})
+    return sink.rows

@@ -1,0 +1,85 @@
+import json
+
+import pyarrow
+import pytest
+
+from roseq_allennlp.predictors.ray_tagging import ADDED, Part, TaggingActor, parts
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 50, 10_000])
+@pytest.mark.parametrize("end", ["\n", ""])
+def test_parts_hold_each_line_once(size, end, tmp_path):
+    lines = ["first", "", "ünï\u2028cödé", "x" * 40, "a\rb", " last "]
+    (tmp_path / "a.txt").write_bytes(("\n".join(lines) + end).encode())
+    (tmp_path / "b.txt").write_bytes(b"one\r\ntwo\xff\r\n")
+    tables = [part.table() for part in parts([str(tmp_path / "a.txt"), str(tmp_path / "b.txt")], size)]
+    rows = pyarrow.concat_tables(tables).to_pylist()
+    expected = [("a.txt", number, text) for number, text in enumerate(lines, 1)]
+    expected += [("b.txt", 1, "one"), ("b.txt", 2, "two\ufffd")]
+    assert [(row["file"].split("/")[-1], row["line"], row["text"]) for row in rows] == expected
+
+
+def test_an_empty_file_has_no_parts(tmp_path):
+    (tmp_path / "a.txt").touch()
+    assert parts([str(tmp_path / "a.txt")], 10) == []
+    assert Part(str(tmp_path / "a.txt"), 0, 10, 1).table().num_rows == 0
+
+
+def lines(*texts):
+    return pyarrow.table({"file": ["f"] * len(texts), "line": range(1, len(texts) + 1), "text": texts})
+
+
+def actor(archive_path, source, output):
+    return TaggingActor(str(archive_path), source, output)
+
+
+def test_json_lines(archive_path, tagger):
+    texts = [
+        '{"id": 7, "sentence": "Anna lives in Oslo", "tags": "own"}',
+        "{broken",
+        "[1]",
+        '{"tokens": ["a", ""]}',
+        "{}",
+    ]
+    out = actor(archive_path, "jsonl", "jsonl")(lines(*texts))
+    rows = [json.loads(line) for line in out["json"].to_pylist()]
+    assert rows[0] == {
+        **{"file": "f", "line": 1, "id": 7, "sentence": "Anna lives in Oslo", "input_tags": "own"},
+        **tagger.tag("Anna lives in Oslo"),
+    }
+    assert [row["line"] for row in rows] == [1, 2, 3, 4, 5]
+    assert "not a line of JSON" in rows[1]["error"] and rows[1]["text"] == "{broken"
+    assert all('expected {"sentence"' in rows[place]["error"] for place in (2, 4))
+    assert "none of them empty" in rows[3]["error"] and rows[3]["tokens"] == ["a", ""]
+
+
+def test_text(archive_path, tagger):
+    out = actor(archive_path, "txt", "parquet")(lines("Anna lives in Oslo", ""))
+    assert out.column_names == ["file", "line", "text", *ADDED]
+    first, second = out.to_pylist()
+    assert {name: first[name] for name in ("words", "tags", "entities")} == tagger.tag("Anna lives in Oslo")
+    assert second["words"] == [] and second["error"] is None
+
+
+def without_probability(answer):  # whose last digits depend on the batch
+    return [{name: value for name, value in each.items() if name != "probability"} for each in answer["entities"]]
+
+
+def test_parquet(archive_path, tagger):
+    table = pyarrow.table(
+        {
+            "id": ["x", "y", "z"],
+            "sentence": ["Anna lives in Oslo", None, None],
+            "tokens": [None, ["Oslo", "!"], None],
+            "words": [1, 2, 3],
+        }
+    )
+    tag = actor(archive_path, "parquet", "parquet")
+    out = tag(table)
+    rows = out.to_pylist()
+    assert [row["id"] for row in rows] == ["x", "y", "z"] and [row["input_words"] for row in rows] == [1, 2, 3]
+    assert without_probability(rows[0]) == without_probability(tagger.tag("Anna lives in Oslo"))
+    assert rows[1]["tags"] == tagger.tag_tokens(["Oslo", "!"])["tags"]
+    assert "expected" in rows[2]["error"] and rows[2]["words"] is None
+    assert out.schema == tag(table.slice(2)).schema  # also where all rows are bad
+    assert json.loads(actor(archive_path, "parquet", "jsonl")(table)["json"][0].as_py())["id"] == "x"
