@@ -195,6 +195,63 @@ def test_accumulation_and_loss_scaling(
     assert_same(train("a", [{"type": "adversarial", "epsilon": 0.0}], 0.05), train("b", [], 0.1))
 
 
+@pytest.mark.parametrize("accumulate", [1, 4])
+@pytest.mark.parametrize("moving_average", [False, True], ids=["", "moving average"])
+@pytest.mark.parametrize("clip", [None, "grad_norm", "grad_clipping"])
+@pytest.mark.parametrize("scaler", [False, True], ids=["", "grad_scaler"])
+def test_crossed_with_what_else_a_trainer_does(
+    tmp_path: Path, accumulate: int, moving_average: bool, clip: Optional[str], scaler: bool
+) -> None:
+    """With ε = 0, half the rate and twice the bound an epoch ends where plain training does."""
+
+    def train(name: str, callbacks: list[Any], factor: float) -> dict[str, torch.Tensor]:
+        bounds = {"grad_norm": 0.5, "grad_clipping": 0.02}
+        options: dict[str, Any] = {"num_gradient_accumulation_steps": accumulate}
+        if clip is not None:
+            options[clip] = factor * bounds[clip]
+        if moving_average:
+            options["moving_average"] = {"type": "exponential", "decay": 0.9}
+        trainer = make_trainer(tmp_path / name, callbacks, lr=0.1 / factor, trainer=options)
+        if scaler and callbacks:  # AllenNLP's own step with a scaler does not divide by the group
+            trainer._scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+        before = {key: value.clone() for key, value in trainer.model.state_dict().items()}
+        trainer.train()
+        if moving_average:
+            trainer._moving_average.assign_average_value()
+        after = trainer.model.state_dict()
+        assert not torch.equal(before["_emission_layer.weight"], after["_emission_layer.weight"])
+        return after
+
+    plain = train("plain", [], 1.0)
+    assert_same(train("with", [{"type": "adversarial", "epsilon": 0.0}], 2.0), plain)
+    moved = train("moved", [{"type": "adversarial", "epsilon": 5.0}], 2.0)
+    assert not torch.allclose(moved["_emission_layer.weight"], plain["_emission_layer.weight"], rtol=1e-4)
+
+
+@pytest.mark.parametrize("callbacks", [[], [{"type": "adversarial", "epsilon": 0.0}]], ids=["plain", "with"])
+def test_four_batches_of_four_are_one_of_sixteen(tmp_path: Path, callbacks: list[Any]) -> None:
+    options = {"num_gradient_accumulation_steps": 4}
+    parts = make_trainer(tmp_path / "a", callbacks, max_instances=16, trainer=options)
+    whole = make_trainer(tmp_path / "b", callbacks, max_instances=16, batch_size=16)
+    for trainer in (parts, whole):
+        trainer.train()
+    assert_same(parts.model.state_dict(), whole.model.state_dict())
+
+
+def test_a_step_with_an_infinite_gradient_is_left_out(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, [{"type": "adversarial"}], batch_size=20, trainer={"grad_norm": 5.0})
+    trainer._scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127)  # no gradient is finite under it
+    before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    trainer.train()
+    weights = {name: value for name, value in trainer.model.state_dict().items() if name != "crf.label_weights"}
+    assert all(torch.equal(value, before[name]) for name, value in weights.items())
+    assert trainer._scaler.get_scale() == 2.0**126
+    other = make_trainer(tmp_path / "b", [{"type": "adversarial"}], batch_size=20, trainer={"grad_norm": 5.0})
+    other._scaler = torch.amp.GradScaler("cpu", init_scale=2.0**4)
+    other.train()
+    assert not torch.equal(other.model.state_dict()["_emission_layer.weight"], before["_emission_layer.weight"])
+
+
 def test_metrics_parameters_and_hooks_are_left_as_they_were(tmp_path: Path) -> None:
     callback = {"type": "adversarial", "epsilon": 5.0}
     trainer = make_trainer(tmp_path, [callback], trainable=False, decode_in_training=True)
