@@ -1,6 +1,7 @@
 # make demo   installs into .venv, trains on fixtures/, evaluates, tags three sentences
 # make test   installs into .venv, checks format, lint and types, runs the tests
 # make bench  installs the other systems into .venv-bench, measures side by side, writes benchmarks/results/
+# make fuzz   runs the properties of tests/test_properties.py on FUZZ inputs, counts in runs/fuzz.txt
 # make lock   resolves requirements.txt anew
 #
 # TORCH_INDEX=https://…  takes torch and torchvision from another index (CPU-only wheels, another CUDA)
@@ -15,7 +16,7 @@ PLUGIN := --include-package roseq_allennlp
 # More threads than idle cores make a model of this size many times slower.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test bench install lock
+.PHONY: demo test bench fuzz install lock
 
 install: .venv/installed
 
@@ -57,6 +58,10 @@ test: install
 
 bench: .venv-bench/peers
 	@.venv-bench/bin/python -m benchmarks.run $(if $(ONLY),--only $(ONLY)) $(BENCH_ARGS)
+
+FUZZ ?= 210000
+fuzz: install
+	ROSEQ_FUZZ=$(FUZZ) $(BIN)/python -m pytest -q tests/test_properties.py && cat runs/fuzz.txt
 
 lock: install
 	$(BIN)/python -m pip install --quiet uv
