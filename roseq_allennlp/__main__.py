@@ -1,17 +1,26 @@
 """`python -m roseq_allennlp`, and the console script `roseq`: AllenNLP's own commands and those of this package."""
 
+import argparse
 import contextlib
+import difflib
+import inspect
 import os
+import re
 import sys
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import version
+from typing import Optional
 
 from allennlp.commands import parse_args
+from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import SigTermReceived, import_module_and_submodules, install_sigterm_handler
+from allennlp.modules.token_embedders.embedding import EmbeddingsTextFile
+from allennlp.training import GradientDescentTrainer
 
 import roseq_allennlp  # noqa: F401  registers the components and commands
+from roseq_allennlp.data import corpora
 from roseq_allennlp.models import archive
 
 # The names in AllenNLP's commands for which this package has a safer function.
@@ -49,13 +58,61 @@ def main() -> None:
     install_sigterm_handler()
     try:
         with own_archives():
+            if sys.argv[1] == "train":
+                check_trainer(args)
             args.func(args)
     except (ConfigurationError, OSError) as error:
         raise SystemExit(f"{command}: error: {error}") from error
+    except Exception as error:
+        explained = explain(error, args) if own else None
+        if explained is None:
+            raise
+        raise SystemExit(f"{command}: error: {explained}") from error
     except (KeyboardInterrupt, SigTermReceived) as error:
         advice = " Go on with --recover." if sys.argv[1] == "train" else ""
         print(f"{command}: stopped.{advice}", file=sys.stderr)
         sys.exit(130 if isinstance(error, KeyboardInterrupt) else 143)
+
+
+def check_trainer(args: argparse.Namespace) -> None:
+    """AllenNLP's trainer takes any key and ignores what it does not know."""
+    trainer = Params.from_file(args.param_path, args.overrides).get("trainer", Params({}))
+    known = inspect.signature(GradientDescentTrainer.from_partial_objects).parameters.keys()
+    unknown = sorted(trainer.keys() - known - {"type"})
+    if unknown and trainer.get("type", "gradient_descent") == "gradient_descent":
+        close = [match for key in unknown for match in difflib.get_close_matches(key, known)]
+        raise ConfigurationError(f"the trainer has no {unknown}; did you mean one of {close or sorted(known)}?")
+
+
+def explain(error: Exception, args: argparse.Namespace) -> Optional[str]:
+    """What AllenNLP and Jsonnet say of a wrong config or file of vectors by other exceptions, in one line."""
+    text = str(error)
+    if isinstance(error, TypeError) and re.match(r"Expected \w+ to be|.*unexpected keyword argument", text):
+        return f"the config does not fit: {text.rstrip('.')}. Correct the value, or the spelling of its key."
+    if isinstance(error, RuntimeError) and re.match("(STATIC|RUNTIME) ERROR", text):
+        return f"{args.param_path} is no valid Jsonnet: {' '.join(text.split())}"
+    if isinstance(error, (ValueError, StopIteration)) and hasattr(args, "param_path"):
+        config = Params.from_file(args.param_path, args.overrides).as_flat_dict()
+        for file in {str(value) for key, value in config.items() if key.endswith("pretrained_file") and value}:
+            if (line := bad_vector(file)) is not None:
+                return (
+                    f"{file}, line {line}: no word and numbers, or no line at all. Remove it, or fetch the file again."
+                )
+    return None
+
+
+def bad_vector(file: str) -> Optional[int]:
+    """The number of the first line of a file of vectors that holds no numbers; 1 for an empty file."""
+    try:
+        with EmbeddingsTextFile(corpora.resolve(file)) as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    list(map(float, line.rstrip().split(" ")[1:]))
+                except ValueError:
+                    return number
+    except StopIteration:  # an empty file
+        return 1
+    return None
 
 
 @contextlib.contextmanager

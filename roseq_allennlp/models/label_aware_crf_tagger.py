@@ -95,6 +95,9 @@ class LabelAwareCrfTagger(Model):
         initializer: InitializerApplicator = InitializerApplicator(),
         **kwargs: Any,
     ) -> None:
+        unknown = sorted(kwargs.keys() - {"regularizer", "serialization_dir", "ddp_accelerator"})
+        if unknown:
+            raise ConfigurationError(f"label_aware_crf_tagger has no {unknown}: check the spelling in `model`.")
         super().__init__(vocab, **kwargs)
         for name, value in (("tau", tau), ("gamma", gamma)):
             if value is not None and not 0 <= value < math.inf:

@@ -127,7 +127,14 @@ class InMemoryDataLoader(MultiProcessDataLoader):
         if self._vocab is not None and vocab is not self._vocab:
             for instance in self._instances or ():
                 instance.indexed = False
-        super().index_with(vocab)
+        try:
+            super().index_with(vocab)
+        except KeyError as error:
+            path: Any = self.data_path  # type: ignore[has-type]
+            raise ConfigurationError(
+                f"{path}: {error.args[0]}. Its labels are not all among those that were declared or trained on:"
+                " take out the sentences or labels that are not, or train with them."
+            ) from error
         self._rows = {}
 
     def _instances_to_batches(

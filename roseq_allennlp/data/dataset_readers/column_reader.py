@@ -261,6 +261,9 @@ def _local_path(file_path: str) -> str:
         ) from error
     if not Path(path).is_file():
         raise ConfigurationError(f"{file_path}: expected a file, got a directory.")
+    with open(path, "rb") as file:
+        if file.read(2) == b"\x1f\x8b":
+            raise ConfigurationError(f"{file_path}: is compressed by gzip. Unpack it: gunzip {file_path}")
     if path != file_path:
         logger.info("%s is read from %s", file_path, path)
     return path

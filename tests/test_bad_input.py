@@ -1,0 +1,150 @@
+"""One test for each row of docs/bad_input.md, by its name."""
+
+import gzip
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CONFIG = "training_configs/fixture.jsonnet"
+ENTITY = "Anna\tB-person\n"
+VECTORS = "".join(f"{word} {' '.join(['0.1'] * 100)}\n" for word in ("the", "a", "in"))
+FILES: dict[str, tuple[Any, str]] = {  # content of the training file; what the error says, "" for none
+    "empty file": ("", "the file holds no sentence"),
+    "only comments": ("# a\n# b\n", "line 1: 1 columns in '# a', at least 2"),
+    "binary file": (bytes(range(256)) * 10, "line 1: "),
+    "gzip": (gzip.compress(ENTITY.encode()), "is compressed by gzip. Unpack it"),
+    "wrong columns": ("a\nb\n", "line 1: 1 columns in 'a', at least 2 are needed between '\\t'"),
+    "mixed separators": ("a\tO\nb O\n", "line 2: 1 columns in 'b O'"),
+    "wrong scheme": ("a\tS-x\n", "line 1: 'S-x' is no tag of IOB2"),
+    "invalid tags": ("a\tO\nb\tI-person\n", ""),
+    "training set without any entity": ("a\tO\nb\tO\n\nc\tO\n", ""),
+    "training set of one sentence": (ENTITY + "b\tO\n", ""),
+    "training set of one label": (ENTITY + "\n" + ENTITY, ""),
+    "sentence of 1 token": (ENTITY, ""),
+    "sentence of 5 000 tokens": ("a\tO\n" * 4999 + ENTITY, ""),
+    "word of 10 000 characters": ("a" * 10_000 + "\tO\n" + ENTITY, ""),
+}
+CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
+    "missing file": ({"train_data_path": "nope.conll"}, "nope.conll: no such file. Data paths are relative"),
+    "a directory": ({"train_data_path": "fixtures"}, "fixtures: expected a file, got a directory"),
+    "misspelt key of the model": ({"model.gama": 2}, "label_aware_crf_tagger has no ['gama']"),
+    "misspelt key of the trainer": ({"trainer.num_epoch": 2}, "no ['num_epoch']; did you mean one of ['num_epochs']?"),
+    "misspelt type": ({"model.encoder.type": "lstmm"}, "lstmm not in acceptable choices for model.encoder.type"),
+    "wrong type of a number": ({"model.tau": "abc"}, "Expected tau to be numeric"),
+    "two switches that exclude each other": ({"model.label_weights": {"O": 1.0}}, "set only one"),
+    "ε < 0": ({"trainer.callbacks": [{"type": "adversarial", "epsilon": -1}]}, "epsilon must be a finite number"),
+    "γ < 0": ({"model.gamma": -1}, "gamma must be a finite number of at least 0"),
+    "τ < 0": ({"model.tau": -0.1}, "tau must be a finite number of at least 0"),
+}
+VECTOR_FILES: dict[str, tuple[str, str]] = {
+    "vectors of the wrong width": ("the 0.1 0.2\na 0.1 0.2\n", "No embeddings of correct dimension found"),
+    "vectors with a header line": ("3 100\n" + VECTORS, ""),
+    "vectors with a broken line": (VECTORS + "bad " + " ".join(["x"] * 100) + "\n", "vectors.txt, line 4: "),
+    "vectors without a line": ("", "vectors.txt, line 1: "),
+}
+TEXTS = {
+    "text of 0 tokens": " ",
+    "text of 5 000 tokens": "Oslo " * 5000,
+    "text with a word of 10 000 characters": "a" * 10_000,
+}
+OTHERS = {"no permission", "labels never seen in training", "vectors that are missing"}
+OTHERS |= {"config that is no Jsonnet", "config that is missing"}
+
+
+@pytest.fixture
+def train(roseq, tmp_path):
+    def run(overrides: dict[str, Any], config: Any = CONFIG) -> str:
+        """The error, "" for none."""
+        callbacks = [{"type": "label_statistics"}, {"type": "adversarial"}]
+        overrides = {"trainer.num_epochs": 1, "trainer.callbacks": callbacks, **overrides}
+        result = roseq("train", config, "-s", tmp_path / "run", "-o", json.dumps(overrides), "--quiet")
+        if result.status == 0:
+            assert (tmp_path / "run" / "model.tar.gz").exists()
+            return ""
+        assert result.status == 1 and "Traceback" not in result.errors
+        (line,) = [line for line in result.errors.splitlines() if line.startswith("roseq train: error: ")]
+        return line
+
+    return run
+
+
+def check(error: str, expected: str) -> None:
+    assert expected in error if expected else not error, error
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files(name, train, tmp_path):
+    content, expected = FILES[name]
+    path = tmp_path / "train.conll"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    error = train({"train_data_path": str(path)})
+    check(error, expected)
+    assert str(path) in error or not expected
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_configs(name, train):
+    overrides, expected = CONFIGS[name]
+    check(train(overrides), expected)
+
+
+@pytest.mark.parametrize("name", VECTOR_FILES)
+def test_vectors(name, train, tmp_path):
+    content, expected = VECTOR_FILES[name]
+    (tmp_path / "vectors.txt").write_text(content)
+    check(train(vectors(tmp_path / "vectors.txt")), expected)
+
+
+def vectors(path: Path) -> dict[str, Any]:
+    key = "model.text_field_embedder.token_embedders.tokens.pretrained_file"
+    return {key: str(path), "vocabulary.pretrained_files": {"tokens": str(path)}}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_texts(name, tagger):
+    answer = tagger.tag(TEXTS[name])
+    assert answer["words"] == TEXTS[name].split() and len(answer["tags"]) == len(answer["words"])
+
+
+def test_no_permission(train, tmp_path, monkeypatch):
+    path = tmp_path / "train.conll"
+    path.write_text(ENTITY)
+    path.chmod(0)
+    if os.getuid() == 0:  # whom permissions do not stop
+        plain = open
+
+        def refuse(file, *arguments, **options):
+            if str(file) == str(path):
+                raise PermissionError(13, "Permission denied", str(file))
+            return plain(file, *arguments, **options)
+
+        monkeypatch.setattr("roseq_allennlp.data.dataset_readers.column_reader.open", refuse, raising=False)
+    check(train({"train_data_path": str(path)}), f"Permission denied: '{path}'")
+
+
+def test_labels_never_seen_in_training(train, tmp_path, archive_path, roseq):
+    path = tmp_path / "dev.conll"
+    path.write_text("a\tB-animal\nb\tO\n")
+    error = train({"validation_data_path": str(path)})
+    check(error, f"{path}: 'U-animal' not found in vocab namespace 'labels'")
+    result = roseq("evaluate", archive_path, path)
+    assert result.status == 1 and "'U-animal'" in result.errors
+
+
+def test_vectors_and_configs_that_are_missing(train):
+    check(train(vectors(Path("nope.txt"))), "nope.txt not found")
+    check(train({}, "nope.jsonnet"), "file nope.jsonnet not found")
+
+
+def test_a_config_that_is_no_jsonnet(train, tmp_path):
+    (tmp_path / "bad.jsonnet").write_text("{ a: ")
+    check(train({}, tmp_path / "bad.jsonnet"), "bad.jsonnet:1:6")
+
+
+def test_each_row_of_the_table_is_a_test(repository):
+    lines = (repository / "docs" / "bad_input.md").read_text(encoding="utf-8").splitlines()
+    rows = {line.split(" | ")[0].removeprefix("| ") for line in lines if line.startswith("| ")} - {"input"}
+    assert rows == {*FILES, *CONFIGS, *VECTOR_FILES, *TEXTS, *OTHERS}
