@@ -91,6 +91,8 @@ def explain(error: Exception, args: argparse.Namespace) -> Optional[str]:
         return f"the config does not fit: {text.rstrip('.')}. Correct the value, or the spelling of its key."
     if isinstance(error, RuntimeError) and re.match("(STATIC|RUNTIME) ERROR", text):
         return f"{args.param_path} is no valid Jsonnet: {' '.join(text.split())}"
+    if isinstance(error, KeyError) and "not found in vocab namespace" in text:
+        return f"{error.args[0]}. The data has labels that were neither declared nor trained on: take them out."
     if isinstance(error, (ValueError, StopIteration)) and hasattr(args, "param_path"):
         config = Params.from_file(args.param_path, args.overrides).as_flat_dict()
         for file in {str(value) for key, value in config.items() if key.endswith("pretrained_file") and value}:
