@@ -5,7 +5,9 @@ import os
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
-from typing import Union
+from typing import Any, Union
+
+import torch
 
 
 @contextlib.contextmanager
@@ -25,3 +27,18 @@ def replacing(path: Union[str, PathLike]) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def save(state: Any, path: Union[str, PathLike]) -> None:
+    """
+    `torch.save`, by `replacing`.
+
+    # Raises
+
+    `OSError`: it cannot be written, of whatever kind torch's own writer says it is.
+    """
+    try:
+        with replacing(path) as temporary:
+            torch.save(state, temporary)
+    except (OSError, RuntimeError) as error:
+        raise OSError(f"{path} could not be written: {error}") from error

@@ -138,6 +138,8 @@ def _load(
     config = with_overrides(config, changed) if changed else config
     check_config(name, config)
     params = Params(config)
+    state = _read_weights(name, weights)
+    vocab = _vocabulary(name, params, directory)
     train, validation = _READERS
     reader_params = {
         train: params.get(train),
@@ -148,12 +150,11 @@ def _load(
             key: DatasetReader.from_params(value.duplicate(), serialization_dir=str(directory))
             for key, value in reader_params.items()
         }
-        model = _model(name, params.duplicate(), directory)
-        state = _read_weights(name, weights)
+        model = _model(params.get("model").duplicate(), vocab, directory)
         missing, unexpected = model.load_state_dict(state, strict=False)
         if missing or unexpected:
             raise RuntimeError(f"missing: {missing[:3]}, unexpected: {unexpected[:3]}")
-    except (RuntimeError, TypeError) as error:
+    except (ConfigurationError, RuntimeError, TypeError) as error:
         raise ConfigurationError(
             f"{name}: its config or weights do not fit this version ({str(error).splitlines()[-1].strip()}). It was written"
             f" by another version of roseq-allennlp, or with AllenNLP {meta.version if meta else 'of unknown version'} where"
@@ -254,7 +255,7 @@ def _read_weights(name: Union[str, PathLike], path: Path) -> dict[str, torch.Ten
     return state
 
 
-def _model(name: Union[str, PathLike], params: Params, directory: Path) -> Model:
+def _vocabulary(name: Union[str, PathLike], params: Params, directory: Path) -> Vocabulary:
     vocabulary = params.get("vocabulary", Params({}))
     vocabulary = Params({"type": vocabulary}) if isinstance(vocabulary, str) else vocabulary
     folder = directory / "vocabulary"
@@ -266,10 +267,12 @@ def _model(name: Union[str, PathLike], params: Params, directory: Path) -> Model
                 " fetch it again, or have it written anew with `roseq train … --recover`."
             )
     kind, _ = Vocabulary.resolve_class_name(vocabulary.get("type", Vocabulary.default_implementation))
-    vocab = kind.from_files(folder, vocabulary.get("padding_token"), vocabulary.get("oov_token"))
-    model_params = params.get("model")
-    remove_keys_from_params(model_params, _NOT_LOADED)
-    model = Model.from_params(vocab=vocab, params=model_params, serialization_dir=str(directory))
+    return kind.from_files(folder, vocabulary.get("padding_token"), vocabulary.get("oov_token"))
+
+
+def _model(params: Params, vocab: Vocabulary, directory: Path) -> Model:
+    remove_keys_from_params(params, _NOT_LOADED)
+    model = Model.from_params(vocab=vocab, params=params, serialization_dir=str(directory))
     model.extend_embedder_vocab()
     return model
 

@@ -64,7 +64,7 @@ def test_training_shows_plain_lines_where_they_are_asked_for(roseq, monkeypatch,
     monkeypatch.delenv("ALLENNLP_LOG_LEVEL", raising=False)
     called = []
     monkeypatch.setattr("allennlp.commands.train.train_model_from_args", called.append)
-    status = roseq("train", "config.jsonnet", "-s", "runs/none", *arguments).status
+    status = roseq("train", "training_configs/fixture.jsonnet", "-s", "runs/none", *arguments).status
     assert status == 0 and called[0].file_friendly_logging is friendly
     assert os.environ.get("ALLENNLP_LOG_LEVEL") == ("WARNING" if arguments else None)
 

@@ -14,7 +14,7 @@ from allennlp.common.util import SigTermReceived, dump_metrics
 from allennlp.training.callbacks import TrainerCallback
 from allennlp.training.util import get_metrics
 
-from roseq_allennlp.files import replacing
+from roseq_allennlp.files import save
 from roseq_allennlp.training.callbacks.adversarial import find_metrics
 
 _EXCEPTIONS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: SigTermReceived}
@@ -32,8 +32,8 @@ class ExactRecoveryCallback(TrainerCallback):
     - `on_start` captures the state of the generators, or sets it to that of the first start, from which AllenNLP replays
       the data loader over what was trained; wraps the trainer's data loader, which sets the generators to their state in
       the checkpoint before the first new batch; ties a moving average to the model again, to whose parameters AllenNLP's
-      recovery loses it; writes `best.th` anew where the checkpoint is the best and the run may have died before that;
-      and, outside distributed training, takes over SIGINT and SIGTERM.
+      recovery loses it; has `best.th` written whole or not at all, and anew where the checkpoint is the best and the run
+      may have died before that; and, outside distributed training, takes over SIGINT and SIGTERM.
     - `on_batch`: after the first of these signals a checkpoint is saved at the end of the batch (if it is the epoch's
       last, after the next one), and the run ends as it does without the callback. A second signal ends it at once.
     - `on_epoch` completes the training metrics of an epoch that was taken up in its middle.
@@ -74,6 +74,8 @@ class ExactRecoveryCallback(TrainerCallback):
         super().on_start(trainer, is_primary, **kwargs)
         self._device = trainer.cuda_device
         self._start = _generators(self._device)
+        model = trainer._ddp_wrapped_model or trainer.model
+        trainer._save_model_state = lambda path: save(model.state_dict(), path)
         if self._saved:
             self._recover(trainer, is_primary)
         self._loader = trainer.data_loader
@@ -109,8 +111,7 @@ class ExactRecoveryCallback(TrainerCallback):
     def _save_best(self, trainer: Any) -> None:
         if trainer._moving_average is not None:
             trainer._moving_average.assign_average_value()
-        with replacing(trainer._best_model_filename) as temporary:
-            trainer._save_model_state(temporary)
+        trainer._save_model_state(trainer._best_model_filename)
         if trainer._moving_average is not None:
             trainer._moving_average.restore()
 

@@ -7,7 +7,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.training.checkpointer import Checkpointer
 from allennlp.training.trainer import TrainerCheckpoint
 
-from roseq_allennlp.files import replacing
+from roseq_allennlp.files import save
 
 logger = logging.getLogger(__name__)
 
@@ -49,12 +49,11 @@ class AtomicCheckpointer(Checkpointer):
 
     def _write(self, state: dict[str, Any], path: str) -> None:
         try:
-            with replacing(path) as temporary:
-                torch.save(state, temporary)
-        except (OSError, RuntimeError) as error:  # torch's own writer raises the latter
+            save(state, path)
+        except OSError as error:
             raise ConfigurationError(
-                f"The checkpoint {path} could not be written: {error}. {self._what_stands()} Make room, or the directory"
-                " writable, and go on with --recover."
+                f"The checkpoint {error}. {self._what_stands()} Make room, or the directory writable, and go on with"
+                " --recover."
             ) from error
 
     def _what_stands(self) -> str:

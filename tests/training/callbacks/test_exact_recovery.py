@@ -174,6 +174,28 @@ def test_best_weights_lost_with_the_process_are_written_anew(unbroken, tmp_path)
     assert_equal(unbroken("shipped"), tmp_path)
 
 
+def test_best_weights_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    overrides = {**VARIANTS["moving average"], "trainer.num_epochs": 3, "trainer.validation_metric": "-loss"}
+    plain, written = torch.save, []
+
+    def fail_once(state: Any, path: Path) -> None:
+        if path.name.startswith(".best.th") and len(written) == 1:
+            path.write_bytes(b"half")
+            raise RuntimeError("file write failed")
+        plain(state, path)
+        written.extend([path] if path.name.startswith(".best.th") else [])
+
+    monkeypatch.setattr(torch, "save", fail_once)
+    with pytest.raises(OSError, match="best.th could not be written: file write failed"):
+        train(tmp_path / "broken", overrides)
+    assert (tmp_path / "broken" / "model_state_e2_b0.th").exists()  # of the epoch whose best.th failed
+    assert torch.load(tmp_path / "broken" / "best.th").keys()
+    written.append(Path())
+    train(tmp_path / "broken", overrides, recover=True)
+    train(tmp_path / "whole", overrides)
+    assert_equal(tmp_path / "whole", tmp_path / "broken")
+
+
 def test_a_complete_run_is_not_trained_further(unbroken, tmp_path):
     patience = {"trainer.patience": 1, "trainer.num_epochs": 40, "trainer.validation_metric": "+crf_loss"}
     train(tmp_path / "stopped", patience)
