@@ -18,6 +18,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import SigTermReceived, import_module_and_submodules, install_sigterm_handler
 from allennlp.modules.token_embedders.embedding import EmbeddingsTextFile
 from allennlp.training import GradientDescentTrainer
+from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 import roseq_allennlp  # noqa: F401  registers the components and commands
 from roseq_allennlp.data import corpora
@@ -61,6 +62,10 @@ def main() -> None:
             if sys.argv[1] == "train":
                 check_trainer(args)
             args.func(args)
+    except (KeyboardInterrupt, SigTermReceived) as error:
+        advice = " Go on with --recover." if sys.argv[1] == "train" else ""
+        print(f"{command}: stopped.{advice}", file=sys.stderr)
+        sys.exit(130 if isinstance(error, KeyboardInterrupt) else 143)
     except (ConfigurationError, OSError) as error:
         raise SystemExit(f"{command}: error: {error}") from error
     except Exception as error:
@@ -68,10 +73,6 @@ def main() -> None:
         if explained is None:
             raise
         raise SystemExit(f"{command}: error: {explained}") from error
-    except (KeyboardInterrupt, SigTermReceived) as error:
-        advice = " Go on with --recover." if sys.argv[1] == "train" else ""
-        print(f"{command}: stopped.{advice}", file=sys.stderr)
-        sys.exit(130 if isinstance(error, KeyboardInterrupt) else 143)
 
 
 def check_trainer(args: argparse.Namespace) -> None:
@@ -85,8 +86,16 @@ def check_trainer(args: argparse.Namespace) -> None:
 
 
 def explain(error: Exception, args: argparse.Namespace) -> Optional[str]:
-    """What AllenNLP and Jsonnet say of a wrong config or file of vectors by other exceptions, in one line."""
+    """What AllenNLP, Jsonnet and torch say by other exceptions of what is wrong with no program, in one line."""
     text = str(error)
+    if isinstance(
+        error, (ProcessExitedException, ProcessRaisedException)
+    ):  # of distributed training; it holds the worker's stack trace
+        kind, _, last = text.strip().splitlines()[-1].partition(": ")
+        if kind.endswith("ConfigurationError"):
+            return last
+        if isinstance(error, ProcessExitedException) or re.search("by peer|NCCL|[Tt]imed out", last):
+            return f"a process of the distributed run has ended ({last or kind}). Go on with --recover, on each node."
     if isinstance(error, TypeError) and re.match(r"Expected \w+ to be|.*unexpected keyword argument", text):
         return f"the config does not fit: {text.rstrip('.')}. Correct the value, or the spelling of its key."
     if isinstance(error, RuntimeError) and re.match("(STATIC|RUNTIME) ERROR", text):

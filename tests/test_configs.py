@@ -177,6 +177,26 @@ def test_bucketed_changes_the_batches_and_nothing_else(tmp_path):
     assert math.isfinite(json.loads((tmp_path / "run/metrics.json").read_text())["training_loss"])
 
 
+@pytest.mark.parametrize(
+    "name, reader",
+    [("conll02_nl", "conll2002"), ("conll03_en", "conll2003_ner"), ("wnut17", "wnut"), ("wnut17", "columns")],
+)
+def test_data_larger_than_memory_trains_as_data_in_memory(name, reader, tmp_path):
+    config = evaluate(f"roseq_{name}")
+    config["dataset_reader"]["type"] = reader
+    config["trainer"]["num_epochs"] = 1
+    found = []
+    for limit in ({}, {"max_instances_in_memory": 16}):
+        config["data_loader"] = {"type": "multiprocess", "batch_size": 8, **limit}
+        directory = tmp_path / str(len(found))
+        model = train_model(Params(copy.deepcopy(config)), directory)
+        metrics = json.loads((directory / "metrics.json").read_text())
+        losses = {key: value for key, value in metrics.items() if "loss" in key}
+        vocabulary = [model.vocab.get_index_to_token_vocabulary(each) for each in ("tokens", "token_characters")]
+        found.append((model.crf.label_weights.tolist(), losses, vocabulary))
+    assert found[0] == found[1] and max(found[0][0]) > 1
+
+
 @pytest.mark.parametrize("name", PLAIN)
 def test_no_config_knows_of_a_test_split(name):
     config = evaluate(name)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from allennlp.commands.subcommand import Subcommand
+from allennlp.common.util import SigTermReceived
+from torch.multiprocessing import ProcessRaisedException
 
 import roseq_allennlp.__main__
 from roseq_allennlp import commands
@@ -67,6 +69,29 @@ def test_training_shows_plain_lines_where_they_are_asked_for(roseq, monkeypatch,
     status = roseq("train", "training_configs/fixture.jsonnet", "-s", "runs/none", *arguments).status
     assert status == 0 and called[0].file_friendly_logging is friendly
     assert os.environ.get("ALLENNLP_LOG_LEVEL") == ("WARNING" if arguments else None)
+
+
+@pytest.mark.parametrize(
+    "error, status, message",
+    [
+        (KeyboardInterrupt(), 130, "roseq train: stopped. Go on with --recover."),
+        (SigTermReceived(), 143, "roseq train: stopped. Go on with --recover."),
+        (ProcessRaisedException("\n\nTraceback …\na.b.ConfigurationError: x: y", 0, 1), 1, "roseq train: error: x: y"),
+        (
+            ProcessRaisedException("\n\nTraceback …\nRuntimeError: Connection closed by peer", 0, 1),
+            1,
+            "roseq train: error: a process of the distributed run has ended (Connection closed by peer). Go on with"
+            " --recover, on each node.",
+        ),
+    ],
+)
+def test_what_ends_a_run_is_one_line(error, status, message, roseq, monkeypatch):
+    def fail(args):
+        raise error
+
+    monkeypatch.setattr("allennlp.commands.train.train_model_from_args", fail)
+    result = roseq("train", "training_configs/fixture.jsonnet", "-s", "runs/none")
+    assert (result.status, result.errors.strip()) == (status, message)
 
 
 @pytest.mark.parametrize("arguments", [[], ["--quiet"]])

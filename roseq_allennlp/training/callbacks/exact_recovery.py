@@ -10,6 +10,7 @@ from typing import Any, Optional
 import numpy as np
 import torch
 import torch.distributed as dist
+from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import SigTermReceived, dump_metrics
 from allennlp.training.callbacks import TrainerCallback
 from allennlp.training.util import get_metrics
@@ -42,6 +43,7 @@ class ExactRecoveryCallback(TrainerCallback):
 
     Accumulation: batches are counted as the trainer draws them. Distributed training: the generators of all processes
     are kept with the checkpoint at an epoch's end; of one in the middle of an epoch only the weights are exact.
+    Processes that do not recover from the same checkpoint are refused (`ConfigurationError`).
     Exactness holds on the CPU, and on a GPU as far as its kernels are deterministic, with the same versions and threads.
     """
 
@@ -76,6 +78,8 @@ class ExactRecoveryCallback(TrainerCallback):
         self._start = _generators(self._device)
         model = trainer._ddp_wrapped_model or trainer.model
         trainer._save_model_state = lambda path: save(model.state_dict(), path)
+        if trainer._distributed:
+            _check_same_start(trainer)
         if self._saved:
             self._recover(trainer, is_primary)
         self._loader = trainer.data_loader
@@ -228,6 +232,19 @@ class _WrappedDataLoader:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._callback._loader, name)
+
+
+def _check_same_start(trainer: Any) -> None:
+    """Each node has a directory of its own, and one may have died before it saved what another did."""
+    starts: list[Any] = [None] * dist.get_world_size()
+    start = (trainer._start_after_epochs_completed, trainer._start_after_batches_in_epoch_completed)
+    dist.all_gather_object(starts, start)
+    if len(set(starts)) > 1:
+        names = sorted("model_state_e{}_b{}".format(*each) for each in set(starts) if any(each))
+        raise ConfigurationError(
+            f"The nodes of this run do not start from the same checkpoint: one of them has not all of {names}. Give each"
+            " node --recover, and remove the checkpoints that are newer than the last one that all have."
+        )
 
 
 def _generators(device: torch.device) -> dict[str, Any]:
