@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import difflib
+import errno
 import inspect
 import os
 import re
@@ -30,6 +31,7 @@ _ARCHIVES = {
     "allennlp.commands.evaluate": "load_archive",
     "allennlp.commands.predict": "load_archive",
 }
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def main() -> None:
@@ -67,7 +69,10 @@ def main() -> None:
         print(f"{command}: stopped.{advice}", file=sys.stderr)
         sys.exit(130 if isinstance(error, KeyboardInterrupt) else 143)
     except (ConfigurationError, OSError) as error:
-        raise SystemExit(f"{command}: error: {error}") from error
+        advice, run = "", getattr(args, "serialization_dir", None)
+        if isinstance(error, OSError) and run and (error.errno in _FULL or str(error.filename).startswith(str(run))):
+            advice = ". The last checkpoint stands: make room, or the directory writable, and go on with --recover."
+        raise SystemExit(f"{command}: error: {error}{advice}") from error
     except Exception as error:
         explained = explain(error, args) if own else None
         if explained is None:

@@ -41,4 +41,4 @@ def save(state: Any, path: Union[str, PathLike]) -> None:
         with replacing(path) as temporary:
             torch.save(state, temporary)
     except (OSError, RuntimeError) as error:
-        raise OSError(f"{path} could not be written: {error}") from error
+        raise OSError(f"{path} could not be written: {error}. Make room, or make its directory writable.") from error

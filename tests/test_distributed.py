@@ -87,7 +87,9 @@ def test_a_killed_worker_ends_the_run_and_recover_goes_on(unbroken, dev, tmp_pat
     assert len(workers) == 2
     os.kill(workers[1], signal.SIGKILL)
     assert process.wait(60) == 1
-    assert "roseq train: error: a process of the distributed run has ended (" in directory.with_suffix(".log").read_text()
+    assert (
+        "roseq train: error: a process of the distributed run has ended (" in directory.with_suffix(".log").read_text()
+    )
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
     assert not (directory / "model.tar.gz").exists()
 

@@ -1,6 +1,7 @@
 """`roseq` and `allennlp` as programs."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import pty
@@ -82,6 +83,23 @@ def test_training_shows_plain_lines_where_they_are_asked_for(roseq, monkeypatch,
             1,
             "roseq train: error: a process of the distributed run has ended (Connection closed by peer). Go on with"
             " --recover, on each node.",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left"),
+            1,
+            "roseq train: error: [Errno 28] No space left. The last checkpoint stands: make room, or the directory"
+            " writable, and go on with --recover.",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "runs/none/metrics.json"),
+            1,
+            "roseq train: error: [Errno 13] Permission denied: 'runs/none/metrics.json'. The last checkpoint stands: make"
+            " room, or the directory writable, and go on with --recover.",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "data/train"),
+            1,
+            "roseq train: error: [Errno 13] Permission denied: 'data/train'",
         ),
     ],
 )

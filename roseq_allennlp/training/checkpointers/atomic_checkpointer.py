@@ -51,10 +51,7 @@ class AtomicCheckpointer(Checkpointer):
         try:
             save(state, path)
         except OSError as error:
-            raise ConfigurationError(
-                f"The checkpoint {error}. {self._what_stands()} Make room, or the directory writable, and go on with"
-                " --recover."
-            ) from error
+            raise ConfigurationError(f"{error} {self._what_stands()} Go on with --recover.") from error
 
     def _what_stands(self) -> str:
         latest = self.find_latest_checkpoint()

@@ -70,7 +70,9 @@ def test_the_directory_is_not_writable(tmp_path, monkeypatch):
         monkeypatch.setattr(torch, "save", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
     else:
         tmp_path.chmod(0o500)
-    with pytest.raises(ConfigurationError, match="could not be written: .*The last good checkpoint is"):
+    with pytest.raises(
+        ConfigurationError, match="could not be written: .*The last good checkpoint is .*Go on with --recover"
+    ):
         checkpointer.save_checkpoint(trainer(2))
     tmp_path.chmod(0o700)
     assert loaded(tmp_path) == 1
