@@ -5,6 +5,7 @@ import contextlib
 import difflib
 import errno
 import inspect
+import math
 import os
 import re
 import sys
@@ -107,24 +108,25 @@ def explain(error: Exception, args: argparse.Namespace) -> Optional[str]:
         return f"{args.param_path} is no valid Jsonnet: {' '.join(text.split())}"
     if isinstance(error, KeyError) and "not found in vocab namespace" in text:
         return f"{error.args[0]}. The data has labels that were neither declared nor trained on: take them out."
-    if isinstance(error, (ValueError, StopIteration)) and hasattr(args, "param_path"):
+    vectors = isinstance(error, (ValueError, StopIteration)) or "normal expects std" in text  # of NaN
+    if vectors and hasattr(args, "param_path"):
         config = Params.from_file(args.param_path, args.overrides).as_flat_dict()
         for file in {str(value) for key, value in config.items() if key.endswith("pretrained_file") and value}:
             if (line := bad_vector(file)) is not None:
-                return (
-                    f"{file}, line {line}: no word and numbers, or no line at all. Remove it, or fetch the file again."
-                )
+                return f"{file}, line {line}: no word and finite numbers, or no line at all. Remove it, or fetch the file again."
     return None
 
 
 def bad_vector(file: str) -> Optional[int]:
-    """The number of the first line of a file of vectors that holds no numbers; 1 for an empty file."""
+    """The number of the first line of a file of vectors that holds no finite numbers; 1 for an empty file."""
     try:
         with EmbeddingsTextFile(corpora.resolve(file)) as lines:
             for number, line in enumerate(lines, 1):
                 try:
-                    list(map(float, line.rstrip().split(" ")[1:]))
+                    numbers = list(map(float, line.rstrip().split(" ")[1:]))
                 except ValueError:
+                    return number
+                if not all(map(math.isfinite, numbers)):
                     return number
     except StopIteration:  # an empty file
         return 1

@@ -43,6 +43,7 @@ VECTOR_FILES: dict[str, tuple[str, str]] = {
     "vectors of the wrong width": ("the 0.1 0.2\na 0.1 0.2\n", "No embeddings of correct dimension found"),
     "vectors with a header line": ("3 100\n" + VECTORS, ""),
     "vectors with a broken line": (VECTORS + "bad " + " ".join(["x"] * 100) + "\n", "vectors.txt, line 4: "),
+    "vectors with a number that is none": (VECTORS + "bad " + " ".join(["nan"] * 100) + "\n", "vectors.txt, line 4: "),
     "vectors without a line": ("", "vectors.txt, line 1: "),
 }
 TEXTS = {
