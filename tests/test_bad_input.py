@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ TEXTS = {
     "text with a word of 10 000 characters": "a" * 10_000,
 }
 OTHERS = {"no permission", "labels never seen in training", "vectors that are missing"}
-OTHERS |= {"config that is no Jsonnet", "config that is missing"}
+OTHERS |= {"config that is no Jsonnet", "config that is missing", "labels of another scheme"}
 
 
 @pytest.fixture
@@ -133,6 +134,20 @@ def test_labels_never_seen_in_training(train, tmp_path, archive_path, roseq):
     check(error, f"{path}: 'U-animal' not found in vocab namespace 'labels'")
     result = roseq("evaluate", archive_path, path)
     assert result.status == 1 and "'U-animal'" in result.errors
+
+
+def test_labels_of_another_scheme(train, tmp_path):
+    found = []
+    for number, tags in enumerate(
+        (("B-person", "I-person", "B-person", "O"), ("B-person", "E-person", "S-person", "O"))
+    ):
+        path = tmp_path / f"{number}.conll"
+        path.write_text("".join(f"{word}\t{tag}\n" for word, tag in zip(("Anna", "Li", "Bo", "x"), tags)))
+        config = {"dataset_reader.type": "columns", "validation_data_path": str(path)}
+        check(train(config), "")
+        found.append(json.loads((tmp_path / "run" / "metrics.json").read_text())["validation_loss"])
+        shutil.rmtree(tmp_path / "run")
+    assert found[0] == found[1]
 
 
 def test_vectors_and_configs_that_are_missing(train):

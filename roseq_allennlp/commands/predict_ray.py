@@ -61,9 +61,9 @@ class PredictRayCommand(Command):
         archive = args.archive if "://" in args.archive else str(Path(args.archive).resolve())
         load_archive(archive)  # here, where what is wrong with it is one line
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
         local: dict[str, Any] = {} if args.address else {"include_dashboard": False}
         ray.init(address=args.address, log_to_driver=False, logging_level=logging.ERROR, **local)
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
         ray.data.DataContext.get_current().enable_progress_bars = not console.plain
         temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
         try:

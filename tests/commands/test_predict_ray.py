@@ -27,7 +27,7 @@ def test_parquet_to_parquet(archive_path, tmp_path, tagger):
     arguments = (pattern, output, "--archive", archive_path, "--output-format", "parquet", "--actors", 1)
     result = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
-    assert f"2 rows are in {output}\n" in result.stdout
+    assert result.stdout == f"2 rows are in {output}\n"
     rows = sorted(pyarrow.parquet.read_table(output).to_pylist(), key=lambda row: row["id"])
     assert [row["sentence"] for row in rows] == sentences[:2]
     assert [row["tags"] for row in rows] == [tagger.tag(sentence)["tags"] for sentence in sentences[:2]]
