@@ -62,6 +62,8 @@ class PredictRayCommand(Command):
         load_archive(archive)  # here, where what is wrong with it is one line
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
+        # Of every pool of actors it says on standard error that they might not be started again; they are.
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         local: dict[str, Any] = {} if args.address else {"include_dashboard": False}
         ray.init(address=args.address, log_to_driver=False, logging_level=logging.ERROR, **local)
         ray.data.DataContext.get_current().enable_progress_bars = not console.plain

@@ -154,23 +154,27 @@ def tag_dataset(
 
     actors = actors or max(1, int(ray.cluster_resources()["CPU"]))
     if source == "parquet":
-        groups = [
+        read: Any = _row_group
+        pieces: list[dict[str, Any]] = [
             {"path": path, "group": group}
             for path in paths
             for group in range(pyarrow.parquet.ParquetFile(path).num_row_groups)
         ]
-        rows = ray.data.from_items(groups).map_batches(_row_group, batch_size=1, num_cpus=0.1)
     else:
+        read = _part
         least, most = _PARTS
         size = sum(Path(path).stat().st_size for path in paths) // (8 * actors)  # for actors to end at about one time
-        found = [part._asdict() for part in parts(paths, min(max(size, least), most))]
-        rows = ray.data.from_items(found).map_batches(_part, batch_size=1, num_cpus=0.1)
+        pieces = [part._asdict() for part in parts(paths, min(max(size, least), most))]
+    Path(directory).mkdir(parents=True)  # also where there is no row to write
+    if not pieces:
+        return 0
+    rows = ray.data.from_items(pieces).map_batches(read, batch_size=1, num_cpus=0.1)
     tagged = rows.map_batches(
         TaggingActor,  # type: ignore[arg-type]
         fn_constructor_args=(archive, source, output, 0 if gpus else -1),
         batch_format="pyarrow",
         batch_size=batch_size,
-        compute=ActorPoolStrategy(size=actors),
+        compute=ActorPoolStrategy(size=min(actors, len(pieces))),
         # Less than a processor each, so that reading and writing find one where all have an actor.
         num_cpus=0.9,
         num_gpus=gpus or None,

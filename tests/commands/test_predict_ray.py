@@ -33,6 +33,20 @@ def test_parquet_to_parquet(archive_path, tmp_path, tagger):
     assert [row["tags"] for row in rows] == [tagger.tag(sentence)["tags"] for sentence in sentences[:2]]
 
 
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_an_input_without_rows(kind, archive_path, tmp_path):
+    path, output = tmp_path / f"in.{kind}", tmp_path / "out"
+    if kind == "jsonl":
+        path.touch()
+    else:
+        pyarrow.parquet.write_table(pyarrow.table({"sentence": pyarrow.array([], pyarrow.string())}), path)
+    result = subprocess.run(
+        command(path, output, "--archive", archive_path), capture_output=True, text=True, timeout=120
+    )
+    assert (result.returncode, result.stdout) == (0, f"0 rows are in {output}\n"), result.stderr
+    assert output.is_dir()
+
+
 def actor_processes() -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
