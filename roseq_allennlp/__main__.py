@@ -94,9 +94,7 @@ def check_trainer(args: argparse.Namespace) -> None:
 def explain(error: Exception, args: argparse.Namespace) -> Optional[str]:
     """What AllenNLP, Jsonnet and torch say by other exceptions of what is wrong with no program, in one line."""
     text = str(error)
-    if isinstance(
-        error, (ProcessExitedException, ProcessRaisedException)
-    ):  # of distributed training; it holds the worker's stack trace
+    if isinstance(error, (ProcessExitedException, ProcessRaisedException)):  # ends in the worker's stack trace
         kind, _, last = text.strip().splitlines()[-1].partition(": ")
         if kind.endswith("ConfigurationError"):
             return last
