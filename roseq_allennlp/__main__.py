@@ -111,7 +111,8 @@ def explain(error: Exception, args: argparse.Namespace) -> Optional[str]:
         config = Params.from_file(args.param_path, args.overrides).as_flat_dict()
         for file in {str(value) for key, value in config.items() if key.endswith("pretrained_file") and value}:
             if (line := bad_vector(file)) is not None:
-                return f"{file}, line {line}: no word and finite numbers, or no line at all. Remove it, or fetch the file again."
+                reason = "no word and finite numbers, or no line at all"
+                return f"{file}, line {line}: {reason}. Remove it, or fetch the file again."
     return None
 
 
