@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import Optional
 
 from allennlp.commands import parse_args
@@ -58,21 +59,23 @@ def main() -> None:
         args.file_friendly_logging |= quiet or not sys.stderr.isatty()
     for name in getattr(args, "include_package", []):
         import_module_and_submodules(name)
-    command = f"roseq {sys.argv[1]}"
+    command, training = f"roseq {sys.argv[1]}", sys.argv[1] == "train"
     install_sigterm_handler()
     try:
         with own_archives():
-            if sys.argv[1] == "train":
+            if training:
                 check_trainer(args)
             args.func(args)
     except (KeyboardInterrupt, SigTermReceived) as error:
-        advice = " Go on with --recover." if sys.argv[1] == "train" else ""
+        advice = " Go on with --recover." if training else ""
         print(f"{command}: stopped.{advice}", file=sys.stderr)
         sys.exit(130 if isinstance(error, KeyboardInterrupt) else 143)
     except (ConfigurationError, OSError) as error:
-        advice, run = "", getattr(args, "serialization_dir", None)
-        if isinstance(error, OSError) and run and (error.errno in _FULL or str(error.filename).startswith(str(run))):
-            advice = ". The last checkpoint stands: make room, or the directory writable, and go on with --recover."
+        advice = ""
+        if training and isinstance(error, OSError):
+            inside = Path(str(error.filename)).is_relative_to(args.serialization_dir)
+            if error.errno in _FULL or inside:
+                advice = ". The last checkpoint stands: make room, or the directory writable, and go on with --recover."
         raise SystemExit(f"{command}: error: {error}{advice}") from error
     except Exception as error:
         explained = explain(error, args) if own else None

@@ -11,6 +11,7 @@ import pytest
 import torch
 from allennlp.commands.train import TrainModel, train_model_from_file
 from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
 from allennlp.training.callbacks import TrainerCallback
 
 from roseq_allennlp.training.callbacks import ExactRecoveryCallback
@@ -209,6 +210,24 @@ def test_a_complete_run_is_not_trained_further(unbroken, tmp_path):
         assert (run / "model.tar.gz").exists()
         assert without_time(run / "metrics.json") == metrics
         assert {path: path.read_bytes() for path in run.glob("*_state_*")} == before
+
+
+@pytest.mark.parametrize("other", [(3, 0), (2, 0), (3, 4), (0, 0)])
+def test_nodes_that_start_from_different_checkpoints_are_refused(other, monkeypatch, tmp_path):
+    def all_gather_object(found: list[Any], mine: Any) -> None:
+        found[:] = [mine, other]
+
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    monkeypatch.setattr(torch.distributed, "all_gather_object", all_gather_object)
+    trainer = make_trainer(tmp_path)
+    trainer._distributed = True
+    trainer._start_after_epochs_completed, trainer._start_after_batches_in_epoch_completed = 3, 0
+    callback = ExactRecoveryCallback(str(tmp_path))
+    if other == (3, 0):
+        callback.on_start(trainer)
+    else:
+        with pytest.raises(ConfigurationError, match="one of them has not all of .*'model_state_e3_b0'.*--recover"):
+            callback.on_start(trainer)
 
 
 def test_the_signals_are_given_back(tmp_path):
