@@ -15,6 +15,7 @@ from allennlp.common.tqdm import logger as tqdm_logger
 import roseq_allennlp
 from roseq_allennlp.__main__ import main
 from roseq_allennlp.data import corpora
+from roseq_allennlp.evaluation.results import HeldOut, Run
 from roseq_allennlp.predictors import NerTagger
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -97,3 +98,23 @@ def roseq(monkeypatch, capfd):
         return Result(status, *capfd.readouterr())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def run():
+    """Makes up the result of a run, see `Run`; `f1` None is one without test scores."""
+
+    def make(
+        system="roseq", seed=1, f1=40.0, corpus="wnut17", settings=None, seconds=60.0, counts=COUNTS, dev_f1=None
+    ) -> Run:
+        sums = [sum(column) for column in zip(*counts)][1:]
+        test = None if f1 is None else HeldOut({"person": sums, "group": [0, 0, 0]}, 5, counts, {"0.1": 30.0})
+        dev_f1 = (f1 or 0.0) + 10 if dev_f1 is None else dev_f1
+        trained_on, versions = {"person": 7, "group": 9}, {"torch": "2"}
+        found = (dev_f1, 1.0, 2.0, f1, 5, 9, seconds, trained_on, "abc", versions, test)
+        return Run(corpus, system, seed, settings or {}, *found)
+
+    return make
+
+
+COUNTS = [[0, 1, 1, 1], [3, 0, 2, 1]]

@@ -6,6 +6,7 @@ from roseq_allennlp.commands.label_weights import LabelWeightsCommand
 from roseq_allennlp.commands.noise import NoiseCommand
 from roseq_allennlp.commands.predict_ray import PredictRayCommand
 from roseq_allennlp.commands.report import ReportCommand
+from roseq_allennlp.commands.results import ResultsCommand
 from roseq_allennlp.commands.score import ScoreCommand
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "NoiseCommand",
     "PredictRayCommand",
     "ReportCommand",
+    "ResultsCommand",
     "ScoreCommand",
 ]

@@ -17,24 +17,14 @@ from allennlp.common.checks import ConfigurationError
 from roseq_allennlp.commands.command import Command
 from roseq_allennlp.commands.console import Console
 from roseq_allennlp.data.corpora import CORPORA, SCHEME, resolve
-from roseq_allennlp.evaluation.ablation import (
-    HEADERS,
-    SYSTEMS,
-    Result,
-    epochs_of,
-    read_result,
-    seconds_of,
-    summary,
-    write_result,
-    write_tables,
-)
-from roseq_allennlp.evaluation.tagged_data import score_of, tag_file
-from roseq_allennlp.models.archive import load_archive
+from roseq_allennlp.evaluation.ablation import HEADERS, SYSTEMS, components, summary, write_tables
+from roseq_allennlp.evaluation.results import Run, epochs_of, keep_result, read_results, result_of
 from roseq_allennlp.predictors.worker_pool import end_with_parent
 
 _LINES_SHOWN = 20  # of the log of a run that failed
 _RESULT = "result.json"
 
+Score = Callable[[Path, str, int], Run]
 Train = Callable[[Path, Path, Path, bool], "multiprocessing.process.BaseProcess"]
 
 
@@ -43,33 +33,54 @@ class AblationCommand(Command):
     """`ablation CORPUS --seeds 1,2,3`: the eight systems of Table IV."""
 
     description = (
-        "Train the eight systems of the paper's Table IV, one after another, and write their table. Stopped at any time,"
-        " the same command goes on where it was."
+        "Train the eight systems of the paper's Table IV, or some of them, one after another, and write their table."
+        " Stopped at any time, the same command goes on where it was."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("corpus", metavar="CORPUS", help=f"of the catalogue: {', '.join(CORPORA)}")
+        parser.add_argument("--systems", default=",".join(SYSTEMS), metavar="A,B", help=f"of {', '.join(SYSTEMS)}")
         parser.add_argument("--seeds", default="1,2,3", metavar="A,B", help="of the runs of each system")
+        parser.add_argument("--sentences", type=int, metavar="N", help="train on the first N sentences only")
         parser.add_argument(
             "-s", "--serialization-dir", metavar="DIR", help="for runs and tables; runs/ablation/CORPUS"
         )
         parser.add_argument("--config", default="training_configs/ablation.jsonnet", metavar="FILE")
         parser.add_argument("--overrides", default="", metavar="JSON", help="of the config, with dotted keys")
+        parser.add_argument(
+            "--results", metavar="FILE", help="where results are kept, a line of JSON each; DIR/results.jsonl"
+        )
+        parser.add_argument("--no-test", action="store_true", help="leave the test split alone: for tuning")
 
     def run(self, args: argparse.Namespace, console: Console) -> int:
         if args.corpus not in CORPORA:
             raise ConfigurationError(f"{args.corpus!r} is no corpus of the catalogue. Known are {', '.join(CORPORA)}.")
+        systems = args.systems.split(",")
+        unknown = sorted(set(systems) - set(SYSTEMS))
+        if unknown:
+            raise ConfigurationError(f"--systems: there is no {unknown}. Known are {', '.join(SYSTEMS)}.")
+        if args.sentences is not None and args.sentences < 1:
+            raise ConfigurationError(f"--sentences must be at least 1; got {args.sentences}.")
         for split in CORPORA[args.corpus].files:
             resolve(f"{SCHEME}://{args.corpus}/{split}")  # what is missing is said before hours of training
-        directory = Path(args.serialization_dir or f"runs/ablation/{args.corpus}")
+        part = "" if args.sentences is None else f"_{args.sentences}"
+        directory = Path(args.serialization_dir or f"runs/ablation/{args.corpus}{part}")
         configs = {
-            (system, seed): _config(args.config, args.corpus, system, seed, args.overrides)
+            (system, seed): _config(args.config, args.corpus, system, seed, args.overrides, args.sentences)
             for seed in _seeds(args.seeds)  # outermost: a stopped ablation compares its systems on the same seeds
-            for system in SYSTEMS
+            for system in systems
         }
-        results = run_all(directory, args.corpus, configs, console)
+        settings = json.loads(args.overrides or "{}") | ({"sentences": args.sentences} if args.sentences else {})
+        file = Path(args.results or directory / "results.jsonl")
+
+        def score(run: Path, system: str, seed: int) -> Run:
+            result = result_of(run, args.corpus, system, seed, settings, not args.no_test)
+            keep_result(file, result)
+            return result
+
+        results = run_all(directory, args.corpus, configs, score, console)
         console.table(HEADERS, summary(results), f"{args.corpus}: mean ± sample standard deviation, F1 in percent")
-        print(f"Tables and plot are in {directory}")
+        print(f"Table and plot are in {directory}, results in {file}")
         return 0
 
 
@@ -82,9 +93,10 @@ def _seeds(text: str) -> list[int]:
         ) from error
 
 
-def _config(file: str, corpus: str, system: str, seed: int, overrides: str) -> dict[str, Any]:
-    components = "" if system == "base" else system.replace("_", ",")
-    variables = {"ROSEQ_CORPUS": corpus, "ROSEQ_COMPONENTS": components}
+def _config(
+    file: str, corpus: str, system: str, seed: int, overrides: str, sentences: Optional[int] = None
+) -> dict[str, Any]:
+    variables = {"ROSEQ_CORPUS": corpus, "ROSEQ_COMPONENTS": components(system)}
     try:
         config = Params.from_file(file, overrides, ext_vars=variables).as_dict(quiet=True)
     except (OSError, RuntimeError, ValueError, ConfigurationError) as error:
@@ -92,6 +104,9 @@ def _config(file: str, corpus: str, system: str, seed: int, overrides: str) -> d
             f"{file}: cannot be read as a training config. {str(error).splitlines()[0]} Run this in the root of a checkout,"
             " or give --config."
         ) from error
+    if sentences:
+        config["validation_dataset_reader"] = config.get("validation_dataset_reader", config["dataset_reader"])
+        config["dataset_reader"] = {**config["dataset_reader"], "max_instances": sentences}
     return {**config, **dict.fromkeys(("random_seed", "numpy_seed", "pytorch_seed"), seed)}
 
 
@@ -99,9 +114,10 @@ def run_all(
     directory: Path,
     corpus: str,
     configs: dict[tuple[str, int], dict[str, Any]],
+    score: Score,
     console: Console,
     train: Optional[Train] = None,
-) -> list[Result]:
+) -> list[Run]:
     """
     Trains and scores what has no result yet, and writes the tables anew after each run.
 
@@ -113,6 +129,8 @@ def run_all(
     corpus : `str`
     configs : `Dict[Tuple[str, int], Dict[str, Any]]`
         By system and seed, in the order to train in.
+    score : `Score`
+        Gives the result of the training in a directory, by system and seed.
     console : `Console`
     train : `Train`, optional
         Starts a training in a process of its own.
@@ -124,7 +142,7 @@ def run_all(
     runs = {key: directory / key[0] / f"seed{key[1]}" for key in configs}
     for key, run in runs.items():
         _keep_config(run.with_suffix(".json"), configs[key])
-    results: list[Result] = []
+    results: list[Run] = []
     with console.bar(len(runs), "runs") as bar:
         for number, ((system, seed), run) in enumerate(runs.items(), 1):
             name = f"{SYSTEMS[system]}, seed {seed}"
@@ -133,8 +151,8 @@ def run_all(
                     console.say(f"{number} of {len(runs)}: {name}, log in {run.with_suffix('.log')}")
                 if not (run / "metrics.json").exists():
                     _train_to_the_end(run, train or start_training, lambda state: bar.set_description(f"{name}{state}"))
-                write_result(run / _RESULT, _scored(run, corpus, system, seed))
-            results.append(read_result(run / _RESULT))
+                keep_result(run / _RESULT, score(run, system, seed))
+            results += read_results([run / _RESULT])
             write_tables(directory, corpus, results)
             bar.update()
     return results
@@ -194,22 +212,3 @@ def _train(config: Path, run: Path, log: Path, recover: bool) -> None:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
     train_model_from_file(config, run, recover=recover, force=not recover, file_friendly_logging=True)
-
-
-def _scored(run: Path, corpus: str, system: str, seed: int) -> Result:
-    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-    test = score_of(tag_file(load_archive(run), f"{SCHEME}://{corpus}/test")).overall
-    epochs = epochs_of(run)
-    return Result(
-        system=system,
-        seed=seed,
-        development_precision=100 * metrics["best_validation_precision-overall"],
-        development_recall=100 * metrics["best_validation_recall-overall"],
-        development_f1=100 * metrics["best_validation_f1-measure-overall"],
-        test_precision=test.precision,
-        test_recall=test.recall,
-        test_f1=test.f1,
-        best_epoch=metrics["best_epoch"],
-        epochs=len(epochs),
-        seconds=seconds_of(epochs),
-    )

@@ -1,125 +1,87 @@
-"""What each component adds (Table IV): the results of an ablation's runs, and their table and plot."""
+"""What each component adds (Table IV): its runs, their table and plot."""
 
-import csv
-import json
 import statistics
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Optional
 
 from roseq_allennlp.evaluation import plots
+from roseq_allennlp.evaluation.results import Run
 from roseq_allennlp.evaluation.tables import table
 
 SYSTEMS = {
     "base": "Base Model",
-    "lacrf": "+LACRF",
-    "fl": "+FL",
-    "at": "+AT",
-    "lacrf_fl": "+LACRF +FL",
-    "lacrf_at": "+LACRF +AT",
-    "fl_at": "+FL +AT",
-    "lacrf_fl_at": "RoSeq Model",
+    "base+lacrf": "+LACRF",
+    "base+fl": "+FL",
+    "base+at": "+AT",
+    "base+lacrf+fl": "+LACRF +FL",
+    "base+lacrf+at": "+LACRF +AT",
+    "base+fl+at": "+FL +AT",
+    "roseq": "RoSeq Model",
 }
-"""Table IV's, in its order: the directory of each, its components joined by `_`, and its name there."""
+"""Table IV's, in its order, and their names there."""
 
 HEADERS = ("system", "seeds", "development F1", "test F1", "test, change", "minutes a run")
 
 
-class Result(NamedTuple):
-    """Of one run, in percent: its best development epoch, and the test split read once with the weights of that epoch."""
-
-    system: str
-    seed: int
-    development_precision: float
-    development_recall: float
-    development_f1: float
-    test_precision: float
-    test_recall: float
-    test_f1: float
-    best_epoch: int
-    epochs: int
-    seconds: float
-    """Of training and validation."""
+def components(system: str) -> str:
+    """What `ROSEQ_COMPONENTS` is for a system."""
+    return "lacrf,fl,at" if system == "roseq" else system.removeprefix("base").removeprefix("+").replace("+", ",")
 
 
-def epochs_of(run: Path) -> list[dict[str, Any]]:
-    """The metrics of the epochs that a run has finished, in order."""
-    files = sorted(run.glob("metrics_epoch_*.json"), key=lambda file: int(file.stem.rpartition("_")[2]))
-    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
-
-
-def seconds_of(epochs: Sequence[dict[str, Any]]) -> float:
-    """
-    Of all finished epochs. `training_duration` begins anew with each resumption of a run; what was lost with an epoch
-    that broke off is not in it.
-    """
-    total = last = 0.0
-    for epoch in epochs:
-        elapsed = _seconds(epoch["training_duration"])
-        total += elapsed - last if elapsed >= last else elapsed
-        last = elapsed
-    return total
-
-
-def _seconds(duration: str) -> float:
-    days, _, clock = duration.rpartition(", ")  # "1 day, 2:03:04.5"
-    moment = datetime.strptime(clock, "%H:%M:%S.%f" if "." in clock else "%H:%M:%S")
-    since_midnight = timedelta(hours=moment.hour, minutes=moment.minute, seconds=moment.second)
-    whole = timedelta(days=int(days.split()[0]) if days else 0) + since_midnight
-    return whole.total_seconds() + moment.microsecond / 1e6
-
-
-def write_result(file: Path, result: Result) -> None:
-    file.write_text(json.dumps(result._asdict(), indent=2) + "\n", encoding="utf-8")
-
-
-def read_result(file: Path) -> Result:
-    return Result(**json.loads(file.read_text(encoding="utf-8")))
-
-
-def summary(results: Sequence[Result]) -> list[list[Any]]:
-    """A row for each system with results, under `HEADERS`: mean ± sample standard deviation over its seeds."""
+def summary(runs: Sequence[Run]) -> list[list[Any]]:
+    """A row for each system with runs, under `HEADERS`: mean ± sample standard deviation over its seeds."""
     rows = []
-    base = [result.test_f1 for result in results if result.system == "base"]
+    base = mean([run.test_f1 for run in runs if run.system == "base"])
     for system, name in SYSTEMS.items():
-        own = [result for result in results if result.system == system]
+        own = [run for run in runs if run.system == system]
         if not own:
             continue
-        test = [result.test_f1 for result in own]
-        change = f"{statistics.mean(test) - statistics.mean(base):+.2f}" if base and system != "base" else ""
-        minutes = statistics.mean(result.seconds for result in own) / 60
-        development = _mean_and_deviation([result.development_f1 for result in own])
-        rows.append([name, len(own), development, _mean_and_deviation(test), change, minutes])
+        test = [run.test_f1 for run in own]
+        found = mean(test)
+        change = "" if base is None or found is None or system == "base" else f"{found - base:+.2f}"
+        minutes = statistics.mean(run.seconds for run in own) / 60
+        rows.append(
+            [name, len(own), mean_and_deviation([run.dev_f1 for run in own]), mean_and_deviation(test), change, minutes]
+        )
     return rows
 
 
-def _mean_and_deviation(values: Sequence[float]) -> str:
-    mean = f"{statistics.mean(values):.2f}"
-    return f"{mean} ± {statistics.stdev(values):.2f}" if len(values) > 1 else mean
+def mean(values: Sequence[Optional[float]]) -> Optional[float]:
+    """`None` of no values, or where one is missing."""
+    known = [value for value in values if value is not None]
+    return statistics.mean(known) if known and len(known) == len(values) else None
 
 
-def write_tables(directory: Path, corpus: str, results: Sequence[Result]) -> None:
-    """`table.md`, `table.csv` with a row for each run, and `plot.svg`."""
-    lines = table(HEADERS, summary(results), "github")
+def mean_and_deviation(values: Sequence[Optional[float]]) -> str:
+    """Mean ± sample standard deviation; nothing where a value is missing."""
+    known = [value for value in values if value is not None]
+    if not known or len(known) < len(values):
+        return ""
+    found = f"{statistics.mean(known):.2f}"
+    return f"{found} ± {statistics.stdev(known):.2f}" if len(known) > 1 else found
+
+
+def write_tables(directory: Path, corpus: str, runs: Sequence[Run]) -> None:
+    """`table.md` and `plot.svg`."""
+    lines = table(HEADERS, summary(runs), "github")
     about = (
         f"Ablation on {corpus}. F1 in percent, mean ± sample standard deviation over seeds; the epoch is that of the best"
         " development F1, with which the test split is read once. Change: of mean test F1, from the base model."
     )
     (directory / "table.md").write_text(f"{about}\n\n{lines}\n", encoding="utf-8")
-    with open(directory / "table.csv", "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(Result._fields)
-        writer.writerows(results)
-    _plot(directory / "plot.svg", corpus, results)
+    _plot(directory / "plot.svg", corpus, runs)
 
 
-def _plot(path: Path, corpus: str, results: Sequence[Result]) -> None:
-    shown = [system for system in SYSTEMS if any(result.system == system for result in results)]
+def _plot(path: Path, corpus: str, runs: Sequence[Run]) -> None:
+    shown = [system for system in SYSTEMS if any(run.system == system for run in runs)]
     with plots.drawing(7.2, 4.2) as (figure, axes):
         for side, (split, look) in enumerate(zip(("development", "test"), plots.LOOKS)):
             for place, system in enumerate(shown):
-                values = [getattr(result, f"{split}_f1") for result in results if result.system == system]
+                scores = [run.dev_f1 if not side else run.test_f1 for run in runs if run.system == system]
+                values = [score for score in scores if score is not None]
+                if not values:
+                    continue
                 middle = place + (side - 0.5) * 0.3
                 axes.plot([middle] * len(values), values, look.marker, color=look.color, alpha=0.5, markersize=4)
                 deviation = statistics.stdev(values) if len(values) > 1 else 0.0

@@ -3,7 +3,7 @@ Bootstrap over sentences: how far an F1 score would move on other data of the sa
 taggers is more than chance.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -57,10 +57,40 @@ def paired_test(first: np.ndarray, second: np.ndarray, samples: int = SAMPLES, s
         raise ValueError(f"Two taggers are compared on the same sentences; got {len(first)} and {len(second)}.")
     found = float(_f1(second.sum(axis=0)) - _f1(first.sum(axis=0)))
     drawn = _resampled(np.concatenate([first, second], axis=1), samples, seed)
-    differences = _f1(drawn[:, 3:]) - _f1(drawn[:, :3])
+    return _test(found, _f1(drawn[:, 3:]) - _f1(drawn[:, :3]))
+
+
+def mean_difference(
+    first: Sequence[np.ndarray], second: Sequence[np.ndarray], samples: int = SAMPLES, seed: int = 1
+) -> PairedTest:
+    """
+    Two systems, each trained with several seeds, on the same sentences: the mean F1 of the second less that of the first,
+    from the `sentence_counts` of each run. A sample draws sentences, the same for all runs, and for each system as many
+    of its runs as there are, both with replacement: the interval covers the choice of the test sentences and that of
+    the seeds. The p-value is that of `paired_test`.
+
+    # Raises
+
+    `ValueError` if the runs do not have the same number of sentences.
+    """
+    runs = [*first, *second]
+    if len({run.shape for run in runs}) > 1:
+        raise ValueError(f"Runs are compared on the same sentences; got {sorted({len(run) for run in runs})}.")
+    drawn = _resampled(np.concatenate(runs, axis=1), samples, seed)
+    f1 = _f1(drawn.reshape(samples, len(runs), 3))
+    whole = _f1(np.stack([run.sum(axis=0) for run in runs]))
+    generator = np.random.default_rng(seed)
+    sides = []
+    for place, number in ((0, len(first)), (len(first), len(second))):
+        chosen = place + generator.integers(number, size=(samples, number))
+        sides.append(np.take_along_axis(f1, chosen, axis=1).mean(axis=1))
+    return _test(float(whole[len(first) :].mean() - whole[: len(first)].mean()), sides[1] - sides[0])
+
+
+def _test(found: float, differences: np.ndarray) -> PairedTest:
     as_far = np.count_nonzero(np.abs(differences - found) >= abs(found) - 1e-9)
     interval = Interval(*np.percentile(differences, [2.5, 97.5]).tolist())
-    return PairedTest(found, interval, float((as_far + 1) / (samples + 1)))
+    return PairedTest(found, interval, float((as_far + 1) / (len(differences) + 1)))
 
 
 def _resampled(counts: np.ndarray, samples: int, seed: int) -> np.ndarray:

@@ -1,6 +1,8 @@
+import itertools
 import json
 import multiprocessing
 import shutil
+from collections import Counter
 
 import pytest
 from allennlp.common.checks import ConfigurationError
@@ -8,8 +10,10 @@ from allennlp.common.checks import ConfigurationError
 from roseq_allennlp.commands import ablation
 from roseq_allennlp.commands.console import Console
 from roseq_allennlp.data import corpora
-from roseq_allennlp.evaluation.ablation import SYSTEMS, read_result
-from roseq_allennlp.evaluation.tagged_data import score_of, tag_file
+from roseq_allennlp.evaluation.ablation import SYSTEMS, components
+from roseq_allennlp.evaluation.results import read_results, result_of
+from roseq_allennlp.evaluation.scoring import entities
+from roseq_allennlp.evaluation.tagged_data import gold_tags, score_of, tag_file
 from roseq_allennlp.models.archive import load_archive
 
 FAST = '{"trainer.num_epochs": 2, "model.encoder.hidden_size": 4, "model.fusion.input_dim": 8}'
@@ -29,26 +33,50 @@ def test_configs_have_the_components_and_the_seed():
         config = ablation._config(CONFIG, "wnut17", system, 7, "")
         callbacks = [callback["type"] for callback in config["trainer"]["callbacks"]]
         found = {"lacrf": "tau" in config["model"], "fl": "gamma" in config["model"], "at": "adversarial" in callbacks}
-        assert {name for name, on in found.items() if on} == set(system.split("_")) - {"base"}
+        assert {name for name, on in found.items() if on} == set(components(system).split(",")) - {""}
         assert config["random_seed"] == config["numpy_seed"] == config["pytorch_seed"] == 7
 
 
+def scored(run, system, seed):
+    return result_of(run, "wnut17", system, seed, {})
+
+
 def test_a_run_is_trained_in_another_process_and_scored_once(tmp_path, capfd):
-    found = ablation.run_all(tmp_path, "wnut17", configs(["base", "lacrf_fl_at"]), Console())
-    run = tmp_path / "lacrf_fl_at" / "seed1"
-    assert found[1] == read_result(run / "result.json")
+    found = ablation.run_all(tmp_path, "wnut17", configs(["base", "roseq"]), scored, Console())
+    run = tmp_path / "roseq" / "seed1"
+    assert [found[1]] == read_results([run / "result.json"])
     metrics = json.loads((run / "metrics.json").read_text())
-    test = score_of(tag_file(load_archive(run), "corpus://wnut17/test")).overall
-    assert found[1].test_f1 == test.f1 and found[1].epochs == 2
-    assert found[1].development_f1 == 100 * metrics["best_validation_f1-measure-overall"]
+    test = score_of(tag_file(load_archive(run), "corpus://wnut17/test"))
+    assert found[1].test_f1 == test.overall.f1 and found[1].epochs == 2
+    assert {label: tuple(counts) for label, counts in found[1].test.labels.items()} == test.types
+    assert found[1].test.overall == tuple(found[1].test.sentence_counts().sum(axis=0)) == test.overall
+    assert found[1].dev_f1 == 100 * metrics["best_validation_f1-measure-overall"]
     assert 0 < found[1].seconds < 60
     assert (run / "model.tar.gz").exists() and "Epoch 1/1" in run.with_suffix(".log").read_text(encoding="utf-8")
     assert "2 of 2: RoSeq Model, seed 1" in capfd.readouterr().err
-    assert {file.name for file in tmp_path.iterdir()} == {"base", "lacrf_fl_at", "table.md", "table.csv", "plot.svg"}
-    # With everything done there is nothing to train.
-    assert ablation.run_all(tmp_path, "wnut17", configs(["base", "lacrf_fl_at"]), Console(), train=None) == found
+    assert {file.name for file in tmp_path.iterdir()} == {"base", "roseq", "table.md", "plot.svg"}
+    # With everything done there is nothing to train and nothing to score.
+    assert ablation.run_all(tmp_path, "wnut17", configs(["base", "roseq"]), None, Console()) == found
     with pytest.raises(ConfigurationError, match="other settings"):
-        ablation.run_all(tmp_path, "wnut17", configs(["base"], overrides='{"trainer.num_epochs": 3}'), Console())
+        ablation.run_all(tmp_path, "wnut17", configs(["base"], overrides='{"trainer.num_epochs": 3}'), None, Console())
+
+
+def test_a_part_of_the_training_split_and_results_without_the_test_split(roseq, tmp_path, monkeypatch):
+    file, split = tmp_path / "kept" / "tuning.jsonl", 7
+    arguments = ["wnut17", "--systems", "base", "--seeds", "3", "--sentences", split, "--overrides", FAST]
+    arguments += ["-s", tmp_path / "runs", "--results", file]
+    assert roseq("ablation", *arguments, "--no-test").status == 0
+    (found,) = read_results([file])
+    whole = ablation._config(CONFIG, "wnut17", "base", 3, FAST)
+    config = json.loads((tmp_path / "runs" / "base" / "seed3.json").read_text(encoding="utf-8"))
+    assert config.pop("validation_dataset_reader") == whole["dataset_reader"]
+    assert config["dataset_reader"].pop("max_instances") == split and config == whole
+    assert (found.system, found.seed, found.test_f1, found.test) == ("base", 3, None, None)
+    assert found.settings == {**json.loads(FAST), "sentences": split}
+    reader = load_archive(tmp_path / "runs" / "base" / "seed3").validation_dataset_reader
+    first = list(itertools.islice(reader.read("corpus://wnut17/train"), split))
+    assert found.train_entities == Counter(span.label for each in first for span in entities(gold_tags(each)))
+    assert sum(1 for _ in reader.read("corpus://wnut17/test")) > split  # the test split would be read whole
 
 
 class Trained:
@@ -82,21 +110,21 @@ def test_it_goes_on_where_it_was(trained, tmp_path):
         run.mkdir(exist_ok=True)
         raise SystemExit(1)
 
-    directory, key = tmp_path / "runs", "fl"
+    directory, key = tmp_path / "runs", "base+fl"
     fails = Trained(break_off)
     for _ in range(2):  # without a checkpoint it begins anew, after one it is continued
         with pytest.raises(ConfigurationError, match=r"training failed(.|\n)*the reason") as error:
-            ablation.run_all(directory, "wnut17", configs([key]), Console(), fails)
+            ablation.run_all(directory, "wnut17", configs([key]), scored, Console(), fails)
         assert str(error.value).count("line 1") == 19
         (directory / key / "seed1" / "training_state_e1_b0.th").touch()
     assert fails.recovered == [False, True]
 
     works = Trained(lambda run, log: shutil.copytree(trained, run, dirs_exist_ok=True) and None)
-    (first,) = ablation.run_all(directory, "wnut17", configs([key]), Console(), works)
-    assert works.recovered == [True] and (first.development_f1, first.epochs, first.seconds) == (50, 1, 5)
+    (first,) = ablation.run_all(directory, "wnut17", configs([key]), scored, Console(), works)
+    assert works.recovered == [True] and (first.dev_f1, first.epochs, first.seconds) == (50, 1, 5)
     # One that is trained but not scored is not trained again.
     (directory / key / "seed1" / "result.json").unlink()
-    assert ablation.run_all(directory, "wnut17", configs([key]), Console(), works) == [first]
+    assert ablation.run_all(directory, "wnut17", configs([key]), scored, Console(), works) == [first]
     assert works.recovered == [True]
 
 
@@ -112,7 +140,7 @@ def test_stopped_by_hand(tmp_path, monkeypatch):
     monkeypatch.setattr(ablation, "_state", stop)
     sleeps = Trained(sleep)
     with pytest.raises(ConfigurationError, match="stopped. The same command goes on"):
-        ablation.run_all(tmp_path, "wnut17", configs(["base"]), Console(), sleeps)
+        ablation.run_all(tmp_path, "wnut17", configs(["base"]), scored, Console(), sleeps)
     assert not multiprocessing.active_children()
 
 
@@ -121,6 +149,8 @@ def test_stopped_by_hand(tmp_path, monkeypatch):
     [
         (["wnut18"], "'wnut18' is no corpus of the catalogue"),
         (["wnut17", "--seeds", "1,x"], "--seeds: '1,x'"),
+        (["wnut17", "--systems", "base,lacrf"], "--systems: there is no ['lacrf']"),
+        (["wnut17", "--sentences", "0"], "--sentences must be at least 1; got 0"),
         (["wnut17", "--config", "none.jsonnet"], "none.jsonnet: cannot be read"),
         (["wnut17", "--overrides", "{"], "cannot be read"),
     ],

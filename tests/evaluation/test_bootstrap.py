@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from roseq_allennlp.evaluation.bootstrap import f1_interval, paired_test, sentence_counts
+from roseq_allennlp.evaluation.bootstrap import f1_interval, mean_difference, paired_test, sentence_counts
 from roseq_allennlp.evaluation.tagged_data import TaggedSentence
 
 
@@ -71,3 +71,23 @@ def test_no_sentences_or_entities():
 def test_other_sentences_are_refused(counts):
     with pytest.raises(ValueError, match="same sentences; got 300 and 299"):
         paired_test(counts, counts[1:])
+
+
+def test_the_difference_of_means_of_one_run_each_is_the_paired_test(counts):
+    better = counts.copy()
+    better[::7, 0] = np.minimum(better[::7, 1], better[::7, 2])
+    assert mean_difference([counts], [better]) == paired_test(counts, better)
+
+
+def test_the_difference_of_means_covers_the_choice_of_seeds(counts):
+    found = [counts, counts[::-1]]  # as a whole equal, sentence by sentence not
+    worse, better = counts.copy(), counts.copy()
+    worse[:, 0], better[:, 0] = 0, np.minimum(counts[:, 1], counts[:, 2])
+    overall = [100 * f1(*each.sum(axis=0)[:, None]) / 100 for each in (counts, worse, better)]
+    same, spread = mean_difference(found, [counts, counts]), mean_difference(found, [worse, better])
+    assert same.difference == pytest.approx(0)
+    assert spread.difference == pytest.approx((overall[1] + overall[2]) / 2 - overall[0])
+    # In a quarter of the samples each, both runs of the second are the worse or the better one.
+    assert spread.interval.low < overall[1] - overall[0] + 10 and spread.interval.high > overall[2] - overall[0] - 10
+    with pytest.raises(ValueError, match="on the same sentences; got .*299, 300"):
+        mean_difference([counts], [counts, counts[1:]])

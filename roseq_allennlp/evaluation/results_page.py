@@ -1,0 +1,219 @@
+"""The tables of a page of results, in Markdown, from the runs themselves."""
+
+import json
+import re
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from allennlp.common.checks import ConfigurationError
+
+from roseq_allennlp.data.corpora import CORPORA
+from roseq_allennlp.evaluation.ablation import SYSTEMS, mean_and_deviation
+from roseq_allennlp.evaluation.bootstrap import mean_difference
+from roseq_allennlp.evaluation.results import HeldOut, Run
+from roseq_allennlp.evaluation.scoring import Counts
+from roseq_allennlp.evaluation.tables import table
+
+PAPER: dict[str, dict[str, float]] = {
+    "conll2002-nl": dict(zip(SYSTEMS, (85.23, 85.61, 86.08, 86.95, 86.52, 87.32, 87.67, 88.07))),
+    "conll2002-es": {"base": 85.37, "roseq": 87.33},
+    "conll2003-en": {"base": 90.33, "roseq": 91.42},
+    "wnut16": dict(zip(SYSTEMS, (46.13, 46.99, 47.86, 50.85, 48.20, 51.11, 52.09, 52.94))),
+    "wnut17": {"base": 39.12, "roseq": 43.03},
+}
+"""Test F1 in the paper's Tables III and IV, in percent."""
+
+Systems = dict[str, list[Run]]
+
+
+def build(page: str, runs: Sequence[Run]) -> str:
+    """
+    A page with its tables made anew: all between `<!-- results: NAME -->` and `<!-- end -->`, for each NAME of `TABLES`.
+
+    # Raises
+
+    `ConfigurationError`: a part with another name, or no part at all.
+    """
+
+    def part(found: "re.Match[str]") -> str:
+        name = found["name"]
+        if name not in TABLES:
+            raise ConfigurationError(
+                f"<!-- results: {name} -->: there is no such table; known are {', '.join(TABLES)}."
+            )
+        return f"<!-- results: {name} -->\n{TABLES[name](runs)}\n<!-- end -->"
+
+    built, parts = re.subn(r"<!-- results: (?P<name>.*?) -->.*?<!-- end -->", part, page, flags=re.DOTALL)
+    if not parts:
+        raise ConfigurationError(
+            f"The page has no `<!-- results: NAME -->` with `<!-- end -->` after it, NAME one of {', '.join(TABLES)}."
+        )
+    return built
+
+
+def _groups(runs: Sequence[Run]) -> dict[tuple[str, str], Systems]:
+    """Runs with test scores, in the order of the catalogue: by corpus and settings (JSON), then by system."""
+    order, names = list(CORPORA), list(SYSTEMS)
+    found: dict[tuple[str, str], Systems] = {}
+    for run in sorted(runs, key=lambda run: (order.index(run.corpus), names.index(run.system), run.seed)):
+        if run.test is not None:
+            found.setdefault(run.key[:2], {}).setdefault(run.system, []).append(run)
+    return found
+
+
+def _shipped(runs: Sequence[Run]) -> dict[str, Systems]:
+    return {corpus: systems for (corpus, settings), systems in _groups(runs).items() if settings == "{}"}
+
+
+def _held_out(runs: Sequence[Run]) -> list[HeldOut]:
+    return [run.test for run in runs if run.test is not None]
+
+
+def _gain(first: Sequence[Run], second: Sequence[Run]) -> str:
+    base, other = ([each.sentence_counts() for each in _held_out(runs)] for runs in (first, second))
+    found = mean_difference(base, other)
+    return f"{found.difference:+.2f} ({found.interval.low:+.2f} to {found.interval.high:+.2f})"
+
+
+def _paper_gain(corpus: str, system: str) -> str:
+    figures = PAPER[corpus]
+    return f"{figures[system] - figures['base']:+.2f}" if system != "base" and system in figures else ""
+
+
+def _row(corpus: str, system: str, systems: Systems) -> list[Any]:
+    runs = systems[system]
+    return [
+        SYSTEMS[system],
+        len(runs),
+        mean_and_deviation([run.dev_f1 for run in runs]),
+        mean_and_deviation([run.test_f1 for run in runs]),
+        _gain(systems["base"], runs) if "base" in systems and system != "base" else "",
+        PAPER[corpus].get(system, ""),
+        _paper_gain(corpus, system),
+        f"{statistics.mean(run.best_epoch + 1 for run in runs):.0f} of {statistics.mean(run.epochs for run in runs):.0f}",
+        statistics.mean(run.seconds for run in runs) / 60,
+    ]
+
+
+_HEADERS = (
+    *("system", "seeds", "development F1", "test F1", "gain over base (95 %)"),
+    *("paper's test F1", "paper's gain", "best epoch of", "minutes a run"),
+)
+
+
+def gains(runs: Sequence[Run]) -> str:
+    """Each corpus of the catalogue: base, RoSeq and what goes past it, with the shipped configs."""
+    shipped = _shipped(runs)
+    rows: list[list[Any]] = []
+    for corpus in CORPORA:
+        systems = shipped.get(corpus, {})
+        rows += [[corpus, *_row(corpus, each, systems)] for each in systems if not each.startswith("base+")]
+        if not systems:
+            paper = [[f"{PAPER[corpus][each]:.2f}", _paper_gain(corpus, each)] for each in ("base", "roseq")]
+            for system, figures in zip(("base", "roseq"), paper):
+                rows.append([corpus, SYSTEMS[system], 0, "not measured", "not measured", "", *figures, "", ""])
+    return table(["corpus", *_HEADERS], rows, "github")
+
+
+def ablations(runs: Sequence[Run]) -> str:
+    """Table IV, where all of its systems have runs with the same seeds."""
+    parts = []
+    for (corpus, settings), systems in _groups(runs).items():
+        if len(set(systems) - {"best"}) < len(PAPER["wnut16"]):
+            continue
+        seeds = set.intersection(*({run.seed for run in own} for own in systems.values()))
+        paired = {system: [run for run in own if run.seed in seeds] for system, own in systems.items()}
+        rows = [_row(corpus, system, paired) for system in paired if system != "best"]
+        parts.append(f"{_title(corpus, settings)}:\n\n{table(_HEADERS, rows, 'github')}")
+    return "\n\n".join(parts)
+
+
+def _title(corpus: str, settings: str) -> str:
+    sentences = json.loads(settings).get("sentences")
+    return corpus if sentences is None else f"{corpus}, its first {sentences} training sentences"
+
+
+def labels(runs: Sequence[Run]) -> str:
+    """F1 of each entity type, the rarest in training last."""
+    rows = []
+    for corpus, systems in _shipped(runs).items():
+        if not {"base", "roseq"} <= systems.keys():
+            continue
+        base, roseq = (_held_out(systems[system]) for system in ("base", "roseq"))
+        trained_on = systems["base"][0].train_entities
+        for label in sorted(base[0].labels, key=lambda label: -trained_on.get(label, 0)):
+            f1 = [_mean_f1(side, label) for side in (base, roseq)]
+            gold = base[0].labels[label][2]
+            rows.append([corpus, label, trained_on.get(label, 0), gold, *f1, f"{f1[1] - f1[0]:+.2f}"])
+    headers = ("corpus", "label", "in training", "in test", SYSTEMS["base"], SYSTEMS["roseq"], "gain")
+    return table(headers, rows, "github")
+
+
+def _mean_f1(side: Sequence[HeldOut], label: str) -> float:
+    return statistics.mean(Counts(*each.labels.get(label, (0, 0, 0))).f1 for each in side)
+
+
+def noise(runs: Sequence[Run]) -> str:
+    """Test F1 as words are mistyped, and the gain at each level."""
+    rows = []
+    for corpus, systems in _shipped(runs).items():
+        if not {"base", "roseq"} <= systems.keys():
+            continue
+        base, roseq = (_held_out(systems[system]) for system in ("base", "roseq"))
+        for level in ("0", *base[0].noise):
+            f1 = [statistics.mean(each.noise.get(level, each.overall.f1) for each in side) for side in (base, roseq)]
+            rows.append([corpus, f"{100 * float(level):.0f} %", *f1, f"{f1[1] - f1[0]:+.2f}"])
+    return table(("corpus", "words mistyped", SYSTEMS["base"], SYSTEMS["roseq"], "gain"), rows, "github")
+
+
+def sizes(runs: Sequence[Run]) -> str:
+    """The gain by the number of training sentences, for the corpora that were trained on parts of themselves."""
+    by_size: dict[str, dict[float, Systems]] = {}
+    for (corpus, settings), systems in _groups(runs).items():
+        found = json.loads(settings)
+        if found.keys() <= {"sentences"} and {"base", "roseq"} <= systems.keys():
+            by_size.setdefault(corpus, {})[found.get("sentences", float("inf"))] = systems
+    rows = []
+    for corpus, found in by_size.items():
+        for sentences, systems in sorted(found.items()) if len(found) > 1 else ():
+            base, roseq = systems["base"], systems["roseq"]
+            scores = [mean_and_deviation([run.test_f1 for run in side]) for side in (base, roseq)]
+            size = "all" if sentences == float("inf") else f"first {sentences:.0f}"
+            entities = sum(base[0].train_entities.values())
+            rows.append([corpus, size, entities, len(roseq), *scores, _gain(base, roseq)])
+    headers = ("corpus", "sentences", "entities", "seeds", SYSTEMS["base"], SYSTEMS["roseq"], "gain (95 %)")
+    return table(headers, rows, "github")
+
+
+def tuning(runs: Sequence[Run]) -> str:
+    """Every setting tried, on development data; the change is from the shipped config with the same seeds."""
+    tried: dict[tuple[str, str, str], list[Run]] = {}
+    for run in runs:
+        if run.test is None:
+            tried.setdefault((run.corpus, run.system, run.key[1]), []).append(run)
+    shipped = {(run.corpus, run.system, run.seed): run.dev_f1 for run in runs if not run.settings}
+    rows = []
+    for (corpus, system, settings), own in sorted(tried.items()):
+        before = [shipped.get((corpus, system, run.seed)) for run in own]
+        known = [score for score in before if score is not None]
+        change = statistics.mean(run.dev_f1 for run in own) - statistics.mean(known) if len(known) == len(own) else None
+        shown = f"`{settings[1:-1]}`"
+        scores = mean_and_deviation([run.dev_f1 for run in own])
+        rows.append([corpus, SYSTEMS[system], shown, len(own), scores, "" if change is None else f"{change:+.2f}"])
+    return table(("corpus", "system", "settings", "seeds", "development F1", "change"), rows, "github")
+
+
+def total(runs: Sequence[Run]) -> str:
+    """What all of it cost."""
+    hours = sum(run.seconds for run in runs) / 3600
+    revisions = ", ".join(sorted({run.revision for run in runs}))
+    versions = "; ".join(sorted({", ".join(f"{name} {each}" for name, each in run.versions.items()) for run in runs}))
+    return f"{len(runs)} runs, {hours:.1f} CPU hours, one thread each. Revisions: {revisions}. Versions: {versions}."
+
+
+TABLES: dict[str, Callable[[Sequence[Run]], str]] = {
+    **{"gains": gains, "ablations": ablations, "labels": labels, "noise": noise, "sizes": sizes},
+    **{"tuning": tuning, "total": total},
+}
+"""By name."""

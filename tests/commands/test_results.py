@@ -1,0 +1,19 @@
+def test_a_page_is_filled(roseq, run, tmp_path):
+    file, page = tmp_path / "results.jsonl", tmp_path / "page.md"
+    file.write_text("".join(run(system, 1, 40.0).as_line() + "\n" for system in ("base", "roseq")))
+    page.write_text("<!-- results: total --><!-- end -->")
+    status, output, _ = roseq("results", file, "-o", page)
+    assert (status, output) == (
+        0,
+        f"{page} has the results of 2 runs\n",
+    ) and "2 runs, 0.0 CPU hours" in page.read_text()
+
+
+def test_errors(roseq, tmp_path):
+    (tmp_path / "results.jsonl").write_text("")
+    for arguments, message in [
+        ([tmp_path / "results.jsonl", "-o", tmp_path / "none.md"], "none.md: cannot be read"),
+        ([tmp_path / "none.jsonl"], "none.jsonl: cannot be read"),
+    ]:
+        status, output, errors = roseq("results", *arguments)
+        assert (status, output) == (1, "") and errors.startswith("results: error: ") and message in errors

@@ -1,0 +1,88 @@
+import re
+
+import pytest
+from allennlp.common.checks import ConfigurationError
+
+from roseq_allennlp.evaluation import results_page
+from roseq_allennlp.evaluation.ablation import SYSTEMS
+
+BETTER = [[0, 1, 1, 1], [3, 1, 1, 1]]  # F1 100 where the others have 40
+
+
+@pytest.fixture
+def runs(run):
+    base = [run("base", seed, 40.0, seconds=3600.0) for seed in (1, 2)]
+    return base + [run("roseq", seed, 100.0, counts=BETTER, seconds=3600.0) for seed in (1, 2)]
+
+
+def cells(text):
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+
+
+def test_gains(runs):
+    rows = cells(results_page.gains(runs))
+    by_name = {tuple(row[:2]): row for row in rows[2:]}
+    row = by_name["wnut17", "RoSeq Model"]
+    assert row[2:5] == ["2", "110.00 ± 0.00", "100.00 ± 0.00"] and row[6:] == ["43.03", "+3.91", "6 of 9", "60.00"]
+    low, high = map(float, re.fullmatch(r"\+60.00 \((.*) to (.*)\)", row[5]).groups())
+    assert 0 <= low < 60 < high <= 100
+    assert by_name["conll2003-en", "RoSeq Model"][3:8] == ["not measured", "not measured", "", "91.42", "+1.09"]
+    assert len(rows) == 2 + 2 * 5
+
+
+def test_only_all_of_table_iv_is_an_ablation(run, runs):
+    assert results_page.ablations(runs) == ""
+    part = {"sentences": 4000}
+    parts = [run(system, seed, 50.0, "conll2002-nl", part) for seed in (1, 2) for system in SYSTEMS]
+    text = results_page.ablations([*runs, *parts, run("base", 3, 0.0, "conll2002-nl", part)])
+    assert text.startswith("conll2002-nl, its first 4000 training sentences:\n\n| ")
+    rows = cells(text)
+    assert [row[0] for row in rows[2:]] == list(SYSTEMS.values())
+    assert {row[1] for row in rows[2:]} == {"2"}  # the seeds that all have
+    assert rows[3][5:7] == ["85.61", "+0.38"]
+
+
+def test_labels_are_by_frequency_in_training(runs):
+    rows = cells(results_page.labels(runs))
+    assert [row[1] for row in rows[2:]] == ["group", "person"]
+    assert rows[3] == ["wnut17", "person", "7", "2", "40.00", "100.00", "+60.00"]
+
+
+def test_noise(runs):
+    rows = cells(results_page.noise(runs))
+    assert rows[2:] == [["wnut17", "0 %", "40.00", "100.00", "+60.00"], ["wnut17", "10 %", "30.00", "30.00", "+0.00"]]
+
+
+def test_sizes(run, runs):
+    assert len(cells(results_page.sizes(runs))) == 2  # one size is none
+    part = [run(system, 1, 20.0, settings={"sentences": 3}) for system in ("base", "roseq")]
+    other = [run(system, 1, 20.0, settings={"trainer.patience": 3}) for system in ("base", "roseq")]
+    rows = cells(results_page.sizes([*runs, *part, *other]))
+    assert [row[1] for row in rows[2:]] == ["first 3", "all"] and rows[2][6].startswith("+0.00")
+
+
+def test_tuning_shows_development_scores_only(run, runs):
+    tried = [run("roseq", seed, None, settings={"model.tau": 1}, dev_f1=115.0) for seed in (1, 2)]
+    rows = cells(results_page.tuning([*runs, *tried, run("base", 3, None, settings={"a": "b"}, dev_f1=1.0)]))
+    assert rows[2:] == [
+        ["wnut17", "Base Model", '`"a": "b"`', "1", "1.00", ""],  # its seed has no run of the shipped config
+        ["wnut17", "RoSeq Model", '`"model.tau": 1`', "2", "115.00 ± 0.00", "+5.00"],
+    ]
+
+
+def test_total(runs):
+    assert results_page.total(runs).startswith("4 runs, 4.0 CPU hours")
+
+
+def test_a_page_is_built_again_and_again(runs):
+    page = "# Results\n\n<!-- results: total -->\nold\n<!-- end -->\n\nText <!-- results: noise --><!-- end -->."
+    built = results_page.build(page, runs)
+    assert (
+        "old" not in built and "4 runs" in built and built.startswith("# Results") and built.endswith("<!-- end -->.")
+    )
+    assert results_page.build(built, runs) == built
+    assert "2 runs" in results_page.build(built, runs[:2])
+    with pytest.raises(ConfigurationError, match="there is no such table; known are gains, "):
+        results_page.build(page.replace("total", "totals"), runs)
+    with pytest.raises(ConfigurationError, match="The page has no"):
+        results_page.build("# Results", runs)
