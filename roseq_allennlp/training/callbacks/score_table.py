@@ -9,7 +9,8 @@ _PREFIX = "best_validation_"
 @TrainerCallback.register("score_table")
 class ScoreTableCallback(TrainerCallback):
     """
-    Prints one table when training is done: development precision, recall and F1 of the best epoch, by type and overall.
+    Prints one table when training is done: development precision, recall and F1 of the best epoch, by type and overall. Where
+    not one entity was found it says so, and what to do.
 
     Fires in `on_end`, in the primary process only, and changes nothing. A run that breaks off, or has no development
     data, prints none.
@@ -37,3 +38,9 @@ class ScoreTableCallback(TrainerCallback):
         title = f"Development scores of epoch {metrics['best_epoch']}, the best"
         console = Console(quiet=common_logging.FILE_FRIENDLY_LOGGING)
         console.table(["type", "precision", "recall", "F1"], rows, title)
+        if not metrics[f"{name}overall"]:
+            print(
+                f"Not one development entity was found after {trainer._total_batches_completed} steps. A corpus this small"
+                " needs more of them: a smaller data_loader.batch_size, a larger trainer.num_epochs and trainer.patience,"
+                " or vectors made from other text (vectors.fixed)."
+            )

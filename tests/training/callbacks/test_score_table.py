@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 from allennlp.commands.train import train_model
@@ -38,3 +39,11 @@ def test_no_table(arguments, capsys):
     assert isinstance(callback, ScoreTableCallback)
     callback.on_end(None, **arguments)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("f1, said", [(0.0, True), (0.1, False)])
+def test_it_says_so_where_nothing_was_found(f1, said, capsys):
+    scores = {f"best_validation_{name}-overall": f1 for name in ("precision", "recall", "f1-measure")}
+    trainer = SimpleNamespace(_total_batches_completed=16)
+    ScoreTableCallback("runs/none").on_end(trainer, {**scores, "best_epoch": 0})
+    assert ("Not one development entity was found after 16 steps" in capsys.readouterr().out) == said
