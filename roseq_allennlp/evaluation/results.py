@@ -113,7 +113,7 @@ class Run:
         return self.corpus, json.dumps(self.settings, sort_keys=True), self.system, self.seed
 
     def as_line(self) -> str:
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
 
 
 def read_results(files: Iterable[Union[str, os.PathLike]]) -> list[Run]:

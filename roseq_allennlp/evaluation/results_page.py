@@ -4,6 +4,7 @@ import json
 import re
 import statistics
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from allennlp.common.checks import ConfigurationError
@@ -187,20 +188,21 @@ def sizes(runs: Sequence[Run]) -> str:
 
 
 def tuning(runs: Sequence[Run]) -> str:
-    """Every setting tried, on development data; the change is from the shipped config with the same seeds."""
+    """Every setting tried, on development data; the change is from the config without it, with the same seeds."""
     tried: dict[tuple[str, str, str], list[Run]] = {}
     for run in runs:
         if run.test is None:
             tried.setdefault((run.corpus, run.system, run.key[1]), []).append(run)
-    shipped = {(run.corpus, run.system, run.seed): run.dev_f1 for run in runs if not run.settings}
+    scores = {run.key: run.dev_f1 for run in runs}
     rows = []
     for (corpus, system, settings), own in sorted(tried.items()):
-        before = [shipped.get((corpus, system, run.seed)) for run in own]
+        size = {name: value for name, value in own[0].settings.items() if name == "sentences"}
+        before = [scores.get(replace(run, settings=size).key) for run in own]
         known = [score for score in before if score is not None]
         change = statistics.mean(run.dev_f1 for run in own) - statistics.mean(known) if len(known) == len(own) else None
         shown = f"`{settings[1:-1]}`"
-        scores = mean_and_deviation([run.dev_f1 for run in own])
-        rows.append([corpus, SYSTEMS[system], shown, len(own), scores, "" if change is None else f"{change:+.2f}"])
+        found = mean_and_deviation([run.dev_f1 for run in own])
+        rows.append([corpus, SYSTEMS[system], shown, len(own), found, "" if change is None else f"{change:+.2f}"])
     return table(("corpus", "system", "settings", "seeds", "development F1", "change"), rows, "github")
 
 

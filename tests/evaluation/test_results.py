@@ -30,7 +30,7 @@ def test_results_are_kept_exactly_and_replaced(run, tmp_path):
     [
         (lambda _: "{}", ":1: is no result of a run"),
         (lambda _: "[", ":1: is no result of a run"),
-        (lambda line: line.replace("seed", "sead"), ":1: is no result of a run.*sead"),
+        (lambda line: line.replace('"seed"', '"sead"'), ":1: is no result of a run.*sead"),
         (lambda line: f"{line}\n{line}", ":2: this run stands there already"),
     ],
 )
