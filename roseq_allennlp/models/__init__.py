@@ -1,3 +1,4 @@
 from roseq_allennlp.models.label_aware_crf_tagger import LabelAwareCrfTagger
+from roseq_allennlp.models.tagger_ensemble import TaggerEnsemble
 
-__all__ = ["LabelAwareCrfTagger"]
+__all__ = ["LabelAwareCrfTagger", "TaggerEnsemble"]

@@ -20,7 +20,7 @@ from allennlp.models.archival import CONFIG_NAME
 from allennlp.version import VERSION
 
 from roseq_allennlp.data.dataset_readers import ColumnReader
-from roseq_allennlp.models.label_aware_crf_tagger import LabelAwareCrfTagger
+from roseq_allennlp.models.tagger import Tagger
 
 READERS = ("dataset_reader", "validation_dataset_reader")
 # AllenNLP takes any text with a dot where a registered name is expected, imports the module and calls what it names.
@@ -31,7 +31,7 @@ _REFUSED_KEYS = ("_pretrained", "trust_remote_code")  # another archive, opened 
 _EXPECTED = {
     "model": (
         Model,
-        LabelAwareCrfTagger,
+        Tagger,
         "model",
         "a label_aware_crf_tagger. Tags of other models are scored by `roseq score`",
     ),

@@ -1,6 +1,5 @@
 import contextlib
 import math
-from collections.abc import Iterator
 from typing import Any, Optional
 
 import torch
@@ -9,21 +8,20 @@ from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.modules import FeedForward, Seq2SeqEncoder, TextFieldEmbedder
 from allennlp.modules.conditional_random_field.conditional_random_field import allowed_transitions
-from allennlp.nn import InitializerApplicator, util
+from allennlp.nn import InitializerApplicator
 
 from roseq_allennlp.data.label_statistics import label_weights as weights_from_counts
-from roseq_allennlp.data.tag_schemes import to_spans
+from roseq_allennlp.models.tagger import Tagger
 from roseq_allennlp.modules.crf import ConditionalRandomField
 from roseq_allennlp.nn.dropout import dropout as apply_dropout
 from roseq_allennlp.nn.focal_loss import focal_loss
-from roseq_allennlp.training.metrics.conll_f1 import ConllF1
 from roseq_allennlp.training.metrics.loss_average import LossAverage
 
 REDUCTIONS = ("sentence_sum", "token_mean")
 
 
 @Model.register("label_aware_crf_tagger")
-class LabelAwareCrfTagger(Model):
+class LabelAwareCrfTagger(Tagger):
     """
     RoSeq's tagger: embedder, encoder, fusion (eq. 6), emissions, label-aware CRF (eq. 9) and focal loss (eq. 11).
 
@@ -72,8 +70,6 @@ class LabelAwareCrfTagger(Model):
     sizes that do not fit. In the first training batch: `tau` without label counts.
     """
 
-    default_predictor = "ner_tagger"
-
     def __init__(
         self,
         vocab: Vocabulary,
@@ -95,10 +91,7 @@ class LabelAwareCrfTagger(Model):
         initializer: InitializerApplicator = InitializerApplicator(),
         **kwargs: Any,
     ) -> None:
-        unknown = sorted(kwargs.keys() - {"regularizer", "serialization_dir", "ddp_accelerator"})
-        if unknown:
-            raise ConfigurationError(f"label_aware_crf_tagger has no {unknown}: check the spelling in `model`.")
-        super().__init__(vocab, **kwargs)
+        super().__init__(vocab, top_k, decode_in_training, return_emissions, label_namespace, **kwargs)
         for name, value in (("tau", tau), ("gamma", gamma)):
             if value is not None and not 0 <= value < math.inf:
                 raise ConfigurationError(
@@ -108,8 +101,6 @@ class LabelAwareCrfTagger(Model):
             raise ConfigurationError("`tau` computes the label weights and `label_weights` gives them: set only one.")
         if focal_reduction not in REDUCTIONS:
             raise ConfigurationError(f"focal_reduction must be one of {REDUCTIONS}; got {focal_reduction!r}.")
-        if top_k < 1:
-            raise ConfigurationError(f"top_k must be at least 1; got {top_k}.")
         if text_field_embedder.get_output_dim() != encoder.get_input_dim():
             raise ConfigurationError(
                 f"The encoder takes vectors of {encoder.get_input_dim()}, the text field embedder gives "
@@ -120,33 +111,18 @@ class LabelAwareCrfTagger(Model):
                 f"The fusion layer takes vectors of {fusion.get_input_dim()}, the encoder gives "
                 f"{encoder.get_output_dim()}: make them equal."
             )
-        self.label_namespace = label_namespace
         self.tau = tau
         self._gamma = gamma
         self._focal_reduction = focal_reduction
-        self._top_k = top_k
-        self._decode_in_training = decode_in_training
-        self._return_emissions = return_emissions
-
-        self._labels = vocab.get_index_to_token_vocabulary(label_namespace)
-        num_tags = len(self._labels)
-        if not num_tags:
-            raise ConfigurationError(
-                f"The vocabulary has no tags in the namespace `{label_namespace}`: train on labelled data."
-            )
-        wrong = [label for label in self._labels.values() if label != "O" and label[:2] not in ("B-", "I-", "L-", "U-")]
-        if wrong:
-            raise ConfigurationError(f"The label set must be BIOUL (O, B-, I-, L-, U-); got {wrong[:5]}.")
-
         self._text_field_embedder = text_field_embedder
         self._embedding_dropout = embedding_dropout
         self._encoder = encoder
         self._dropout = dropout
         self._fusion = fusion
         features = encoder.get_output_dim() if fusion is None else fusion.get_output_dim()
-        self._emission_layer = torch.nn.Linear(features, num_tags)
+        self._emission_layer = torch.nn.Linear(features, len(self._labels))
         self.crf = ConditionalRandomField(
-            num_tags,
+            len(self._labels),
             allowed_transitions("BIOUL", self._labels) if constrain_decoding else None,
             include_start_end_transitions,
         )
@@ -155,8 +131,6 @@ class LabelAwareCrfTagger(Model):
         elif label_weights is not None:
             self._set_label_weights(label_weights)
         self._checked_label_weights = False
-
-        self._f1 = ConllF1()
         self._losses = {"crf_loss": LossAverage()}
         if gamma is not None:
             self._losses["focal_loss"] = LossAverage()
@@ -178,29 +152,9 @@ class LabelAwareCrfTagger(Model):
         values = [weights.get(self._labels[index], 1.0) for index in range(len(self._labels))]
         self.crf.label_weights.copy_(torch.tensor(values))
 
-    def forward(  # type: ignore[override]
-        self,
-        tokens: TextFieldTensors,
-        tags: Optional[torch.Tensor] = None,
-        metadata: Optional[list[dict[str, Any]]] = None,
-    ) -> dict[str, Any]:
-        """
-        # Parameters
-
-        tokens : `TextFieldTensors`
-            Of B sentences, padded to T tokens.
-        tags : `(B, T)` int64, optional
-            Gold tags.
-        metadata : `List[Dict[str, Any]]`, optional
-            `words` of each sentence.
-
-        # Returns
-
-        With `tags`: `loss`, a scalar, the mean over sentences of eq. (12). When not training: `tags` `(B, T)`, the best
-        path, `emissions` `(B, T, K)`, `mask` `(B, T)` and, with `top_k` above 1, `top_k_tags` `(B, k, T)` and
-        `top_k_log_probabilities` `(B, k)`.
-        """
-        mask = util.get_text_field_mask(tokens)
+    def score_tags(
+        self, tokens: TextFieldTensors, tags: Optional[torch.Tensor], mask: torch.Tensor
+    ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
         features = apply_dropout(self._text_field_embedder(tokens), self._embedding_dropout, self.training)
         features = apply_dropout(self._encoder(features, mask), self._dropout, self.training)
         if self._fusion is not None:
@@ -209,21 +163,7 @@ class LabelAwareCrfTagger(Model):
         with contextlib.nullcontext() if mask.is_meta else torch.autocast(mask.device.type, enabled=False):
             emissions = self._emission_layer(features.to(self._emission_layer.weight.dtype))
         self._check_label_weights()
-
-        output: dict[str, Any] = {}
-        if tags is not None:
-            output["loss"] = self._loss(emissions, tags, mask)
-        if not self.training or self._decode_in_training:
-            paths, scores = self.crf.decode(emissions, mask, self._top_k)
-            output.update(tags=paths[:, 0], emissions=emissions, mask=mask)
-            if self._top_k > 1:
-                log_z = self.crf.log_partition(emissions, mask)
-                output.update(top_k_tags=paths, top_k_log_probabilities=scores - log_z.unsqueeze(1))
-            if tags is not None:
-                self._f1(self._tag_strings(paths[:, 0], mask), self._tag_strings(tags, mask))
-        if metadata is not None and not self.training:
-            output["words"] = [entry["words"] for entry in metadata]
-        return output
+        return emissions, None if tags is None else self._loss(emissions, tags, mask)
 
     def _loss(self, emissions: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         loss = -self.crf(emissions, tags, mask).mean()  # eq. (10)
@@ -247,58 +187,5 @@ class LabelAwareCrfTagger(Model):
             )
         self._checked_label_weights = True
 
-    def _tag_strings(self, tags: torch.Tensor, mask: torch.Tensor) -> list[list[str]]:
-        lengths = mask.sum(dim=1).tolist()
-        return [list(map(self._labels.__getitem__, row[:length])) for row, length in zip(tags.tolist(), lengths)]
-
-    def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
-        """
-        Turns ids into BIOUL tags and adds `entities`: for each sentence a list of `label`, `start_token`, `end_token`
-        (exclusive) and `probability`, the exact probability of the span's tags among the paths decoding may choose.
-        """
-        paths, emissions, mask = output_dict["tags"], output_dict["emissions"], output_dict.pop("mask")
-        if not self._return_emissions:
-            del output_dict["emissions"]
-        output_dict["tags"] = self._tag_strings(paths, mask)
-        # Most sentences of most texts have no entity: they are not looked through.
-        spans = [to_spans(tags, "BIOUL") if tags.count("O") < len(tags) else [] for tags in output_dict["tags"]]
-        chosen = [index for index, found in enumerate(spans) if found]
-        probabilities: Iterator[float] = iter(())
-        if chosen:
-            rows = [(row, span.start, span.end) for row, index in enumerate(chosen) for span in spans[index]]
-            cut_out = torch.tensor(rows, device=paths.device)
-            kept = torch.tensor(chosen, device=paths.device)
-            probabilities = iter(
-                self.crf.span_probabilities(emissions[kept], mask[kept], paths[kept], cut_out).tolist()
-            )
-        output_dict["entities"] = [
-            [
-                {
-                    "label": span.label,
-                    "start_token": span.start,
-                    "end_token": span.end,
-                    "probability": next(probabilities),
-                }
-                for span in found
-            ]
-            for found in spans
-        ]
-        if "top_k_tags" in output_dict:
-            ranked, log_probabilities = output_dict.pop("top_k_tags"), output_dict.pop("top_k_log_probabilities")
-            output_dict["top_k_tags"] = [
-                [
-                    {"tags": tags, "log_probability": value}
-                    for tags, value in zip(self._tag_strings(paths, row.expand_as(paths)), values)
-                    if value > float("-inf")
-                ]
-                for paths, row, values in zip(ranked, mask, log_probabilities.tolist())
-            ]
-        return output_dict
-
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
-        metrics = {name: loss.get_metric(reset) for name, loss in self._losses.items()}
-        if not self.training or self._decode_in_training:
-            scores = self._f1.get_metric(reset)
-            # The trainer shows what it reads during an epoch in its progress bar: the types are for the end of one.
-            metrics.update(scores if reset else {"f1-measure-overall": scores["f1-measure-overall"]})
-        return metrics
+        return {**{name: loss.get_metric(reset) for name, loss in self._losses.items()}, **super().get_metrics(reset)}

@@ -167,24 +167,25 @@ class AdversarialCallback(TrainerCallback):
 def find_layers(model: torch.nn.Module, keys: Optional[Sequence[str]]) -> list[torch.nn.Module]:
     """The layers whose outputs are perturbed, see `AdversarialCallback`; each once."""
     prefix = "token_embedder_"
-    embedders = {
-        name[len(prefix) :]: child
+    embedders = [
+        (name[len(prefix) :], child)
         for module in model.modules()
         if isinstance(module, TextFieldEmbedder)
         for name, child in module.named_children()
         if name.startswith(prefix)
-    }
+    ]
     if not embedders:
         raise ConfigurationError(
             f"adversarial needs a model with a `basic` text field embedder; {type(model).__name__} has none."
         )
-    unknown = sorted(set(keys or ()) - embedders.keys())
+    names = sorted({key for key, _ in embedders})
+    unknown = sorted(set(keys or ()) - set(names))
     if unknown:
         raise ConfigurationError(
-            f"adversarial: no token embedder {unknown} in the model; `embedders` may name {sorted(embedders)}."
+            f"adversarial: no token embedder {unknown} in the model; `embedders` may name {names}."
         )
     layers: dict[torch.nn.Module, None] = {}
-    for key, embedder in embedders.items():
+    for key, embedder in embedders:
         if keys is None or key in keys:
             inner: list[torch.nn.Module] = [module for module in embedder.modules() if isinstance(module, Embedding)]
             layers.update(dict.fromkeys(inner or [embedder]))

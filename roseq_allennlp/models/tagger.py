@@ -1,0 +1,153 @@
+from collections.abc import Iterator
+from typing import Any, Optional
+
+import torch
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import TextFieldTensors, Vocabulary
+from allennlp.models import Model
+from allennlp.nn import util
+
+from roseq_allennlp.data.tag_schemes import to_spans
+from roseq_allennlp.modules.crf import ConditionalRandomField
+from roseq_allennlp.training.metrics.conll_f1 import ConllF1
+
+
+class Tagger(Model):
+    """
+    What the taggers share: BIOUL labels; decoding, scores and entities from the emissions that a subclass gives for its
+    `crf`. The parameters are `LabelAwareCrfTagger`'s.
+    """
+
+    default_predictor = "ner_tagger"
+    crf: ConditionalRandomField
+
+    def __init__(
+        self,
+        vocab: Vocabulary,
+        top_k: int = 1,
+        decode_in_training: bool = False,
+        return_emissions: bool = False,
+        label_namespace: str = "labels",
+        **kwargs: Any,
+    ) -> None:
+        unknown = sorted(kwargs.keys() - {"regularizer", "serialization_dir", "ddp_accelerator"})
+        if unknown:
+            raise ConfigurationError(f"{self._name()} has no {unknown}: check the spelling in `model`.")
+        super().__init__(vocab, **kwargs)
+        if top_k < 1:
+            raise ConfigurationError(f"top_k must be at least 1; got {top_k}.")
+        self.label_namespace = label_namespace
+        self._top_k = top_k
+        self._decode_in_training = decode_in_training
+        self._return_emissions = return_emissions
+        self._labels = vocab.get_index_to_token_vocabulary(label_namespace)
+        if not self._labels:
+            raise ConfigurationError(
+                f"The vocabulary has no tags in the namespace `{label_namespace}`: train on labelled data."
+            )
+        wrong = [label for label in self._labels.values() if label != "O" and label[:2] not in ("B-", "I-", "L-", "U-")]
+        if wrong:
+            raise ConfigurationError(f"The label set must be BIOUL (O, B-, I-, L-, U-); got {wrong[:5]}.")
+        self._f1 = ConllF1()
+
+    @classmethod
+    def _name(cls) -> str:
+        return next((name for name in Model.list_available() if Model.by_name(name) is cls), cls.__name__)
+
+    def score_tags(
+        self, tokens: TextFieldTensors, tags: Optional[torch.Tensor], mask: torch.Tensor
+    ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
+        """Emissions `(B, T, K)`, unweighted, for `crf` as it is on return; and, with `tags`, the loss, a scalar."""
+        raise NotImplementedError
+
+    def forward(  # type: ignore[override]
+        self,
+        tokens: TextFieldTensors,
+        tags: Optional[torch.Tensor] = None,
+        metadata: Optional[list[dict[str, Any]]] = None,
+    ) -> dict[str, Any]:
+        """
+        # Parameters
+
+        tokens : `TextFieldTensors`
+            Of B sentences, padded to T tokens.
+        tags : `(B, T)` int64, optional
+            Gold tags.
+        metadata : `List[Dict[str, Any]]`, optional
+            `words` of each sentence.
+
+        # Returns
+
+        With `tags`: `loss`, a scalar, the mean over sentences of eq. (12). When not training: `tags` `(B, T)`, the best
+        path, `emissions` `(B, T, K)`, `mask` `(B, T)` and, with `top_k` above 1, `top_k_tags` `(B, k, T)` and
+        `top_k_log_probabilities` `(B, k)`.
+        """
+        mask = util.get_text_field_mask(tokens)
+        emissions, loss = self.score_tags(tokens, tags, mask)
+        output: dict[str, Any] = {} if loss is None else {"loss": loss}
+        if not self.training or self._decode_in_training:
+            paths, scores = self.crf.decode(emissions, mask, self._top_k)
+            output.update(tags=paths[:, 0], emissions=emissions, mask=mask)
+            if self._top_k > 1:
+                log_z = self.crf.log_partition(emissions, mask)
+                output.update(top_k_tags=paths, top_k_log_probabilities=scores - log_z.unsqueeze(1))
+            if tags is not None:
+                self._f1(self._tag_strings(paths[:, 0], mask), self._tag_strings(tags, mask))
+        if metadata is not None and not self.training:
+            output["words"] = [entry["words"] for entry in metadata]
+        return output
+
+    def _tag_strings(self, tags: torch.Tensor, mask: torch.Tensor) -> list[list[str]]:
+        lengths = mask.sum(dim=1).tolist()
+        return [list(map(self._labels.__getitem__, row[:length])) for row, length in zip(tags.tolist(), lengths)]
+
+    def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
+        """
+        Turns ids into BIOUL tags and adds `entities`: for each sentence a list of `label`, `start_token`, `end_token`
+        (exclusive) and `probability`, the exact probability of the span's tags among the paths decoding may choose.
+        """
+        paths, emissions, mask = output_dict["tags"], output_dict["emissions"], output_dict.pop("mask")
+        if not self._return_emissions:
+            del output_dict["emissions"]
+        output_dict["tags"] = self._tag_strings(paths, mask)
+        # Most sentences of most texts have no entity: they are not looked through.
+        spans = [to_spans(tags, "BIOUL") if tags.count("O") < len(tags) else [] for tags in output_dict["tags"]]
+        chosen = [index for index, found in enumerate(spans) if found]
+        probabilities: Iterator[float] = iter(())
+        if chosen:
+            rows = [(row, span.start, span.end) for row, index in enumerate(chosen) for span in spans[index]]
+            cut_out = torch.tensor(rows, device=paths.device)
+            kept = torch.tensor(chosen, device=paths.device)
+            probabilities = iter(
+                self.crf.span_probabilities(emissions[kept], mask[kept], paths[kept], cut_out).tolist()
+            )
+        output_dict["entities"] = [
+            [
+                {
+                    "label": span.label,
+                    "start_token": span.start,
+                    "end_token": span.end,
+                    "probability": next(probabilities),
+                }
+                for span in found
+            ]
+            for found in spans
+        ]
+        if "top_k_tags" in output_dict:
+            ranked, log_probabilities = output_dict.pop("top_k_tags"), output_dict.pop("top_k_log_probabilities")
+            output_dict["top_k_tags"] = [
+                [
+                    {"tags": tags, "log_probability": value}
+                    for tags, value in zip(self._tag_strings(paths, row.expand_as(paths)), values)
+                    if value > float("-inf")
+                ]
+                for paths, row, values in zip(ranked, mask, log_probabilities.tolist())
+            ]
+        return output_dict
+
+    def get_metrics(self, reset: bool = False) -> dict[str, float]:
+        if self.training and not self._decode_in_training:
+            return {}
+        scores = self._f1.get_metric(reset)
+        # The trainer shows what it reads during an epoch in its progress bar: the types are for the end of one.
+        return scores if reset else {"f1-measure-overall": scores["f1-measure-overall"]}

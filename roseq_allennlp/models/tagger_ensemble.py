@@ -1,0 +1,89 @@
+import copy
+from typing import Any, Optional
+
+import torch
+from allennlp.common import Lazy
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import TextFieldTensors, Vocabulary
+from allennlp.models import Model
+
+from roseq_allennlp.models.label_aware_crf_tagger import LabelAwareCrfTagger
+from roseq_allennlp.models.tagger import Tagger
+
+
+@Model.register("tagger_ensemble")
+class TaggerEnsemble(Tagger):
+    """
+    Several `label_aware_crf_tagger`s of one config, which differ in their random weights and dropout, trained side by side
+    on the same batches. The loss is the sum of theirs; none sees another's gradient. Tags and probabilities are those of
+    one CRF, whose emissions and transitions are the means of theirs: up to its normalisation, the geometric mean of their
+    distributions over paths.
+
+    Training and tagging cost as much as all members together.
+
+    # Parameters
+
+    vocab : `Vocabulary`
+    member : `Lazy[Model]`
+        The config of one, a `label_aware_crf_tagger`. Its `top_k`, `decode_in_training` and `return_emissions` are the
+        ensemble's.
+    size : `int`, optional (default = `3`)
+        How many.
+
+    # Raises
+
+    `ConfigurationError`: fewer than two members, or members that are no `label_aware_crf_tagger`.
+    """
+
+    def __init__(self, vocab: Vocabulary, member: Lazy[Model], size: int = 3, **kwargs: Any) -> None:
+        if size < 2:
+            raise ConfigurationError(f"size is how many taggers are in the ensemble, at least 2; got {size}.")
+        members = [member.construct(vocab=vocab) for _ in range(size)]
+        first = members[0]
+        if not isinstance(first, LabelAwareCrfTagger):
+            raise ConfigurationError(
+                f"The members of a tagger_ensemble must be a label_aware_crf_tagger; got {type(first).__name__}."
+            )
+        super().__init__(
+            vocab,
+            first._top_k,
+            first._decode_in_training,
+            first._return_emissions,
+            first.label_namespace,
+            **kwargs,
+        )
+        self._members = torch.nn.ModuleList(members)
+        self.crf = copy.deepcopy(first.crf).requires_grad_(False)
+
+    @property
+    def members(self) -> list[LabelAwareCrfTagger]:
+        return list(self._members)  # type: ignore[arg-type]
+
+    def set_label_counts(self, counts: dict[str, int]) -> None:
+        """ζ of each member, see `LabelAwareCrfTagger.set_label_counts`."""
+        for member in self.members:
+            member.set_label_counts(counts)
+        self._take_means()
+
+    @torch.no_grad()
+    def _take_means(self) -> None:
+        states = [member.crf.state_dict() for member in self.members]
+        self.crf.load_state_dict({name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]})
+
+    def score_tags(
+        self, tokens: TextFieldTensors, tags: Optional[torch.Tensor], mask: torch.Tensor
+    ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
+        scored = [member.score_tags(tokens, tags, mask) for member in self.members]
+        if not self.training or self._decode_in_training:
+            self._take_means()
+        losses = [loss for _, loss in scored if loss is not None]
+        emissions = torch.stack([emissions for emissions, _ in scored]).mean(0)
+        return emissions, torch.stack(losses).sum() if losses else None
+
+    def get_metrics(self, reset: bool = False) -> dict[str, float]:
+        """The members' losses are summed, as in training."""
+        metrics: dict[str, float] = {}
+        for member in self.members:
+            for name, loss in member._losses.items():
+                metrics[name] = metrics.get(name, 0.0) + loss.get_metric(reset)
+        return {**metrics, **super().get_metrics(reset)}
