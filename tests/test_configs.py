@@ -53,10 +53,16 @@ def values(config):
     return [value for child in (config.values() if isinstance(config, dict) else config) for value in values(child)]
 
 
+def tagger_of(config):
+    """The config of a tagger; of an ensemble, that of each member."""
+    return config["model"].get("member", config["model"])
+
+
 def components(config):
     callbacks = {callback["type"] for callback in config["trainer"]["callbacks"]}
-    assert ("tau" in config["model"]) == ("label_statistics" in callbacks)
-    found = {"lacrf": "tau" in config["model"], "fl": "gamma" in config["model"], "at": "adversarial" in callbacks}
+    tagger = tagger_of(config)
+    assert ("tau" in tagger) == ("label_statistics" in callbacks)
+    found = {"lacrf": "tau" in tagger, "fl": "gamma" in tagger, "at": "adversarial" in callbacks}
     return {name for name in COMPONENTS if found[name]}
 
 
@@ -67,7 +73,7 @@ def without_components(config):
 
 
 def test_every_config_is_here():
-    named = {f"{kind}_{corpus}" for kind in ("roseq", "base") for corpus in CORPORA}
+    named = {f"{kind}_{corpus}" for kind in ("roseq", "base", "best") for corpus in CORPORA}
     assert set(CONFIGS) == named | {"ablation", "fixture"}
 
 
@@ -111,6 +117,15 @@ def test_the_ablation_switches_the_components_and_nothing_else(config, corpus, s
     assert without_components(found) == without_components(roseq)
     if len(components(found)) in (0, 3):
         assert found == (roseq if subset else evaluate(f"base_{config}"))
+
+
+@pytest.mark.parametrize("config, corpus", CORPORA.items())
+def test_best_is_roseq_as_an_ensemble(config, corpus):
+    best, roseq = evaluate(f"best_{config}"), evaluate(f"roseq_{config}")
+    assert best == ablation(corpus, "lacrf,fl,at,best")
+    assert best["model"] == {"type": "tagger_ensemble", "size": 3, "member": roseq["model"]}
+    assert best["trainer"].pop("grad_norm") == pytest.approx(math.sqrt(3) * roseq["trainer"].pop("grad_norm"))
+    assert {**best, "model": roseq["model"]} == roseq
 
 
 @pytest.mark.parametrize("wrong", ["lacrf,fll", "LACRF", "lacrf, fl"])

@@ -1,12 +1,12 @@
 // Table IV: any subset of the three components, on any corpus of the catalogue. Both variables must be set; no component
-// is the base model.
+// is the base model; `best` beside them is what best_*.jsonnet add.
 //
 //   ROSEQ_CORPUS=wnut16 ROSEQ_COMPONENTS=lacrf,at \
 //     allennlp train training_configs/ablation.jsonnet -s runs/wnut16_lacrf_at --include-package roseq_allennlp
 //   ROSEQ_CORPUS=wnut16 ROSEQ_COMPONENTS= allennlp train …
 local corpus = import 'lib/corpus.libsonnet';
 
-local known = ['lacrf', 'fl', 'at'];
+local known = ['lacrf', 'fl', 'at', 'best'];
 local components = std.filter(function(name) name != '', std.split(std.extVar('ROSEQ_COMPONENTS'), ','));
 local unknown = std.setDiff(std.set(components), std.set(known));
 assert unknown == [] : 'ROSEQ_COMPONENTS has %s; it may list %s, with commas between' % [unknown, known];
@@ -16,4 +16,5 @@ corpus(
   lacrf=std.member(components, 'lacrf'),
   fl=std.member(components, 'fl'),
   at=std.member(components, 'at'),
+  best=std.member(components, 'best'),
 )

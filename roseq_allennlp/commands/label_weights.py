@@ -81,6 +81,7 @@ def _config(path: str, overrides: str) -> dict[str, Any]:
     for key in ("dataset_reader", "model", "vocabulary"):
         value = config.get(key) or {}
         config[key] = {"type": value} if isinstance(value, str) else value
+    config["model"] = config["model"].get("member", config["model"])  # of an ensemble, all alike
     return config
 
 

@@ -132,8 +132,8 @@ def _read_weights(name: Union[str, PathLike], path: Path) -> dict[str, torch.Ten
 def _vocabulary(name: Union[str, PathLike], params: Params, directory: Path) -> Vocabulary:
     vocabulary = params.get("vocabulary", Params({}))
     vocabulary = Params({"type": vocabulary}) if isinstance(vocabulary, str) else vocabulary
-    folder = directory / "vocabulary"
-    needed = (folder / "non_padded_namespaces.txt", folder / f"{params['model'].get('label_namespace', 'labels')}.txt")
+    folder, tagger = directory / "vocabulary", params["model"].get("member", params["model"])
+    needed = (folder / "non_padded_namespaces.txt", folder / f"{tagger.get('label_namespace', 'labels')}.txt")
     for file in needed:
         if not file.is_file():
             raise ConfigurationError(

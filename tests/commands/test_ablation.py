@@ -32,7 +32,9 @@ def test_configs_have_the_components_and_the_seed():
     for system in SYSTEMS:
         config = ablation._config(CONFIG, "wnut17", system, 7, "")
         callbacks = [callback["type"] for callback in config["trainer"]["callbacks"]]
-        found = {"lacrf": "tau" in config["model"], "fl": "gamma" in config["model"], "at": "adversarial" in callbacks}
+        tagger = config["model"].get("member", config["model"])
+        found = {"lacrf": "tau" in tagger, "fl": "gamma" in tagger, "at": "adversarial" in callbacks}
+        found["best"] = tagger is not config["model"]
         assert {name for name, on in found.items() if on} == set(components(system).split(",")) - {""}
         assert config["random_seed"] == config["numpy_seed"] == config["pytorch_seed"] == 7
 

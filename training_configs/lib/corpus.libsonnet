@@ -8,6 +8,15 @@ local entry(catalogue, name) =
   assert std.objectHas(catalogue, name) : 'there is no %s; known are %s' % [name, std.join(', ', std.objectFields(catalogue))];
   catalogue[name];
 
-function(corpus, vectors=entry(corpora, corpus).vectors, lacrf=true, fl=true, at=true, bucketed=false)
+function(corpus, vectors=entry(corpora, corpus).vectors, lacrf=true, fl=true, at=true, bucketed=false, best=false)
   local data = entry(corpora, corpus) { train: 'corpus://' + corpus + '/train', dev: 'corpus://' + corpus + '/dev' };
-  roseq(data, if std.isString(vectors) then entry(named, vectors) else vectors, lacrf, fl, at, bucketed=bucketed)
+  local past = if best then data.best else { ensemble: 1 };
+  roseq(
+    data,
+    if std.isString(vectors) then entry(named, vectors) else vectors,
+    lacrf,
+    fl,
+    at,
+    bucketed=bucketed,
+    ensemble=past.ensemble
+  )

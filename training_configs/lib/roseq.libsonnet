@@ -1,11 +1,11 @@
 // RoSeq (Zhou et al., "RoSeq: Robust Sequence Labeling", TNNLS 2020), one definition for all configs; the values are
 // section IV-B's. `lacrf`, `fl` and `at` switch the three components; with all three off this is the paper's base model,
 // a BiLSTM-CNN-CRF. `bucketed` trains on batches of sentences of about one length, in place of wholly random ones, for
-// less padding.
+// less padding. `ensemble` taggers are trained side by side and decoded as one.
 //
 //   data:    { reader, language, types, shapes, train, dev }
 //   vectors: an entry of vectors.libsonnet
-function(data, vectors, lacrf=true, fl=true, at=true, num_epochs=50, patience=15, seed=1, bucketed=false)
+function(data, vectors, lacrf=true, fl=true, at=true, num_epochs=50, patience=15, seed=1, bucketed=false, ensemble=1)
   local char_dim = 30;
   local shape_dim = 50;  // of a word's shape; that of a character has char_dim
   local filter_widths = [2, 3, 4];
@@ -13,6 +13,32 @@ function(data, vectors, lacrf=true, fl=true, at=true, num_epochs=50, patience=15
   local hidden = 100;  // a direction, and after fusion
   local input_dim = vectors.dim + filters * std.length(filter_widths) + (if data.shapes then shape_dim else 0);
   local only(condition, object) = if condition then object else {};
+
+  local tagger = {
+    type: 'label_aware_crf_tagger',
+    text_field_embedder: {
+      token_embedders: {
+        tokens: vectors.embedder,
+        token_characters: {
+          type: 'char_cnn_highway',
+          embedding_dim: char_dim,
+          num_filters: filters,
+          filter_widths: filter_widths,
+          max_word_length: 64,  // bounds memory; 0.1 % of the tokens of WNUT are longer, none of the news
+        } + only(data.shapes, { orthographic_dim: char_dim }),
+        [if data.shapes then 'orthographic']: {
+          type: 'embedding',
+          vocab_namespace: 'orthographic',
+          embedding_dim: shape_dim,
+        },
+      },
+    },
+    encoder: { type: 'bidirectional_lstm', input_size: input_dim, hidden_size: hidden },
+    fusion: { input_dim: 2 * hidden, num_layers: 1, hidden_dims: hidden, activations: 'tanh' },
+    embedding_dropout: 0.2,
+    dropout: 0.5,
+    initializer: vectors.initializer,
+  } + only(lacrf, { tau: 0.25 }) + only(fl, { gamma: 2.0 });
 
   {
     random_seed: seed,
@@ -41,36 +67,12 @@ function(data, vectors, lacrf=true, fl=true, at=true, num_epochs=50, patience=15
       else { batch_size: 16, shuffle: true }
     ),
     validation_data_loader: { type: 'in_memory', batch_size: 64 },
-    model: {
-      type: 'label_aware_crf_tagger',
-      text_field_embedder: {
-        token_embedders: {
-          tokens: vectors.embedder,
-          token_characters: {
-            type: 'char_cnn_highway',
-            embedding_dim: char_dim,
-            num_filters: filters,
-            filter_widths: filter_widths,
-            max_word_length: 64,  // bounds memory; 0.1 % of the tokens of WNUT are longer, none of the news
-          } + only(data.shapes, { orthographic_dim: char_dim }),
-          [if data.shapes then 'orthographic']: {
-            type: 'embedding',
-            vocab_namespace: 'orthographic',
-            embedding_dim: shape_dim,
-          },
-        },
-      },
-      encoder: { type: 'bidirectional_lstm', input_size: input_dim, hidden_size: hidden },
-      fusion: { input_dim: 2 * hidden, num_layers: 1, hidden_dims: hidden, activations: 'tanh' },
-      embedding_dropout: 0.2,
-      dropout: 0.5,
-      initializer: vectors.initializer,
-    } + only(lacrf, { tau: 0.25 }) + only(fl, { gamma: 2.0 }),
+    model: if ensemble == 1 then tagger else { type: 'tagger_ensemble', size: ensemble, member: tagger },
     trainer: {
       num_epochs: num_epochs,
       patience: patience,
       validation_metric: '+f1-measure-overall',
-      grad_norm: 5.0,
+      grad_norm: 5.0 * std.sqrt(ensemble),  // of all members together
       optimizer: { type: 'fused_adam', lr: 0.001 },
       learning_rate_scheduler: { type: 'inverse_time_decay', decay_rate: 0.05, min_lr: 1e-4 },
       checkpointer: { type: 'atomic' },

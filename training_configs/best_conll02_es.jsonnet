@@ -1,0 +1,9 @@
+// RoSeq and what was found to go past it on CoNLL-2002 Spanish: three taggers side by side, decoded as one (`best` of
+// lib/corpora.libsonnet). What it gives, and what else was tried: docs/results.md.
+// The paper's 50-d Wikipedia vectors have no lasting address, so words are learned with the model, 50-d.
+//
+//   allennlp train training_configs/best_conll02_es.jsonnet -s runs/best_conll02_es --include-package roseq_allennlp
+local corpus = import 'lib/corpus.libsonnet';
+
+local vectors = 'learned';  // or 'fasttext-cc-es', or (import 'lib/vectors.libsonnet').fixed(file, dim)
+corpus('conll2002-es', vectors, best=true)

@@ -1,0 +1,9 @@
+// RoSeq and what was found to go past it on WNUT-2017: three taggers side by side, decoded as one (`best` of
+// lib/corpora.libsonnet). What it gives, and what else was tried: docs/results.md.
+// Vectors: GloVe 6B, 100-d, fixed, as in the paper.
+//
+//   allennlp train training_configs/best_wnut17.jsonnet -s runs/best_wnut17 --include-package roseq_allennlp
+local corpus = import 'lib/corpus.libsonnet';
+
+local vectors = 'glove-6b-100d';  // or 'learned', or (import 'lib/vectors.libsonnet').fixed(file, dim)
+corpus('wnut17', vectors, best=true)
