@@ -76,7 +76,11 @@ class AblationCommand(Command):
         file = Path(args.results or directory / "results.jsonl")
 
         def score(run: Path, system: str, seed: int) -> Run:
-            result = result_of(run, args.corpus, system, seed, settings, not args.no_test)
+            kept = run / _RESULT
+            (result,) = read_results([kept]) if kept.exists() else (None,)
+            if result is None or (result.test is None and not args.no_test):
+                result = result_of(run, args.corpus, system, seed, settings, not args.no_test)
+                keep_result(kept, result)
             keep_result(file, result)
             return result
 
@@ -121,18 +125,18 @@ def run_all(
     train: Optional[Train] = None,
 ) -> list[Run]:
     """
-    Trains and scores what has no result yet, and writes the tables anew after each run.
+    Trains what is not trained yet, scores all, and writes the tables anew after each run.
 
     # Parameters
 
     directory : `Path`
-        Gets, for each system and seed, the config `SYSTEM/seedN.json`, the run `SYSTEM/seedN` with its `result.json`, and
-        the log `SYSTEM/seedN.log`; and the tables.
+        Gets, for each system and seed, the config `SYSTEM/seedN.json`, the run `SYSTEM/seedN`, and the log
+        `SYSTEM/seedN.log`; and the tables.
     corpus : `str`
     configs : `Dict[Tuple[str, int], Dict[str, Any]]`
         By system and seed, in the order to train in.
     score : `Score`
-        Gives the result of the training in a directory, by system and seed.
+        Gives the result of the training in a directory, a system's with a seed.
     console : `Console`
     train : `Train`, optional
         Starts a training in a process of its own.
@@ -148,13 +152,11 @@ def run_all(
     with console.bar(len(runs), "runs") as bar:
         for number, ((system, seed), run) in enumerate(runs.items(), 1):
             name = f"{SYSTEMS[system]}, seed {seed}"
-            if not (run / _RESULT).exists():
+            if not (run / "metrics.json").exists():
                 if console.plain:
                     console.say(f"{number} of {len(runs)}: {name}, log in {run.with_suffix('.log')}")
-                if not (run / "metrics.json").exists():
-                    _train_to_the_end(run, train or start_training, lambda state: bar.set_description(f"{name}{state}"))
-                keep_result(run / _RESULT, score(run, system, seed))
-            results += read_results([run / _RESULT])
+                _train_to_the_end(run, train or start_training, lambda state: bar.set_description(f"{name}{state}"))
+            results.append(score(run, system, seed))
             write_tables(directory, corpus, results)
             bar.update()
     return results

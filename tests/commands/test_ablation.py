@@ -3,6 +3,7 @@ import json
 import multiprocessing
 import shutil
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from allennlp.common.checks import ConfigurationError
@@ -43,10 +44,13 @@ def scored(run, system, seed):
     return result_of(run, "wnut17", system, seed, {})
 
 
+def fails(*_):
+    raise AssertionError("trained again")
+
+
 def test_a_run_is_trained_in_another_process_and_scored_once(tmp_path, capfd):
     found = ablation.run_all(tmp_path, "wnut17", configs(["base", "roseq"]), scored, Console())
     run = tmp_path / "roseq" / "seed1"
-    assert [found[1]] == read_results([run / "result.json"])
     metrics = json.loads((run / "metrics.json").read_text())
     test = score_of(tag_file(load_archive(run), "corpus://wnut17/test"))
     assert found[1].test_f1 == test.overall.f1 and found[1].epochs == 2
@@ -57,8 +61,8 @@ def test_a_run_is_trained_in_another_process_and_scored_once(tmp_path, capfd):
     assert (run / "model.tar.gz").exists() and "Epoch 1/1" in run.with_suffix(".log").read_text(encoding="utf-8")
     assert "2 of 2: RoSeq Model, seed 1" in capfd.readouterr().err
     assert {file.name for file in tmp_path.iterdir()} == {"base", "roseq", "table.md", "plot.svg"}
-    # With everything done there is nothing to train and nothing to score.
-    assert ablation.run_all(tmp_path, "wnut17", configs(["base", "roseq"]), None, Console()) == found
+    # With everything done there is nothing to train.
+    assert ablation.run_all(tmp_path, "wnut17", configs(["base", "roseq"]), scored, Console(), train=fails) == found
     with pytest.raises(ConfigurationError, match="other settings"):
         ablation.run_all(tmp_path, "wnut17", configs(["base"], overrides='{"trainer.num_epochs": 3}'), None, Console())
 
@@ -78,7 +82,17 @@ def test_a_part_of_the_training_split_and_results_without_the_test_split(roseq, 
     reader = load_archive(tmp_path / "runs" / "base" / "seed3").validation_dataset_reader
     first = list(itertools.islice(reader.read("corpus://wnut17/train"), split))
     assert found.train_entities == Counter(span.label for each in first for span in entities(gold_tags(each)))
-    assert sum(1 for _ in reader.read("corpus://wnut17/test")) > split  # the test split would be read whole
+
+    # The test split is read later, whole, by the run that is there; its result is kept, and goes into any file.
+    monkeypatch.setattr(ablation, "start_training", fails)
+    assert roseq("ablation", *arguments).status == 0
+    (tested,) = read_results([file])
+    assert replace(tested, test=None, test_f1=None) == found
+    assert tested.test.sentences == sum(1 for _ in reader.read("corpus://wnut17/test")) > split
+    monkeypatch.setattr(ablation, "result_of", fails)
+    for again in (["--no-test"], []):
+        assert roseq("ablation", *arguments, *again, "--results", tmp_path / "other.jsonl").status == 0
+        assert read_results([tmp_path / "other.jsonl"]) == [tested]
 
 
 class Trained:
@@ -124,8 +138,7 @@ def test_it_goes_on_where_it_was(trained, tmp_path):
     works = Trained(lambda run, log: shutil.copytree(trained, run, dirs_exist_ok=True) and None)
     (first,) = ablation.run_all(directory, "wnut17", configs([key]), scored, Console(), works)
     assert works.recovered == [True] and (first.dev_f1, first.epochs, first.seconds) == (50, 1, 5)
-    # One that is trained but not scored is not trained again.
-    (directory / key / "seed1" / "result.json").unlink()
+    # What is trained is not trained again.
     assert ablation.run_all(directory, "wnut17", configs([key]), scored, Console(), works) == [first]
     assert works.recovered == [True]
 
