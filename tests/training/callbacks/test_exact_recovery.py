@@ -26,6 +26,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "accumulation": {"trainer.num_gradient_accumulation_steps": 2},
     "moving average": {"trainer.moving_average": {"type": "exponential", "decay": 0.9}},
     "decoding in training": {"model.decode_in_training": True},
+    "ensemble": {
+        "model": {"type": "tagger_ensemble", "size": 2, "member": Params.from_file(CONFIG)["model"].as_dict()},
+        "trainer.num_gradient_accumulation_steps": 2,
+        "trainer.moving_average": {"type": "exponential", "decay": 0.9},
+    },
     "trainable vectors": {"model.text_field_embedder.token_embedders.tokens.trainable": True},
 }
 KILL: dict[str, Any] = dict.fromkeys(
