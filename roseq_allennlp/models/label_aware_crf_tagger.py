@@ -19,6 +19,14 @@ from roseq_allennlp.nn.focal_loss import focal_loss
 from roseq_allennlp.training.metrics.conll_f1 import ConllF1
 from roseq_allennlp.training.metrics.loss_average import LossAverage
 
+
+def locked_dropout(x, p, training):
+    if not training or not p:
+        return x
+    m = torch.empty_like(x[:, :1]).bernoulli_(1 - p).div_(1 - p)
+    return x * m
+
+
 REDUCTIONS = ("sentence_sum", "token_mean")
 
 
@@ -92,6 +100,9 @@ class LabelAwareCrfTagger(Model):
         decode_in_training: bool = False,
         return_emissions: bool = False,
         label_namespace: str = "labels",
+        outside_penalty: float = 0.0,
+        locked: bool = False,
+        word_dropout: float = 0.0,
         initializer: InitializerApplicator = InitializerApplicator(),
         **kwargs: Any,
     ) -> None:
@@ -155,6 +166,9 @@ class LabelAwareCrfTagger(Model):
         elif label_weights is not None:
             self._set_label_weights(label_weights)
         self._checked_label_weights = False
+        self._outside_penalty = outside_penalty
+        self._locked = locked
+        self._word_dropout = word_dropout
 
         self._f1 = ConllF1()
         self._losses = {"crf_loss": LossAverage()}
@@ -201,8 +215,13 @@ class LabelAwareCrfTagger(Model):
         `top_k_log_probabilities` `(B, k)`.
         """
         mask = util.get_text_field_mask(tokens)
-        features = apply_dropout(self._text_field_embedder(tokens), self._embedding_dropout, self.training)
-        features = apply_dropout(self._encoder(features, mask), self._dropout, self.training)
+        if self.training and self._word_dropout:
+            ids = tokens["tokens"]["tokens"]
+            drop = torch.empty(ids.shape).bernoulli_(self._word_dropout).bool() & (ids > 1)
+            tokens = {**tokens, "tokens": {"tokens": ids.masked_fill(drop, 1)}}
+        drop = locked_dropout if self._locked else apply_dropout
+        features = drop(self._text_field_embedder(tokens), self._embedding_dropout, self.training)
+        features = drop(self._encoder(features, mask), self._dropout, self.training)
         if self._fusion is not None:
             features = self._fusion(features)  # eq. (6)
         # Not in half precision: ζ multiplies the emissions, and a sentence's are added up.
@@ -214,7 +233,12 @@ class LabelAwareCrfTagger(Model):
         if tags is not None:
             output["loss"] = self._loss(emissions, tags, mask)
         if not self.training or self._decode_in_training:
-            paths, scores = self.crf.decode(emissions, mask, self._top_k)
+            decoded = emissions
+            if self._outside_penalty:
+                o = next(i for i, t in self._labels.items() if t == "O")
+                decoded = emissions.clone()
+                decoded[..., o] -= self._outside_penalty / self.crf.label_weights[o]
+            paths, scores = self.crf.decode(decoded, mask, self._top_k)
             output.update(tags=paths[:, 0], emissions=emissions, mask=mask)
             if self._top_k > 1:
                 log_z = self.crf.log_partition(emissions, mask)

@@ -53,12 +53,13 @@ class AdversarialCallback(TrainerCallback):
     called backward, and distributed training other than `torch` DDP. `ValueError` if the adversarial loss is NaN.
     """
 
-    def __init__(self, serialization_dir: str, epsilon: float = 5.0, embedders: Optional[list[str]] = None) -> None:
+    def __init__(self, serialization_dir: str, epsilon: float = 5.0, embedders: Optional[list[str]] = None, relative: bool = False) -> None:
         super().__init__(serialization_dir)
         if not (epsilon >= 0 and math.isfinite(epsilon)):
             raise ConfigurationError(f"adversarial: epsilon must be a finite number of at least 0; got {epsilon}.")
         self._epsilon = epsilon
         self._embedders = embedders
+        self._relative = relative
         self._loss = LossAverage()
         self._metrics: list[Metric] = []  # of the model
         self._stack = contextlib.ExitStack()  # what on_end undoes
@@ -127,7 +128,7 @@ class AdversarialCallback(TrainerCallback):
             [
                 torch.zeros_like(output)
                 if output.grad is None
-                else adversarial_perturbation(output.grad, self._epsilon, self._num_sentences, sentences)
+                else adversarial_perturbation(output.grad, self._epsilon, self._num_sentences, sentences) * (_norms(output.detach(), self._num_sentences, sentences) if self._relative else 1.0)
                 for output, sentences in self._outputs
             ]
         )
@@ -189,6 +190,16 @@ def find_layers(model: torch.nn.Module, keys: Optional[Sequence[str]]) -> list[t
             inner: list[torch.nn.Module] = [module for module in embedder.modules() if isinstance(module, Embedding)]
             layers.update(dict.fromkeys(inner or [embedder]))
     return list(layers)
+
+
+def _norms(x, n, sentences):
+    if sentences is None:
+        shape = (n,) + (1,) * (x.dim() - 1)
+        if x.size(0) == n:
+            return x.reshape(n, -1).norm(dim=1).view(shape)
+        k = x.size(0) // n
+        return x.reshape(n, -1).norm(dim=1).repeat_interleave(k).view((-1,) + (1,) * (x.dim() - 1))
+    return x.new_zeros(n).index_add(0, sentences, x.square().sum(dim=1)).sqrt()[sentences].unsqueeze(1)
 
 
 def _scaled_backward(trainer: Any) -> Callable[[torch.Tensor], None]:
