@@ -84,8 +84,12 @@ class ColumnReader(DatasetReader):
         on_invalid_tags: str = "repair",
         max_length: Optional[int] = None,
         language: str = "xx",
+        copies: int = 0,
+        mentions: float = 0.5,
+        noise: float = 0.0,
         **kwargs,
     ) -> None:
+        self._copies, self._mentions, self._noise = copies, mentions, noise
         super().__init__(manual_distributed_sharding=True, manual_multiprocess_sharding=True, **kwargs)
         if separator is not None and (not separator or "\n" in separator):
             raise ConfigurationError(
@@ -116,8 +120,44 @@ class ColumnReader(DatasetReader):
         self.language = language
 
     def _read(self, file_path) -> Iterator[Instance]:
-        for words, tags in self.shard_iterable(self._read_sentences(str(file_path))):
+        if not self._copies:
+            for words, tags in self.shard_iterable(self._read_sentences(str(file_path))):
+                yield self.text_to_instance(words, tags)
+            return
+        import random
+
+        from roseq_allennlp.evaluation.noise import add_noise
+
+        sentences = list(self._read_sentences(str(file_path)))
+        pool: dict[str, list[list[str]]] = {}
+        for words, tags in sentences:
+            for span in to_spans(tags, "BIOUL"):
+                pool.setdefault(span.label, []).append(words[span.start : span.end])
+        rng = random.Random(1)
+        for words, tags in sentences:
             yield self.text_to_instance(words, tags)
+        for copy in range(self._copies):
+            for words, tags in sentences:
+                new_words, new_tags, at = [], [], 0
+                for span in to_spans(tags, "BIOUL"):
+                    new_words += words[at : span.start]
+                    new_tags += tags[at : span.start]
+                    mention = words[span.start : span.end]
+                    if rng.random() < self._mentions:
+                        mention = rng.choice(pool[span.label])
+                    n = len(mention)
+                    new_words += mention
+                    new_tags += (
+                        ["U-" + span.label]
+                        if n == 1
+                        else ["B-" + span.label] + ["I-" + span.label] * (n - 2) + ["L-" + span.label]
+                    )
+                    at = span.end
+                new_words += words[at:]
+                new_tags += tags[at:]
+                if self._noise:
+                    new_words = add_noise([new_words], self._noise, rng.randrange(10**9))[0]
+                yield self.text_to_instance(new_words, new_tags)
 
     def text_to_instance(  # type: ignore[override]
         self, tokens: Sequence[Union[str, Token]], tags: Optional[Sequence[str]] = None
