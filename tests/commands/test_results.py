@@ -1,3 +1,6 @@
+import shutil
+
+
 def test_a_page_is_filled(roseq, run, tmp_path):
     file, page = tmp_path / "results.jsonl", tmp_path / "page.md"
     file.write_text("".join(run(system, 1, 40.0).as_line() + "\n" for system in ("base", "roseq")))
@@ -17,3 +20,10 @@ def test_errors(roseq, tmp_path):
     ]:
         status, output, errors = roseq("results", *arguments)
         assert (status, output) == (1, "") and errors.startswith("results: error: ") and message in errors
+
+
+def test_the_page_of_this_project_is_that_of_its_results(roseq, repository, tmp_path):
+    page = tmp_path / "results.md"
+    shutil.copy(repository / "docs" / "results.md", page)
+    assert roseq("results", *sorted((repository / "results").glob("*.jsonl")), "-o", page).status == 0
+    assert page.read_text(encoding="utf-8") == (repository / "docs" / "results.md").read_text(encoding="utf-8")
