@@ -76,7 +76,7 @@ function(data, vectors, lacrf=true, fl=true, at=true, num_epochs=50, patience=15
       optimizer: { type: 'fused_adam', lr: 0.001 },
       learning_rate_scheduler: { type: 'inverse_time_decay', decay_rate: 0.05, min_lr: 1e-4 },
       checkpointer: { type: 'atomic' },
-      callbacks: [{ type: 'exact_recovery' }, { type: 'finite_loss' }, { type: 'score_table' }]
+      callbacks: [{ type: 'exact_recovery' }, { type: 'finite_loss' }, { type: 'late_start' }, { type: 'score_table' }]
                  + (if lacrf then [{ type: 'label_statistics' }] else [])
                  + (if at then [{ type: 'adversarial', epsilon: 5.0 }] else []),
     },

@@ -2,6 +2,7 @@ from roseq_allennlp.training.callbacks.adversarial import AdversarialCallback
 from roseq_allennlp.training.callbacks.exact_recovery import ExactRecoveryCallback
 from roseq_allennlp.training.callbacks.finite_loss import FiniteLossCallback
 from roseq_allennlp.training.callbacks.label_statistics import LabelStatisticsCallback
+from roseq_allennlp.training.callbacks.late_start import LateStartCallback
 from roseq_allennlp.training.callbacks.score_table import ScoreTableCallback
 
 __all__ = [
@@ -9,5 +10,6 @@ __all__ = [
     "ExactRecoveryCallback",
     "FiniteLossCallback",
     "LabelStatisticsCallback",
+    "LateStartCallback",
     "ScoreTableCallback",
 ]
