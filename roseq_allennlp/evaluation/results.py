@@ -152,7 +152,8 @@ def keep_result(file: Union[str, os.PathLike], run: Run) -> None:
     others = [each for each in read_results([file]) if each.key != run.key] if file.exists() else []
     file.parent.mkdir(parents=True, exist_ok=True)
     with replacing(file) as temporary:
-        temporary.write_text("".join(each.as_line() + "\n" for each in sorted([*others, run], key=lambda run: run.key)))
+        lines = [each.as_line() + "\n" for each in sorted([*others, run], key=lambda run: run.key)]
+        temporary.write_text("".join(lines), encoding="utf-8")
 
 
 def revision() -> str:

@@ -34,8 +34,13 @@ def build(page: str, runs: Sequence[Run]) -> str:
 
     # Raises
 
-    `ConfigurationError`: a part with another name, or no part at all.
+    `ConfigurationError`: a part with another name, no part at all, or runs of another corpus or system.
     """
+    unknown = sorted({run.corpus for run in runs} - set(PAPER) | {run.system for run in runs} - set(SYSTEMS))
+    if unknown:
+        raise ConfigurationError(
+            f"The page has no place for runs of {unknown}; it has {', '.join(PAPER)} and {', '.join(SYSTEMS)}."
+        )
 
     def part(found: "re.Match[str]") -> str:
         name = found["name"]

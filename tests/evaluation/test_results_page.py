@@ -77,7 +77,7 @@ def test_total(runs):
     assert results_page.total(runs).startswith("4 runs, 4.0 CPU hours")
 
 
-def test_a_page_is_built_again_and_again(runs):
+def test_a_page_is_built_again_and_again(run, runs):
     page = "# Results\n\n<!-- results: total -->\nold\n<!-- end -->\n\nText <!-- results: noise --><!-- end -->."
     built = results_page.build(page, runs)
     assert (
@@ -87,5 +87,7 @@ def test_a_page_is_built_again_and_again(runs):
     assert "2 runs" in results_page.build(built, runs[:2])
     with pytest.raises(ConfigurationError, match="there is no such table; known are gains, "):
         results_page.build(page.replace("total", "totals"), runs)
-    with pytest.raises(ConfigurationError, match="The page has no"):
+    with pytest.raises(ConfigurationError, match="The page has no `<!--"):
         results_page.build("# Results", runs)
+    with pytest.raises(ConfigurationError, match="no place for runs of \\['lacrf', 'wnut18'\\]; it has conll2002-nl, "):
+        results_page.build(page, [*runs, run("lacrf", corpus="wnut18")])
