@@ -20,7 +20,18 @@ from torch.multiprocessing import ProcessRaisedException
 import roseq_allennlp.__main__
 from roseq_allennlp import commands
 
-NAMES = {"ablation", "archive", "compare", "corpora", "label-weights", "noise", "predict-ray", "report", "score"}
+NAMES = {
+    "ablation",
+    "archive",
+    "compare",
+    "corpora",
+    "label-weights",
+    "noise",
+    "predict-ray",
+    "report",
+    "results",
+    "score",
+}
 
 
 def test_the_commands_are_allennlp_commands():
