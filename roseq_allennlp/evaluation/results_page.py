@@ -3,7 +3,7 @@
 import json
 import re
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -76,6 +76,13 @@ def _held_out(runs: Sequence[Run]) -> list[HeldOut]:
     return [run.test for run in runs if run.test is not None]
 
 
+def _pairs(runs: Sequence[Run]) -> Iterator[tuple[str, list[HeldOut], list[HeldOut]]]:
+    """Corpora with both base and RoSeq, with the shipped configs."""
+    for corpus, systems in _shipped(runs).items():
+        if {"base", "roseq"} <= systems.keys():
+            yield corpus, _held_out(systems["base"]), _held_out(systems["roseq"])
+
+
 def _gain(first: Sequence[Run], second: Sequence[Run]) -> str:
     base, other = ([each.sentence_counts() for each in _held_out(runs)] for runs in (first, second))
     found = mean_difference(base, other)
@@ -143,11 +150,8 @@ def _title(corpus: str, settings: str) -> str:
 def labels(runs: Sequence[Run]) -> str:
     """F1 of each entity type, the rarest in training last."""
     rows = []
-    for corpus, systems in _shipped(runs).items():
-        if not {"base", "roseq"} <= systems.keys():
-            continue
-        base, roseq = (_held_out(systems[system]) for system in ("base", "roseq"))
-        trained_on = systems["base"][0].train_entities
+    for corpus, base, roseq in _pairs(runs):
+        trained_on = next(run.train_entities for run in runs if (run.corpus, run.settings) == (corpus, {}))
         for label in sorted(base[0].labels, key=lambda label: -trained_on.get(label, 0)):
             f1 = [_mean_f1(side, label) for side in (base, roseq)]
             gold = base[0].labels[label][2]
@@ -163,10 +167,7 @@ def _mean_f1(side: Sequence[HeldOut], label: str) -> float:
 def noise(runs: Sequence[Run]) -> str:
     """Test F1 as words are mistyped, and the gain at each level."""
     rows = []
-    for corpus, systems in _shipped(runs).items():
-        if not {"base", "roseq"} <= systems.keys():
-            continue
-        base, roseq = (_held_out(systems[system]) for system in ("base", "roseq"))
+    for corpus, base, roseq in _pairs(runs):
         for level in ("0", *base[0].noise):
             f1 = [statistics.mean(each.noise.get(level, each.overall.f1) for each in side) for side in (base, roseq)]
             rows.append([corpus, f"{100 * float(level):.0f} %", *f1, f"{f1[1] - f1[0]:+.2f}"])
