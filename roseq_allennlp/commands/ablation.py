@@ -13,6 +13,7 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.commands.train import train_model_from_file
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.params import parse_overrides
 
 from roseq_allennlp.commands.command import Command
 from roseq_allennlp.commands.console import Console
@@ -72,7 +73,7 @@ class AblationCommand(Command):
             for seed in _seeds(args.seeds)  # outermost: a stopped ablation compares its systems on the same seeds
             for system in systems
         }
-        settings = json.loads(args.overrides or "{}") | ({"sentences": args.sentences} if args.sentences else {})
+        settings = parse_overrides(args.overrides) | ({"sentences": args.sentences} if args.sentences else {})
         file = Path(args.results or directory / "results.jsonl")
 
         def score(run: Path, system: str, seed: int) -> Run:

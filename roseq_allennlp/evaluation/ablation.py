@@ -53,17 +53,22 @@ def summary(runs: Sequence[Run]) -> list[list[Any]]:
 
 def mean(values: Sequence[Optional[float]]) -> Optional[float]:
     """`None` of no values, or where one is missing."""
-    known = [value for value in values if value is not None]
-    return statistics.mean(known) if known and len(known) == len(values) else None
+    known = _all_known(values)
+    return statistics.mean(known) if known else None
 
 
 def mean_and_deviation(values: Sequence[Optional[float]]) -> str:
     """Mean ± sample standard deviation; nothing where a value is missing."""
-    known = [value for value in values if value is not None]
-    if not known or len(known) < len(values):
+    known = _all_known(values)
+    if not known:
         return ""
     found = f"{statistics.mean(known):.2f}"
     return f"{found} ± {statistics.stdev(known):.2f}" if len(known) > 1 else found
+
+
+def _all_known(values: Sequence[Optional[float]]) -> list[float]:
+    known = [value for value in values if value is not None]
+    return known if len(known) == len(values) else []
 
 
 def write_tables(directory: Path, corpus: str, runs: Sequence[Run]) -> None:
