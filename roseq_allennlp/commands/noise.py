@@ -5,10 +5,10 @@ from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.commands.command import Command, add_cuda_device
 from roseq_allennlp.commands.console import Console
+from roseq_allennlp.data.noise import KINDS, add_noise
 from roseq_allennlp.evaluation import plots
 from roseq_allennlp.evaluation.bootstrap import Interval, f1_interval, sentence_counts
 from roseq_allennlp.evaluation.comparison import check_same_sentences
-from roseq_allennlp.evaluation.noise import KINDS, add_noise
 from roseq_allennlp.evaluation.tagged_data import (
     gold_tags,
     model_names,

@@ -17,8 +17,8 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.models.archival import Archive
 
 from roseq_allennlp.data.corpora import SCHEME
+from roseq_allennlp.data.noise import add_noise
 from roseq_allennlp.evaluation.bootstrap import sentence_counts
-from roseq_allennlp.evaluation.noise import add_noise
 from roseq_allennlp.evaluation.scoring import Counts, entities, total
 from roseq_allennlp.evaluation.tagged_data import gold_tags, read_labelled, score_of, tag_instances, words_of
 from roseq_allennlp.files import replacing

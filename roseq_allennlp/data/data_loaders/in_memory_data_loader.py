@@ -1,4 +1,5 @@
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
@@ -108,6 +109,7 @@ class InMemoryDataLoader(MultiProcessDataLoader):
             )
         if batch_sampler is None and batch_size is None:
             raise ConfigurationError("in_memory: needs `batch_size` or a `batch_sampler`, got neither. Give one.")
+        self._added = 0  # of the instances, at their end
         super().__init__(
             reader,
             data_path,
@@ -136,6 +138,28 @@ class InMemoryDataLoader(MultiProcessDataLoader):
                 " take out the sentences or labels that are not, or train with them."
             ) from error
         self._rows = {}
+
+    def add(self, instances: Sequence[Instance]) -> None:
+        """
+        Gives these with each epoch too, in place of any that were added before. `iter_instances` leaves them out: what is
+        counted over it, words or labels, is of the data alone.
+
+        # Raises
+
+        `ConfigurationError`: with `batches_per_epoch`, by which an epoch goes on with the instances of the last.
+        """
+        if self.batches_per_epoch is not None:  # type: ignore[has-type]
+            raise ConfigurationError("in_memory: nothing can be added with `batches_per_epoch`. Leave it out.")
+        self._instances = [*self.iter_instances(), *map(self._index_instance, instances)]
+        self._added = len(instances)
+        self._rows = {}
+
+    def iter_instances(self) -> Iterator[Instance]:
+        own = None if self._instances is None else len(self._instances) - self._added
+        return islice(super().iter_instances(), own)
+
+    def _iter_batches(self) -> Iterator[TensorDict]:
+        return self._instances_to_batches(self._instances or (), move_to_device=True)
 
     def _instances_to_batches(
         self, instance_iterator: Iterable[Instance], move_to_device: bool

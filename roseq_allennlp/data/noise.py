@@ -4,6 +4,7 @@ Typing noise: words as people mistype them. Words stay words, none is split or l
 
 import random
 from collections.abc import Callable, Iterable, Sequence
+from typing import Union
 
 from allennlp.common.checks import ConfigurationError
 
@@ -73,7 +74,7 @@ held (Thissss). Each takes a word and a number in [0, 1) that chooses the place,
 
 
 def add_noise(
-    sentences: Iterable[Sequence[str]], level: float, seed: int = 1, kinds: Sequence[str] = tuple(KINDS)
+    sentences: Iterable[Sequence[str]], level: float, seed: Union[int, str] = 1, kinds: Sequence[str] = tuple(KINDS)
 ) -> list[list[str]]:
     """
     Changes each word with probability `level`, in one way. With the same seed a word that is changed at one level is
@@ -84,7 +85,7 @@ def add_noise(
     sentences : `Iterable[Sequence[str]]`
     level : `float`
         In [0, 1]; 0 changes nothing.
-    seed : `int`, optional (default = `1`)
+    seed : `Union[int, str]`, optional (default = `1`)
     kinds : `Sequence[str]`, optional
         Of `KINDS`. One that cannot act on a word leaves it to another; a word that none can act on stays.
 

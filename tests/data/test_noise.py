@@ -3,7 +3,7 @@ import random
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from roseq_allennlp.evaluation.noise import KINDS, NEIGHBOURS, add_noise
+from roseq_allennlp.data.noise import KINDS, NEIGHBOURS, add_noise
 
 WORDS = [
     "This",

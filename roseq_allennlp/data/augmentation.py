@@ -1,0 +1,55 @@
+"""Training sentences varied: with other mentions of the same types, and mistyped words."""
+
+import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from roseq_allennlp.data.noise import add_noise
+from roseq_allennlp.data.tag_schemes import Span, from_spans, to_spans
+
+Sentence = tuple[Sequence[str], Sequence[str]]
+"""Words, and as many tags in BIOUL."""
+
+_Mentions = Mapping[str, Sequence[Sequence[str]]]  # of each type, each as often as it occurs
+
+
+def varied(sentences: Sequence[Sentence], mentions: float, noise: float, seed: str) -> list[Sentence]:
+    """
+    A variant of each sentence, all drawn from these sentences alone.
+
+    # Parameters
+
+    sentences : `Sequence[Sentence]`
+    mentions : `float`
+        With which probability an entity is replaced by a mention of the same type, drawn from all mentions in the
+        sentences: a frequent one often. It may be the same one, and longer or shorter.
+    noise : `float`
+        Share of the words to mistype, those of mentions too (see `add_noise`).
+    seed : `str`
+    """
+    generator = random.Random(seed)
+    pool = defaultdict(list)
+    for words, tags in sentences:
+        for span in to_spans(tags, "BIOUL"):
+            pool[span.label].append(words[span.start : span.end])
+    replaced = [_replaced(*sentence, pool, mentions, generator) for sentence in sentences]
+    noisy = add_noise([words for words, _ in replaced], noise, f"{seed} noise")
+    return [(words, tags) for words, (_, tags) in zip(noisy, replaced)]
+
+
+def _replaced(
+    words: Sequence[str], tags: Sequence[str], pool: _Mentions, share: float, generator: random.Random
+) -> Sentence:
+    made: list[str] = []
+    spans = []
+    end = 0
+    for span in to_spans(tags, "BIOUL"):
+        mention = words[span.start : span.end]
+        if generator.random() < share:
+            mention = generator.choice(pool[span.label])
+        made += words[end : span.start]
+        spans.append(Span(span.label, len(made), len(made) + len(mention)))
+        made += mention
+        end = span.end
+    made += words[end:]
+    return made, from_spans(spans, len(made), "BIOUL")

@@ -1,0 +1,73 @@
+from typing import Any, Optional
+
+import torch
+from allennlp.common.checks import ConfigurationError
+from allennlp.training.callbacks import TrainerCallback
+
+from roseq_allennlp.data.augmentation import Sentence, varied
+
+
+@TrainerCallback.register("augmentation")
+class AugmentationCallback(TrainerCallback):
+    """
+    Trains on a variant of each sentence beside the sentence itself, so an epoch has twice as many: entities replaced by
+    other mentions of their types, and words mistyped (see `augmentation.varied`). Nothing but the training split is drawn
+    from, and nothing else is varied: development and test data stay as they are, and so do vocabulary and label
+    statistics, which count the training split's own sentences.
+
+    `on_start` draws the variants of the first epoch that is to be trained, `on_epoch` those of the next, and both give
+    them to the trainer's data loader. They follow from the config's `pytorch_seed` and the number of the epoch, so a
+    recovered run has the same. In distributed training each process varies its shard with the mentions of its shard.
+    Accumulation and AMP do not concern it.
+
+    # Parameters
+
+    mentions : `float`, optional (default = `0.5`)
+        Share of the entities to replace, from 0 to 1.
+    noise : `float`, optional (default = `0.1`)
+        Share of the words to mistype, from 0 to 1.
+
+    # Raises
+
+    `ConfigurationError`: a share out of range, or both 0; a data loader other than `in_memory`; instances without
+    `tokens` and `tags`.
+    """
+
+    def __init__(self, serialization_dir: str, mentions: float = 0.5, noise: float = 0.1) -> None:
+        super().__init__(serialization_dir)
+        for name, share in {"mentions": mentions, "noise": noise}.items():
+            if not 0 <= share <= 1:
+                raise ConfigurationError(f"augmentation: `{name}` is a share, from 0 to 1; got {share}.")
+        if mentions == noise == 0:
+            raise ConfigurationError("augmentation: `mentions` and `noise` are both 0. Remove the callback.")
+        self._mentions = mentions
+        self._noise = noise
+        self._sentences: list[Sentence] = []
+
+    def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
+        super().on_start(trainer, is_primary, **kwargs)
+        loader = trainer.data_loader
+        if not hasattr(loader, "add"):
+            raise ConfigurationError(
+                'augmentation needs a data loader that instances can be added to. Set `data_loader.type` to "in_memory".'
+            )
+        try:
+            self._sentences = [
+                ([token.text for token in instance["tokens"]], instance["tags"].labels)
+                for instance in loader.iter_instances()
+            ]
+        except KeyError as error:
+            raise ConfigurationError(
+                f"augmentation needs instances with `tokens` and `tags`, as the readers of this package make them; there"
+                f" is no {error}."
+            ) from error
+        self._vary(loader, trainer._start_after_epochs_completed)
+
+    def on_epoch(
+        self, trainer: Any, metrics: Optional[dict[str, Any]], epoch: int, is_primary: bool = True, **kwargs: Any
+    ) -> None:
+        self._vary(trainer.data_loader, epoch + 1)
+
+    def _vary(self, loader: Any, epoch: int) -> None:
+        variants = varied(self._sentences, self._mentions, self._noise, f"{torch.initial_seed()} {epoch}")
+        loader.add([loader.reader.text_to_instance(words, tags) for words, tags in variants])
