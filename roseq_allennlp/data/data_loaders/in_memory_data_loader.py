@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, Optional, Union
 
@@ -109,6 +109,8 @@ class InMemoryDataLoader(MultiProcessDataLoader):
             )
         if batch_sampler is None and batch_size is None:
             raise ConfigurationError("in_memory: needs `batch_size` or a `batch_sampler`, got neither. Give one.")
+        self._draw: Optional[Callable[[int], Sequence[Instance]]] = None
+        self._passes = 0
         self._added = 0  # of the instances, at their end
         super().__init__(
             reader,
@@ -139,17 +141,15 @@ class InMemoryDataLoader(MultiProcessDataLoader):
             ) from error
         self._rows = {}
 
-    def add(self, instances: Sequence[Instance]) -> None:
+    def add_to_each_pass(self, draw: Callable[[int], Sequence[Instance]]) -> None:
         """
-        Gives these with each epoch too, in place of any that were added before. `iter_instances` leaves them out: what is
-        counted over it, words or labels, is of the data alone.
-
-        # Raises
-
-        `ConfigurationError`: with `batches_per_epoch`, by which an epoch goes on with the instances of the last.
+        Gives more instances in each pass over the data: those of `draw(n)`, always as many, in the nth from now, from 0.
+        `iter_instances` leaves them out: what is counted over it, words or labels, is of the data alone.
         """
-        if self.batches_per_epoch is not None:  # type: ignore[has-type]
-            raise ConfigurationError("in_memory: nothing can be added with `batches_per_epoch`. Leave it out.")
+        self._draw, self._passes = draw, 0
+        self._add(draw(0))  # now, for the loader's length
+
+    def _add(self, instances: Sequence[Instance]) -> None:
         self._instances = [*self.iter_instances(), *map(self._index_instance, instances)]
         self._added = len(instances)
         self._rows = {}
@@ -159,7 +159,10 @@ class InMemoryDataLoader(MultiProcessDataLoader):
         return islice(super().iter_instances(), own)
 
     def _iter_batches(self) -> Iterator[TensorDict]:
-        return self._instances_to_batches(self._instances or (), move_to_device=True)
+        if self._draw is not None and self._passes:
+            self._add(self._draw(self._passes))
+        self._passes += 1
+        yield from self._instances_to_batches(self._instances or (), move_to_device=True)
 
     def _instances_to_batches(
         self, instance_iterator: Iterable[Instance], move_to_device: bool

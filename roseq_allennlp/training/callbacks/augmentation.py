@@ -1,7 +1,8 @@
-from typing import Any, Optional
+from typing import Any
 
 import torch
 from allennlp.common.checks import ConfigurationError
+from allennlp.data import Instance
 from allennlp.training.callbacks import TrainerCallback
 
 from roseq_allennlp.data.augmentation import Sentence, varied
@@ -10,15 +11,14 @@ from roseq_allennlp.data.augmentation import Sentence, varied
 @TrainerCallback.register("augmentation")
 class AugmentationCallback(TrainerCallback):
     """
-    Trains on a variant of each sentence beside the sentence itself, so an epoch has twice as many: entities replaced by
+    Trains on a variant of each sentence beside the sentence itself, so an epoch has twice as many: some entities replaced by
     other mentions of their types, and words mistyped (see `augmentation.varied`). Nothing but the training split is drawn
     from, and nothing else is varied: development and test data stay as they are, and so do vocabulary and label
     statistics, which count the training split's own sentences.
 
-    `on_start` draws the variants of the first epoch that is to be trained, `on_epoch` those of the next, and both give
-    them to the trainer's data loader. They follow from the config's `pytorch_seed` and the number of the epoch, so a
-    recovered run has the same. In distributed training each process varies its shard with the mentions of its shard.
-    Accumulation and AMP do not concern it.
+    Fires in `on_start`, where it has the trainer's data loader draw variants for each pass over the data. They follow from
+    the config's `pytorch_seed` and the number of the pass, so a recovered run has the same. In distributed training each
+    process varies its shard, with the mentions of its shard. Accumulation and AMP do not concern it.
 
     # Parameters
 
@@ -42,17 +42,17 @@ class AugmentationCallback(TrainerCallback):
             raise ConfigurationError("augmentation: `mentions` and `noise` are both 0. Remove the callback.")
         self._mentions = mentions
         self._noise = noise
-        self._sentences: list[Sentence] = []
 
     def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
         super().on_start(trainer, is_primary, **kwargs)
+        self._seed = torch.initial_seed()
         loader = trainer.data_loader
-        if not hasattr(loader, "add"):
+        if not hasattr(loader, "add_to_each_pass"):
             raise ConfigurationError(
-                'augmentation needs a data loader that instances can be added to. Set `data_loader.type` to "in_memory".'
+                'augmentation needs a data loader that takes its variants. Set `data_loader.type` to "in_memory".'
             )
         try:
-            self._sentences = [
+            self._sentences: list[Sentence] = [
                 ([token.text for token in instance["tokens"]], instance["tags"].labels)
                 for instance in loader.iter_instances()
             ]
@@ -61,13 +61,9 @@ class AugmentationCallback(TrainerCallback):
                 f"augmentation needs instances with `tokens` and `tags`, as the readers of this package make them; there"
                 f" is no {error}."
             ) from error
-        self._vary(loader, trainer._start_after_epochs_completed)
+        self._text_to_instance = loader.reader.text_to_instance
+        loader.add_to_each_pass(self._draw)
 
-    def on_epoch(
-        self, trainer: Any, metrics: Optional[dict[str, Any]], epoch: int, is_primary: bool = True, **kwargs: Any
-    ) -> None:
-        self._vary(trainer.data_loader, epoch + 1)
-
-    def _vary(self, loader: Any, epoch: int) -> None:
-        variants = varied(self._sentences, self._mentions, self._noise, f"{torch.initial_seed()} {epoch}")
-        loader.add([loader.reader.text_to_instance(words, tags) for words, tags in variants])
+    def _draw(self, number: int) -> list[Instance]:
+        variants = varied(self._sentences, self._mentions, self._noise, f"{self._seed} {number}")
+        return [self._text_to_instance(words, tags) for words, tags in variants]
