@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from allennlp.common import Params
 from allennlp.training.util import evaluate
 
 from roseq_allennlp.data import InMemoryDataLoader
@@ -23,11 +24,13 @@ TRAIN = "fixtures/wnut17/wnut17train.conll"
 
 
 def start(directory: Path, dev: Path, *arguments: str) -> subprocess.Popen:
+    evaluated = Params.from_file(CONFIG).as_dict(quiet=True)
     overrides: dict[str, Any] = {
         "distributed": {"cuda_devices": [-1, -1]},
         "validation_data_path": str(dev),
         "validation_data_loader.batch_size": 5,
         "trainer.num_epochs": 3,
+        "trainer.callbacks": [*evaluated["trainer"]["callbacks"], {"type": "augmentation"}],
     }
     command = [sys.executable, "-m", "roseq_allennlp", "train", CONFIG, "-s", str(directory), *arguments]
     log = open(directory.with_suffix(".log"), "a")

@@ -31,6 +31,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "trainer.num_gradient_accumulation_steps": 2,
         "trainer.moving_average": {"type": "exponential", "decay": 0.9},
     },
+    "augmentation": {"callbacks": [{"type": "augmentation"}]},
+    "augmentation, part of an epoch": {"callbacks": [{"type": "augmentation"}], "data_loader.batches_per_epoch": 3},
     "trainable vectors": {"model.text_field_embedder.token_embedders.tokens.trainable": True},
 }
 KILL: dict[str, Any] = dict.fromkeys(
@@ -65,8 +67,10 @@ def train(directory: Path, overrides: dict[str, Any], recover: bool = False) -> 
             {"type": "exact_recovery"},
             {"type": "label_statistics"},
             {"type": "adversarial"},
+            *overrides.get("callbacks", ()),
         ],
     }
+    config.pop("callbacks", None)
     if "data_loader" in overrides:
         del config["data_loader.batch_size"]
     train_model_from_file(CONFIG, directory, overrides=json.dumps(config), recover=recover)
