@@ -12,5 +12,5 @@
 
   news:: $.all + { types: ['LOC', 'MISC', 'ORG', 'PER'], vectors: 'learned', shapes: false },
   tweets:: $.all + { reader: 'wnut', language: 'en', vectors: 'glove-6b-100d', shapes: true },
-  all:: { best: { ensemble: 3 } },
+  all:: { best: { ensemble: 3, augmented: true } },
 }

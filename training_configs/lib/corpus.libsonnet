@@ -10,7 +10,7 @@ local entry(catalogue, name) =
 
 function(corpus, vectors=entry(corpora, corpus).vectors, lacrf=true, fl=true, at=true, bucketed=false, best=false)
   local data = entry(corpora, corpus) { train: 'corpus://' + corpus + '/train', dev: 'corpus://' + corpus + '/dev' };
-  local past = if best then data.best else { ensemble: 1 };
+  local past = if best then data.best else { ensemble: 1, augmented: false };
   roseq(
     data,
     if std.isString(vectors) then entry(named, vectors) else vectors,
@@ -18,5 +18,6 @@ function(corpus, vectors=entry(corpora, corpus).vectors, lacrf=true, fl=true, at
     fl,
     at,
     bucketed=bucketed,
-    ensemble=past.ensemble
+    ensemble=past.ensemble,
+    augmented=past.augmented
   )

@@ -1,11 +1,24 @@
 // RoSeq (Zhou et al., "RoSeq: Robust Sequence Labeling", TNNLS 2020), one definition for all configs; the values are
 // section IV-B's. `lacrf`, `fl` and `at` switch the three components; with all three off this is the paper's base model,
 // a BiLSTM-CNN-CRF. `bucketed` trains on batches of sentences of about one length, in place of wholly random ones, for
-// less padding. `ensemble` taggers are trained side by side and decoded as one.
+// less padding. `ensemble` taggers are trained side by side and decoded as one. `augmented` trains on a variant of each
+// sentence too, so an epoch is twice as long and there are fewer.
 //
 //   data:    { reader, language, types, shapes, train, dev }
 //   vectors: an entry of vectors.libsonnet
-function(data, vectors, lacrf=true, fl=true, at=true, num_epochs=50, patience=15, seed=1, bucketed=false, ensemble=1)
+function(
+  data,
+  vectors,
+  lacrf=true,
+  fl=true,
+  at=true,
+  augmented=false,
+  num_epochs=if augmented then 35 else 50,
+  patience=if augmented then 10 else 15,
+  seed=1,
+  bucketed=false,
+  ensemble=1,
+)
   local char_dim = 30;
   local shape_dim = 50;  // of a word's shape; that of a character has char_dim
   local filter_widths = [2, 3, 4];
@@ -78,6 +91,7 @@ function(data, vectors, lacrf=true, fl=true, at=true, num_epochs=50, patience=15
       checkpointer: { type: 'atomic' },
       callbacks: [{ type: 'exact_recovery' }, { type: 'finite_loss' }, { type: 'late_start' }, { type: 'score_table' }]
                  + (if lacrf then [{ type: 'label_statistics' }] else [])
-                 + (if at then [{ type: 'adversarial', epsilon: 5.0 }] else []),
+                 + (if at then [{ type: 'adversarial', epsilon: 5.0 }] else [])
+                 + (if augmented then [{ type: 'augmentation', mentions: 0.5, noise: 0.1 }] else []),
     },
   }
