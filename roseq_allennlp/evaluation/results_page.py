@@ -5,12 +5,12 @@ import re
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Optional
 
 from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.data.corpora import CORPORA
-from roseq_allennlp.evaluation.ablation import SYSTEMS, TABLE_IV, mean_and_deviation
+from roseq_allennlp.evaluation.ablation import SYSTEMS, TABLE_IV, mean, mean_and_deviation
 from roseq_allennlp.evaluation.bootstrap import mean_difference
 from roseq_allennlp.evaluation.results import HeldOut, Run
 from roseq_allennlp.evaluation.scoring import Counts
@@ -26,6 +26,9 @@ PAPER: dict[str, dict[str, float]] = {
 """Test F1 in the paper's Tables III and IV, in percent."""
 
 Systems = dict[str, list[Run]]
+
+_COMPARED = ("base", "roseq", "best")
+_BESIDE = (SYSTEMS["base"], SYSTEMS["roseq"], "gain", SYSTEMS["best"])
 
 
 def build(page: str, runs: Sequence[Run]) -> str:
@@ -76,11 +79,18 @@ def _held_out(runs: Sequence[Run]) -> list[HeldOut]:
     return [run.test for run in runs if run.test is not None]
 
 
-def _pairs(runs: Sequence[Run]) -> Iterator[tuple[str, list[HeldOut], list[HeldOut]]]:
-    """Corpora with both base and RoSeq, with the shipped configs."""
+def _compared(runs: Sequence[Run]) -> Iterator[tuple[str, list[list[HeldOut]]]]:
+    """Corpora with both base and RoSeq, with the shipped configs; third is what goes past it, if there are runs of it."""
     for corpus, systems in _shipped(runs).items():
         if {"base", "roseq"} <= systems.keys():
-            yield corpus, _held_out(systems["base"]), _held_out(systems["roseq"])
+            yield corpus, [_held_out(systems.get(system, [])) for system in _COMPARED]
+
+
+def _beside(scores: Sequence[Optional[float]]) -> list[Any]:
+    """Under `_BESIDE`."""
+    base, roseq, best = scores
+    assert base is not None and roseq is not None
+    return [base, roseq, f"{roseq - base:+.2f}", "" if best is None else best]
 
 
 def _gain(first: Sequence[Run], second: Sequence[Run]) -> str:
@@ -150,28 +160,23 @@ def _title(corpus: str, settings: str) -> str:
 def labels(runs: Sequence[Run]) -> str:
     """F1 of each entity type, the rarest in training last."""
     rows = []
-    for corpus, base, roseq in _pairs(runs):
+    for corpus, sides in _compared(runs):
         trained_on = next(run.train_entities for run in runs if (run.corpus, run.settings) == (corpus, {}))
-        for label in sorted(base[0].labels, key=lambda label: -trained_on.get(label, 0)):
-            f1 = [_mean_f1(side, label) for side in (base, roseq)]
-            gold = base[0].labels[label][2]
-            rows.append([corpus, label, trained_on.get(label, 0), gold, *f1, f"{f1[1] - f1[0]:+.2f}"])
-    headers = ("corpus", "label", "in training", "in test", SYSTEMS["base"], SYSTEMS["roseq"], "gain")
-    return table(headers, rows, "github")
-
-
-def _mean_f1(side: Sequence[HeldOut], label: str) -> float:
-    return statistics.mean(Counts(*each.labels.get(label, (0, 0, 0))).f1 for each in side)
+        gold = {label: counts[2] for label, counts in sides[0][0].labels.items()}
+        for label in sorted(gold, key=lambda label: -trained_on.get(label, 0)):
+            f1 = [mean([Counts(*each.labels.get(label, (0, 0, 0))).f1 for each in side]) for side in sides]
+            rows.append([corpus, label, trained_on.get(label, 0), gold[label], *_beside(f1)])
+    return table(("corpus", "label", "in training", "in test", *_BESIDE), rows, "github")
 
 
 def noise(runs: Sequence[Run]) -> str:
     """Test F1 as words are mistyped, and the gain at each level."""
     rows = []
-    for corpus, base, roseq in _pairs(runs):
-        for level in ("0", *base[0].noise):
-            f1 = [statistics.mean(each.noise.get(level, each.overall.f1) for each in side) for side in (base, roseq)]
-            rows.append([corpus, f"{100 * float(level):.0f} %", *f1, f"{f1[1] - f1[0]:+.2f}"])
-    return table(("corpus", "words mistyped", SYSTEMS["base"], SYSTEMS["roseq"], "gain"), rows, "github")
+    for corpus, sides in _compared(runs):
+        for level in ("0", *sides[0][0].noise):
+            f1 = [mean([each.noise.get(level, each.overall.f1) for each in side]) for side in sides]
+            rows.append([corpus, f"{100 * float(level):.0f} %", *_beside(f1)])
+    return table(("corpus", "words mistyped", *_BESIDE), rows, "github")
 
 
 def sizes(runs: Sequence[Run]) -> str:

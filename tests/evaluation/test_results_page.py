@@ -45,12 +45,21 @@ def test_only_all_of_table_iv_is_an_ablation(run, runs):
 def test_labels_are_by_frequency_in_training(runs):
     rows = cells(results_page.labels(runs))
     assert [row[1] for row in rows[2:]] == ["group", "person"]
-    assert rows[3] == ["wnut17", "person", "7", "2", "40.00", "100.00", "+60.00"]
+    assert rows[3] == ["wnut17", "person", "7", "2", "40.00", "100.00", "+60.00", ""]
 
 
 def test_noise(runs):
     rows = cells(results_page.noise(runs))
-    assert rows[2:] == [["wnut17", "0 %", "40.00", "100.00", "+60.00"], ["wnut17", "10 %", "30.00", "30.00", "+0.00"]]
+    assert rows[2:] == [
+        ["wnut17", "0 %", "40.00", "100.00", "+60.00", ""],
+        ["wnut17", "10 %", "30.00", "30.00", "+0.00", ""],
+    ]
+
+
+def test_best_stands_beside_the_two(run, runs):
+    runs = [*runs, run("best", 1, 100.0, counts=BETTER), run("best", 1, 40.0, "wnut16")]
+    assert [row[-1] for row in cells(results_page.noise(runs))[2:]] == ["100.00", "30.00"]
+    assert cells(results_page.labels(runs))[3][-2:] == ["+60.00", "100.00"]
 
 
 def test_sizes(run, runs):
