@@ -28,22 +28,23 @@ def varied(sentences: Sequence[Sentence], mentions: float, noise: float, seed: s
     seed : `str`
     """
     generator = random.Random(seed)
+    entities = [(words, to_spans(tags, "BIOUL")) for words, tags in sentences]
     pool = defaultdict(list)
-    for words, tags in sentences:
-        for span in to_spans(tags, "BIOUL"):
+    for words, spans in entities:
+        for span in spans:
             pool[span.label].append(words[span.start : span.end])
-    replaced = [_replaced(*sentence, pool, mentions, generator) for sentence in sentences]
+    replaced = [_replaced(words, spans, pool, mentions, generator) for words, spans in entities]
     noisy = add_noise([words for words, _ in replaced], noise, f"{seed} noise")
     return [(words, tags) for words, (_, tags) in zip(noisy, replaced)]
 
 
 def _replaced(
-    words: Sequence[str], tags: Sequence[str], pool: _Mentions, share: float, generator: random.Random
+    words: Sequence[str], entities: Sequence[Span], pool: _Mentions, share: float, generator: random.Random
 ) -> Sentence:
     made: list[str] = []
     spans = []
     end = 0
-    for span in to_spans(tags, "BIOUL"):
+    for span in entities:
         mention = words[span.start : span.end]
         if generator.random() < share:
             mention = generator.choice(pool[span.label])
