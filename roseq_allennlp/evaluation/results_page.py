@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Optional
 
+import numpy as np
 from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.data.corpora import CORPORA
-from roseq_allennlp.evaluation.ablation import SYSTEMS, TABLE_IV, mean, mean_and_deviation
+from roseq_allennlp.evaluation.ablation import SYSTEMS, TABLE_IV, components, mean, mean_and_deviation
 from roseq_allennlp.evaluation.bootstrap import mean_difference
 from roseq_allennlp.evaluation.results import HeldOut, Run
 from roseq_allennlp.evaluation.scoring import Counts
@@ -142,14 +143,49 @@ def gains(runs: Sequence[Run]) -> str:
 def ablations(runs: Sequence[Run]) -> str:
     """Table IV, where all of its systems have runs with the same seeds."""
     parts = []
-    for (corpus, settings), systems in _groups(runs).items():
-        if not set(TABLE_IV) <= systems.keys():
-            continue
-        seeds = set.intersection(*({run.seed for run in systems[system]} for system in TABLE_IV))
-        paired = {system: [run for run in systems[system] if run.seed in seeds] for system in TABLE_IV}
-        rows = [_row(corpus, system, paired) for system in TABLE_IV]
-        parts.append(f"{_title(corpus, settings)}:\n\n{table(_HEADERS, rows, 'github')}")
+    for title, corpus, systems in _table_iv(runs):
+        rows = [_row(corpus, system, systems) for system in TABLE_IV]
+        parts.append(f"{title}:\n\n{table(_HEADERS, rows, 'github')}")
     return "\n\n".join(parts)
+
+
+def effects(runs: Sequence[Run]) -> str:
+    """What each component changes in Table IV: the mean of the four systems with it less that of the four without."""
+    rows = []
+    for title, _, systems in _table_iv(runs):
+        for component in ("lacrf", "fl", "at"):
+            sides: tuple[list[Run], list[Run]] = ([], [])
+            for system, own in systems.items():
+                sides[component in components(system).split(",")].extend(own)
+            found = [[_development_and_overall(run) for run in side] for side in sides]
+            change = np.mean(found[1], axis=0) - np.mean(found[0], axis=0)
+            development, precision, recall = (f"{each:+.2f}" for each in change)
+            name = SYSTEMS[f"base+{component}"].removeprefix("+")
+            rows.append([title, name, len(sides[1]), development, _gain(*sides), precision, recall])
+    headers = (
+        "corpus",
+        "component",
+        "runs with it",
+        "development F1",
+        "test F1 (95 %)",
+        "test precision",
+        "test recall",
+    )
+    return table(headers, rows, "github")
+
+
+def _development_and_overall(run: Run) -> tuple[float, float, float]:
+    assert run.test is not None
+    return run.dev_f1, run.test.overall.precision, run.test.overall.recall
+
+
+def _table_iv(runs: Sequence[Run]) -> Iterator[tuple[str, str, Systems]]:
+    """Title, corpus and all of Table IV's systems, with the seeds that all of them have."""
+    for (corpus, settings), systems in _groups(runs).items():
+        if set(TABLE_IV) <= systems.keys():
+            seeds = set.intersection(*({run.seed for run in systems[system]} for system in TABLE_IV))
+            paired = {system: [run for run in systems[system] if run.seed in seeds] for system in TABLE_IV}
+            yield _title(corpus, settings), corpus, paired
 
 
 def _title(corpus: str, settings: str) -> str:
@@ -226,7 +262,7 @@ def total(runs: Sequence[Run]) -> str:
 
 
 TABLES: dict[str, Callable[[Sequence[Run]], str]] = {
-    **{"gains": gains, "ablations": ablations, "labels": labels, "noise": noise, "sizes": sizes},
-    **{"tuning": tuning, "total": total},
+    **{"gains": gains, "ablations": ablations, "effects": effects, "labels": labels},
+    **{"noise": noise, "sizes": sizes, "tuning": tuning, "total": total},
 }
 """By name."""

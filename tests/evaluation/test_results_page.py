@@ -42,6 +42,18 @@ def test_only_all_of_table_iv_is_an_ablation(run, runs):
     assert rows[3][5:7] == ["85.61", "+0.38"]
 
 
+def test_effects_are_of_the_systems_with_a_component_less_those_without(run):
+    assert len(cells(results_page.effects([run("base"), run("roseq")]))) == 2  # not all of Table IV
+    with_it = {system for system in TABLE_IV if system == "roseq" or "lacrf" in system}
+    better = [run(system, seed, 100.0, counts=BETTER) for system in with_it for seed in (1, 2)]
+    others = [run(system, seed, 40.0) for system in set(TABLE_IV) - with_it for seed in (1, 2)]
+    rows = [row[1:] for row in cells(results_page.effects(better + others))[2:]]
+    assert rows[0][:3] == ["LACRF", "8", "+60.00"] and rows[0][3].startswith("+60.00 (")
+    assert rows[0][4:] == ["+66.67", "+50.00"]  # precision 1 of 3 and 2 of 2, recall 1 of 2 and 2 of 2
+    for row, name in zip(rows[1:], ("FL", "AT")):
+        assert row[:3] == [name, "8", "+0.00"] and row[4:] == ["+0.00", "+0.00"]
+
+
 def test_labels_are_by_frequency_in_training(runs):
     rows = cells(results_page.labels(runs))
     assert [row[1] for row in rows[2:]] == ["group", "person"]
