@@ -10,7 +10,7 @@ local entry(catalogue, name) =
 
 function(corpus, vectors=entry(corpora, corpus).vectors, lacrf=true, fl=true, at=true, bucketed=false, best=false)
   local data = entry(corpora, corpus) { train: 'corpus://' + corpus + '/train', dev: 'corpus://' + corpus + '/dev' };
-  local past = if best then data.best else { ensemble: 1, augmented: false };
+  local past = if best then data.best else { ensemble: 1, augmented: false, num_epochs: 50, patience: 15 };
   roseq(
     data,
     if std.isString(vectors) then entry(named, vectors) else vectors,
@@ -19,5 +19,7 @@ function(corpus, vectors=entry(corpora, corpus).vectors, lacrf=true, fl=true, at
     at,
     bucketed=bucketed,
     ensemble=past.ensemble,
-    augmented=past.augmented
+    augmented=past.augmented,
+    num_epochs=past.num_epochs,
+    patience=past.patience
   )
