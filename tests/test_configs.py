@@ -125,13 +125,15 @@ def test_best_is_roseq_as_an_ensemble_on_varied_sentences(config, corpus):
     assert best == ablation(corpus, "lacrf,fl,at,best")
     assert best["model"] == {"type": "tagger_ensemble", "size": 3, "member": roseq["model"]}
     trainer = roseq["trainer"]
+    bucketed = {"batch_sampler": {"type": "bucket", "batch_size": 16, "sorting_keys": ["tokens"]}}
+    loader = roseq["data_loader"] if "wnut" in config else {"type": "in_memory", **bucketed}
     changed = {
         "grad_norm": pytest.approx(math.sqrt(3) * trainer["grad_norm"]),
         "callbacks": [*trainer["callbacks"], {"type": "augmentation", "mentions": 0.5, "noise": 0.1}],
         "num_epochs": 35 if "wnut" in config else 20,
         "patience": 10,
     }
-    assert best == {**roseq, "model": best["model"], "trainer": {**trainer, **changed}}
+    assert best == {**roseq, "data_loader": loader, "model": best["model"], "trainer": {**trainer, **changed}}
 
 
 @pytest.mark.parametrize("wrong", ["lacrf,fll", "LACRF", "lacrf, fl"])

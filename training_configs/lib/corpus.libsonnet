@@ -10,16 +10,17 @@ local entry(catalogue, name) =
 
 function(corpus, vectors=entry(corpora, corpus).vectors, lacrf=true, fl=true, at=true, bucketed=false, best=false)
   local data = entry(corpora, corpus) { train: 'corpus://' + corpus + '/train', dev: 'corpus://' + corpus + '/dev' };
-  local past = if best then data.best else { ensemble: 1, augmented: false, num_epochs: 50, patience: 15 };
+  local paper = { ensemble: 1, augmented: false, bucketed: bucketed, num_epochs: 50, patience: 15 };
+  local switches = paper + if best then data.best else {};
   roseq(
     data,
     if std.isString(vectors) then entry(named, vectors) else vectors,
     lacrf,
     fl,
     at,
-    bucketed=bucketed,
-    ensemble=past.ensemble,
-    augmented=past.augmented,
-    num_epochs=past.num_epochs,
-    patience=past.patience
+    bucketed=switches.bucketed,
+    ensemble=switches.ensemble,
+    augmented=switches.augmented,
+    num_epochs=switches.num_epochs,
+    patience=switches.patience
   )
