@@ -11,7 +11,12 @@
   ] },
   wnut17: $.tweets + { types: ['corporation', 'creative-work', 'group', 'location', 'person', 'product'] },
 
-  news:: $.all + { types: ['LOC', 'MISC', 'ORG', 'PER'], vectors: 'learned', shapes: false, best+: { num_epochs: 20, bucketed: true } },
+  news:: $.all + {
+    types: ['LOC', 'MISC', 'ORG', 'PER'],
+    vectors: 'learned',
+    shapes: false,
+    best+: { num_epochs: 20, bucketed: true },
+  },
   tweets:: $.all + { reader: 'wnut', language: 'en', vectors: 'glove-6b-100d', shapes: true },
   all:: { best: { ensemble: 3, augmented: true, num_epochs: 35, patience: 10 } },
 }

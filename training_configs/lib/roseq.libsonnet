@@ -2,7 +2,7 @@
 // section IV-B's. `lacrf`, `fl` and `at` switch the three components; with all three off this is the paper's base model,
 // a BiLSTM-CNN-CRF. `bucketed` trains on batches of sentences of about one length, in place of wholly random ones, for
 // less padding. `ensemble` taggers are trained side by side and decoded as one. `augmented` trains on a variant of each
-// sentence too, so an epoch is twice as long; fewer of them do.
+// sentence too, so an epoch is twice as long, and fewer of them suffice.
 //
 // What the paper has not: `late_start`, without which RoSeq ended with F1 0 on the first 339 sentences of WNUT-2017, two
 // seeds of two; and `augmented`, which raised the base model's development F1 by 2.0 (WNUT-2016, two seeds), 2.4 (WNUT-2017)
