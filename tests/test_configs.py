@@ -80,7 +80,9 @@ def test_every_config_is_here():
 def check_trained(config, directory):
     """Trained for two batches, saved, loaded, predicted."""
     config["trainer"]["num_epochs"] = 1
-    config["data_loader"] |= {"batches_per_epoch": 2, "batch_size": 4}
+    loader = config["data_loader"]
+    loader["batches_per_epoch"] = 2
+    loader.get("batch_sampler", loader)["batch_size"] = 4
     switched_on = components(config)
     train_model(Params(config), directory, return_model=False)
     metrics = json.loads((directory / "metrics.json").read_text())
