@@ -29,6 +29,7 @@ COMPONENTS = ("lacrf", "fl", "at")
 SUBSETS = [",".join(names) for size in range(4) for names in itertools.combinations(COMPONENTS, size)]
 CONFIGS = sorted(path.stem for path in Path(__file__).parents[1].glob("training_configs/*.jsonnet"))
 PLAIN = [name for name in CONFIGS if name != "ablation"]
+SAMPLER = {"type": "bucket", "batch_size": 16, "sorting_keys": ["tokens"]}
 
 
 @pytest.fixture(autouse=True)
@@ -127,8 +128,7 @@ def test_best_is_roseq_as_an_ensemble_on_varied_sentences(config, corpus):
     assert best == ablation(corpus, "lacrf,fl,at,best")
     assert best["model"] == {"type": "tagger_ensemble", "size": 3, "member": roseq["model"]}
     trainer = roseq["trainer"]
-    bucketed = {"batch_sampler": {"type": "bucket", "batch_size": 16, "sorting_keys": ["tokens"]}}
-    loader = roseq["data_loader"] if "wnut" in config else {"type": "in_memory", **bucketed}
+    loader = roseq["data_loader"] if "wnut" in config else {"type": "in_memory", "batch_sampler": SAMPLER}
     changed = {
         "grad_norm": pytest.approx(math.sqrt(3) * trainer["grad_norm"]),
         "callbacks": [*trainer["callbacks"], {"type": "augmentation", "mentions": 0.5, "noise": 0.1}],
@@ -189,12 +189,13 @@ def test_the_paper_s_values(name, corpus):
 def test_bucketed_changes_the_batches_and_nothing_else(tmp_path):
     source = '(import "training_configs/lib/corpus.libsonnet")("conll2002-nl", bucketed=%s)'
     plain, bucketed = (json.loads(_jsonnet.evaluate_snippet("", source % value)) for value in ("false", "true"))
-    sampler = {"type": "bucket", "batch_size": 16, "sorting_keys": ["tokens"]}
-    loader = {"type": "in_memory", "batch_sampler": sampler}
+    loader = {"type": "in_memory", "batch_sampler": dict(SAMPLER)}  # training takes it apart
     assert bucketed == {**plain, "data_loader": loader} and plain == evaluate("roseq_conll02_nl")
     # the same from the command line
     overrides = json.dumps({"data_loader": loader})
     assert Params.from_file("training_configs/roseq_conll02_nl.jsonnet", overrides).as_dict() == bucketed
+    best = json.loads(_jsonnet.evaluate_snippet("", source % "false, best=true"))
+    assert best == {**evaluate("best_conll02_nl"), "data_loader": plain["data_loader"]}
 
     bucketed["trainer"]["num_epochs"] = 1
     loader["batches_per_epoch"] = 2

@@ -18,5 +18,5 @@
     best+: { num_epochs: 20, bucketed: true },
   },
   tweets:: $.all + { reader: 'wnut', language: 'en', vectors: 'glove-6b-100d', shapes: true },
-  all:: { best: { ensemble: 3, augmented: true, num_epochs: 35, patience: 10 } },
+  all:: { best: { ensemble: 3, augmented: true, bucketed: false, num_epochs: 35, patience: 10 } },
 }

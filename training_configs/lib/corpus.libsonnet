@@ -8,19 +8,28 @@ local entry(catalogue, name) =
   assert std.objectHas(catalogue, name) : 'there is no %s; known are %s' % [name, std.join(', ', std.objectFields(catalogue))];
   catalogue[name];
 
-function(corpus, vectors=entry(corpora, corpus).vectors, lacrf=true, fl=true, at=true, bucketed=false, best=false)
+function(
+  corpus,
+  vectors=entry(corpora, corpus).vectors,
+  lacrf=true,
+  fl=true,
+  at=true,
+  bucketed=best && entry(corpora, corpus).best.bucketed,
+  best=false,
+)
   local data = entry(corpora, corpus) { train: 'corpus://' + corpus + '/train', dev: 'corpus://' + corpus + '/dev' };
-  local paper = { ensemble: 1, augmented: false, bucketed: bucketed, num_epochs: 50, patience: 15 };
-  local switches = paper + if best then data.best else {};
-  roseq(
+  local words = if std.isString(vectors) then entry(named, vectors) else vectors;
+  local past = data.best;
+  if !best then roseq(data, words, lacrf, fl, at, bucketed=bucketed)
+  else roseq(
     data,
-    if std.isString(vectors) then entry(named, vectors) else vectors,
+    words,
     lacrf,
     fl,
     at,
-    bucketed=switches.bucketed,
-    ensemble=switches.ensemble,
-    augmented=switches.augmented,
-    num_epochs=switches.num_epochs,
-    patience=switches.patience
+    bucketed=bucketed,
+    ensemble=past.ensemble,
+    augmented=past.augmented,
+    num_epochs=past.num_epochs,
+    patience=past.patience
   )
