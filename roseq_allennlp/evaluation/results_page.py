@@ -246,7 +246,8 @@ def tuning(runs: Sequence[Run]) -> str:
         size = {name: value for name, value in own[0].settings.items() if name == "sentences"}
         before = [scores.get(replace(run, settings=size).key) for run in own]
         known = [score for score in before if score is not None]
-        change = statistics.mean(run.dev_f1 for run in own) - statistics.mean(known) if len(known) == len(own) else None
+        compared = len(known) == len(own) and size != own[0].settings  # the config on a part is itself the reference
+        change = statistics.mean(run.dev_f1 for run in own) - statistics.mean(known) if compared else None
         shown = f"`{settings[1:-1]}`"
         found = mean_and_deviation([run.dev_f1 for run in own])
         rows.append([corpus, SYSTEMS[system], shown, len(own), found, "" if change is None else f"{change:+.2f}"])

@@ -86,10 +86,12 @@ def test_tuning_shows_development_scores_only(run, runs):
     tried = [run("roseq", seed, None, settings={"model.tau": 1}, dev_f1=115.0) for seed in (1, 2)]
     part, of_part = {"sentences": 3}, {"sentences": 3, "model.tau": 1}
     tried += [run("base", 1, 20.0, settings=part), run("base", 1, None, settings=of_part, dev_f1=31.0)]
-    rows = cells(results_page.tuning([*runs, *tried, run("base", 3, None, settings={"a": "b"}, dev_f1=1.0)]))
+    tried += [run("base", 3, None, settings={"a": "b"}, dev_f1=1.0), run("best", 1, None, settings=part, dev_f1=2.0)]
+    rows = cells(results_page.tuning([*runs, *tried]))
     assert rows[2:] == [
         ["wnut17", "Base Model", '`"a": "b"`', "1", "1.00", ""],  # its seed has no run of the shipped config
         ["wnut17", "Base Model", '`"model.tau": 1, "sentences": 3`', "1", "31.00", "+1.00"],
+        ["wnut17", "best", '`"sentences": 3`', "1", "2.00", ""],  # nothing to compare it with
         ["wnut17", "RoSeq Model", '`"model.tau": 1`', "2", "115.00 ± 0.00", "+5.00"],
     ]
 
