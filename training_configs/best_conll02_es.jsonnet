@@ -1,5 +1,5 @@
 // RoSeq and what was found to go past it on CoNLL-2002 Spanish: three taggers side by side, decoded as one, trained on
-// variants of the sentences too (`best` of lib/corpora.libsonnet). Test F1 83.11 (one seed), RoSeq 80.90, its base
+// variants of the sentences too (`best` of lib/corpora.libsonnet). Test F1 82.65 (two seeds), RoSeq 80.90, its base
 // model 79.80; what else was tried: docs/results.md.
 // The paper's 50-d Wikipedia vectors have no lasting address, so words are learned with the model, 50-d.
 //
