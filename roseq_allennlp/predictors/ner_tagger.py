@@ -15,6 +15,7 @@ from allennlp.predictors import Predictor
 
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes
 from roseq_allennlp.data.word_table import word_table
+from roseq_allennlp.modules.seq2seq_encoders.bidirectional_lstm import cpu_has_bfloat16_lstm
 from roseq_allennlp.predictors.batching import length_buckets, windows
 from roseq_allennlp.predictors.worker_pool import WorkerPool
 
@@ -22,6 +23,15 @@ _MAX_TOKENS = {"cpu": 4096, "cuda": 65_536}  # of a batch, padding included
 _WINDOW = 2048  # sentences
 _WINDOW_SIZE = 2**17  # of what is in them: tokens, or characters of text
 _TOKENIZER_WORDS = 100_000
+
+
+@contextlib.contextmanager
+def _bfloat16(device: torch.device) -> Iterator[None]:
+    """Autocast; on a CPU where oneDNN refuses an LSTM in bfloat16, with torch's own kernels, which do it slowly."""
+    refused = device.type == "cpu" and not cpu_has_bfloat16_lstm()
+    kernels = torch.backends.mkldnn.flags(enabled=False) if refused else contextlib.nullcontext()
+    with kernels, torch.autocast(device.type, torch.bfloat16):
+        yield
 
 
 class UnreadableLine(dict[str, Any]):
@@ -254,7 +264,7 @@ class NerTagger(Predictor):
     def _tag_batch(self, inputs: dict[str, Any], device: torch.device) -> dict[str, Any]:
         """`tags`, `entities` and, if there are, `top_k_tags`, each a list with an entry for each sentence."""
         with torch.inference_mode():
-            with torch.autocast(device.type, torch.bfloat16) if self._bfloat16 else contextlib.nullcontext():
+            with _bfloat16(device) if self._bfloat16 else contextlib.nullcontext():
                 output = self._model(**inputs)
             output = self._model.make_output_human_readable(output)
         return {name: output[name] for name in ("tags", "entities", "top_k_tags") if name in output}

@@ -89,7 +89,15 @@ class BidirectionalLstm(Seq2SeqEncoder):
 
 
 def _one_direction(inputs: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:
+    if inputs.device.type == "cpu" and torch.is_autocast_enabled("cpu") and not cpu_has_bfloat16_lstm():
+        with torch.autocast("cpu", enabled=False):
+            return _one_direction(inputs.float(), weights)
     initial = inputs.new_zeros(1, inputs.size(0), weights[1].size(1))
     # has_biases, num_layers, dropout, train, bidirectional, batch_first
     outputs, _, _ = torch.lstm(inputs, (initial, initial), weights, True, 1, 0.0, False, False, True)
     return outputs
+
+
+def cpu_has_bfloat16_lstm() -> bool:
+    """Whether this CPU has an LSTM in bfloat16: oneDNN's needs AVX-512 or the like, and torch has no other beside it."""
+    return not torch.backends.mkldnn.is_available() or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -4,6 +4,7 @@ from allennlp.common import Params
 from allennlp.modules import Seq2SeqEncoder
 from torch.testing import assert_close
 
+from roseq_allennlp.modules.seq2seq_encoders import bidirectional_lstm
 from roseq_allennlp.modules.seq2seq_encoders.bidirectional_lstm import BidirectionalLstm, mirror
 
 
@@ -83,6 +84,17 @@ def test_bfloat16_autocast():
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         low = ours(inputs, mask)
     assert_close(low.float(), ours(inputs, mask), rtol=0, atol=0.02)
+
+
+def test_bfloat16_autocast_on_a_cpu_without_it(monkeypatch):
+    monkeypatch.setattr(bidirectional_lstm, "cpu_has_bfloat16_lstm", lambda: False)
+    ours, _ = pair()
+    inputs, mask = batch([5, 2])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = ours(inputs, mask)
+        assert ours(inputs.bfloat16(), mask).dtype == torch.float32
+    assert_close(found, ours(inputs, mask), rtol=0, atol=0)
+    found.sum().backward()
 
 
 def test_no_step_needs_the_values():
