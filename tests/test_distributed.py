@@ -34,7 +34,8 @@ def start(directory: Path, dev: Path, *arguments: str) -> subprocess.Popen:
     }
     command = [sys.executable, "-m", "roseq_allennlp", "train", CONFIG, "-s", str(directory), *arguments]
     log = open(directory.with_suffix(".log"), "a")
-    return subprocess.Popen([*command, "-o", json.dumps(overrides)], stdout=log, stderr=log, env={**os.environ})
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # a run of the module starts before conftest.py sets it
+    return subprocess.Popen([*command, "-o", json.dumps(overrides)], stdout=log, stderr=log, env=environment)
 
 
 def finish(process: subprocess.Popen, directory: Path) -> None:
