@@ -7,7 +7,7 @@ from typing import Any, Optional, TypeVar
 
 from tqdm import tqdm
 
-from roseq_allennlp.evaluation.tables import table
+from roseq_allennlp.tables import table
 
 T = TypeVar("T")
 

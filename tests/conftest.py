@@ -15,7 +15,7 @@ from allennlp.common.tqdm import logger as tqdm_logger
 import roseq_allennlp
 from roseq_allennlp.__main__ import main
 from roseq_allennlp.data import corpora
-from roseq_allennlp.evaluation.results import HeldOut, Run
+from roseq_allennlp.experiments.results import HeldOut, Run
 from roseq_allennlp.predictors import NerTagger
 
 ROOT = Path(__file__).resolve().parents[1]

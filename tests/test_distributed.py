@@ -15,9 +15,8 @@ from allennlp.common import Params
 from allennlp.training.util import evaluate
 
 from roseq_allennlp.data import InMemoryDataLoader
-from roseq_allennlp.data.label_statistics import label_weights
+from roseq_allennlp.data.label_statistics import count_labels, label_weights
 from roseq_allennlp.models.archive import load_archive
-from roseq_allennlp.training.callbacks.label_statistics import count_labels
 
 CONFIG = "training_configs/fixture.jsonnet"
 TRAIN = "fixtures/wnut17/wnut17train.conll"

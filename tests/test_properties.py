@@ -20,7 +20,7 @@ from roseq_allennlp.data.tag_schemes import (
     invalid_positions,
     to_spans,
 )
-from roseq_allennlp.evaluation.scoring import Score, entities, score
+from roseq_allennlp.scoring.conlleval import Score, entities, score
 
 FUZZ = int(os.environ.get("ROSEQ_FUZZ", 0))
 RUN: "Counter[str]" = Counter()

@@ -1,4 +1,4 @@
-from roseq_allennlp.evaluation.tables import table
+from roseq_allennlp.tables import table
 
 
 def test_numbers_stand_right_with_two_digits():

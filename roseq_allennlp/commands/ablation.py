@@ -16,10 +16,11 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.params import parse_overrides
 
 from roseq_allennlp.commands.command import Command
-from roseq_allennlp.commands.console import Console
+from roseq_allennlp.console import Console
 from roseq_allennlp.data.corpora import CORPORA, SCHEME, resolve
-from roseq_allennlp.evaluation.ablation import HEADERS, SYSTEMS, TABLE_IV, components, summary, write_tables
-from roseq_allennlp.evaluation.results import Run, epochs_of, keep_result, read_results, result_of
+from roseq_allennlp.experiments.ablation import HEADERS, SYSTEMS, TABLE_IV, summary, write_tables
+from roseq_allennlp.experiments.measuring import epochs_of, result_of
+from roseq_allennlp.experiments.results import Run, keep_result, read_results
 from roseq_allennlp.predictors.worker_pool import end_with_parent
 
 _LINES_SHOWN = 20  # of the log of a run that failed
@@ -103,7 +104,7 @@ def _seeds(text: str) -> list[int]:
 def _config(
     file: str, corpus: str, system: str, seed: int, overrides: str, sentences: Optional[int] = None
 ) -> dict[str, Any]:
-    variables = {"ROSEQ_CORPUS": corpus, "ROSEQ_COMPONENTS": components(system)}
+    variables = {"ROSEQ_CORPUS": corpus, "ROSEQ_COMPONENTS": ",".join(SYSTEMS[system].components)}
     try:
         config = Params.from_file(file, overrides, ext_vars=variables).as_dict(quiet=True)
     except (OSError, RuntimeError, ValueError, ConfigurationError) as error:
@@ -152,7 +153,7 @@ def run_all(
     results: list[Run] = []
     with console.bar(len(runs), "runs") as bar:
         for number, ((system, seed), run) in enumerate(runs.items(), 1):
-            name = f"{SYSTEMS[system]}, seed {seed}"
+            name = f"{SYSTEMS[system].title}, seed {seed}"
             if not (run / "metrics.json").exists():
                 if console.plain:
                     console.say(f"{number} of {len(runs)}: {name}, log in {run.with_suffix('.log')}")

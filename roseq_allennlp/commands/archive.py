@@ -3,7 +3,7 @@ import argparse
 from allennlp.commands.subcommand import Subcommand
 
 from roseq_allennlp.commands.command import Command
-from roseq_allennlp.commands.console import Console
+from roseq_allennlp.console import Console
 from roseq_allennlp.models.archive import with_safetensors
 
 

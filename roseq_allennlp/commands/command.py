@@ -5,7 +5,7 @@ import sys
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 
-from roseq_allennlp.commands.console import Console
+from roseq_allennlp.console import Console
 
 
 class Command(Subcommand):

@@ -4,11 +4,11 @@ import shutil
 from allennlp.commands.subcommand import Subcommand
 
 from roseq_allennlp.commands.command import Command, add_cuda_device
-from roseq_allennlp.commands.console import Console
+from roseq_allennlp.console import Console
 from roseq_allennlp.evaluation.bootstrap import SAMPLES, f1_interval, paired_test, sentence_counts
 from roseq_allennlp.evaluation.comparison import differences, marked, tag_with_each
-from roseq_allennlp.evaluation.scoring import Counts, token_scores
 from roseq_allennlp.evaluation.tagged_data import model_names, score_of
+from roseq_allennlp.scoring.conlleval import Counts, token_scores
 
 _WIDTH = 160  # of a page that is no terminal, in characters
 

@@ -9,7 +9,7 @@ from allennlp.common.file_utils import cached_path
 from allennlp.data import DatasetReader
 
 from roseq_allennlp.commands.command import Command
-from roseq_allennlp.commands.console import Console
+from roseq_allennlp.console import Console
 from roseq_allennlp.data.corpora import (
     CORPORA,
     DATA_VARIABLE,

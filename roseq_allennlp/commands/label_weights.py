@@ -8,11 +8,10 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader
 
 from roseq_allennlp.commands.command import Command
-from roseq_allennlp.commands.console import Console
-from roseq_allennlp.data.label_statistics import label_weights
+from roseq_allennlp.console import Console
+from roseq_allennlp.data.label_statistics import count_labels, label_weights
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes
 from roseq_allennlp.evaluation import plots
-from roseq_allennlp.training.callbacks.label_statistics import count_labels
 
 _PAPER = 0.25
 

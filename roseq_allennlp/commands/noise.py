@@ -4,7 +4,7 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.commands.command import Command, add_cuda_device
-from roseq_allennlp.commands.console import Console
+from roseq_allennlp.console import Console
 from roseq_allennlp.data.noise import KINDS, add_noise
 from roseq_allennlp.evaluation import plots
 from roseq_allennlp.evaluation.bootstrap import Interval, f1_interval, sentence_counts

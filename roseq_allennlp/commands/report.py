@@ -9,7 +9,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.models.archival import Archive
 
 from roseq_allennlp.commands.command import Command, add_cuda_device
-from roseq_allennlp.commands.console import Console
+from roseq_allennlp.console import Console
 from roseq_allennlp.evaluation.bootstrap import f1_interval, sentence_counts
 from roseq_allennlp.evaluation.comparison import tag_with_each
 from roseq_allennlp.evaluation.report import render, training_of

@@ -5,9 +5,9 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.commands.command import Command
-from roseq_allennlp.commands.console import Console
-from roseq_allennlp.evaluation.results import read_results
-from roseq_allennlp.evaluation.results_page import build
+from roseq_allennlp.console import Console
+from roseq_allennlp.experiments.results import read_results
+from roseq_allennlp.experiments.results_page import build
 from roseq_allennlp.files import replacing
 
 

@@ -8,20 +8,19 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.commands.command import Command
-from roseq_allennlp.commands.console import Console
+from roseq_allennlp.console import Console
 from roseq_allennlp.data.tag_schemes import convert, split_tag
-from roseq_allennlp.evaluation import errors
-from roseq_allennlp.evaluation.scoring import (
+from roseq_allennlp.scoring import error_kinds
+from roseq_allennlp.scoring.conlleval import (
     Counts,
     Score,
     conlleval_layout,
     entities,
     score,
-    surface_layout,
-    surface_score,
     token_scores,
     total,
 )
+from roseq_allennlp.scoring.surface_forms import surface_layout, surface_score
 
 _BOUNDARY = "-X-"  # conlleval's: a line that starts with it ends a sentence
 
@@ -116,7 +115,7 @@ def _everything(
     result: Score, forms: Optional[dict[str, Counts]], gold: list[list[str]], predicted: list[list[str]]
 ) -> dict[str, Any]:
     pairs = [(entities(gold_tags), entities(tags)) for gold_tags, tags in zip(gold, predicted)]
-    kinds = errors.count_kinds(errors.error_kinds(pairs)) if errors.AVAILABLE else None
+    kinds = error_kinds.count_kinds(error_kinds.error_kinds(pairs)) if error_kinds.AVAILABLE else None
     return {
         **result.as_dict(),
         "surface_forms": None if forms is None else _as_dicts({"overall": total(forms), **forms}),

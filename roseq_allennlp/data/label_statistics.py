@@ -1,7 +1,11 @@
-"""Label-aware weights from label counts (eq. 8)."""
+"""Label counts, and the label-aware weights that follow from them (eq. 8)."""
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from allennlp.data import Instance
+from allennlp.data.fields import SequenceLabelField
 
 
 def label_weights(counts: Mapping[str, int], tau: float) -> dict[str, float]:
@@ -33,3 +37,13 @@ def label_weights(counts: Mapping[str, int], tau: float) -> dict[str, float]:
     weights = {label: (most / count) ** tau for label, count in counts.items() if count > 0}
     largest = max(weights.values())
     return {label: weights.get(label, largest) for label in counts}
+
+
+def count_labels(instances: Iterable[Instance], namespace: str) -> "Counter[str]":
+    """Tokens with each tag, over all sequence labels of a namespace."""
+    counts: Counter[str] = Counter()
+    for instance in instances:
+        for field in instance.fields.values():
+            if isinstance(field, SequenceLabelField) and field._label_namespace == namespace:
+                counts.update(map(str, field.labels))
+    return counts

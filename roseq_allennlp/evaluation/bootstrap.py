@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from roseq_allennlp.evaluation.scoring import Counts, count_matches
 from roseq_allennlp.evaluation.tagged_data import TaggedSentence
+from roseq_allennlp.scoring.conlleval import Counts, count_matches
 
 SAMPLES = 10_000
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from roseq_allennlp.data.tag_schemes import Span
-from roseq_allennlp.evaluation.scoring import Counts, count_matches, label_of, total
 from roseq_allennlp.evaluation.tagged_data import TaggedSentence
+from roseq_allennlp.scoring.conlleval import Counts, count_matches, label_of, total
 
 SurfaceForm = tuple[str, ...]
 """The words of an entity, as they are written."""

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from roseq_allennlp.evaluation.scoring import Tags, entities, label_of
+from roseq_allennlp.scoring.conlleval import Tags, entities, label_of
 
 
 @dataclass

@@ -5,8 +5,8 @@ from html import escape
 from typing import Any
 
 from roseq_allennlp.data.tag_schemes import Span
-from roseq_allennlp.evaluation.errors import KindsOfSentence
 from roseq_allennlp.evaluation.tagged_data import Models
+from roseq_allennlp.scoring.error_kinds import KindsOfSentence
 
 # Light enough for black text, in this order by frequency of the type.
 _PASTELS = (

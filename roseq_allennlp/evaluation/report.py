@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Union
 
-from roseq_allennlp.evaluation import errors
 from roseq_allennlp.evaluation.breakdown import token_labels
 from roseq_allennlp.evaluation.marked_sentences import marked_sentences
 from roseq_allennlp.evaluation.report_sections import (
@@ -19,8 +18,9 @@ from roseq_allennlp.evaluation.report_sections import (
     overall_section,
     reliability_section,
 )
-from roseq_allennlp.evaluation.scoring import Tags, entities
 from roseq_allennlp.evaluation.tagged_data import Models, TaggedSentence
+from roseq_allennlp.scoring import error_kinds
+from roseq_allennlp.scoring.conlleval import Tags, entities
 
 
 def training_of(words: Iterable[Sequence[str]], tags: Iterable[Tags]) -> Training:
@@ -72,7 +72,7 @@ def render(models: Models, data: str, archives: Sequence[str], version: str, tra
         confusion_section(models, labels),
         *(
             [errors_section(kinds)]
-            if errors.AVAILABLE
+            if error_kinds.AVAILABLE
             else [Section("Errors by kind", "They need Python 3.11 or later.")]
         ),
         reliability_section(models),
@@ -94,7 +94,7 @@ def render(models: Models, data: str, archives: Sequence[str], version: str, tra
         sections=sections,
         models=list(models),
         labels=types,
-        kinds=[kind for kind in errors.KINDS if errors.AVAILABLE],
+        kinds=[kind for kind in error_kinds.KINDS if error_kinds.AVAILABLE],
         sentences=list(marked_sentences(models, kinds, types)),
         total=len(sentences),
     )
@@ -104,11 +104,11 @@ def _predicted(sentences: Sequence[TaggedSentence]) -> "Counter[str]":
     return token_labels(sentence.predicted for sentence in sentences)
 
 
-def _kinds(sentences: Sequence[TaggedSentence]) -> list[errors.KindsOfSentence]:
+def _kinds(sentences: Sequence[TaggedSentence]) -> list[error_kinds.KindsOfSentence]:
     """Without nervaluate only whether an entity is correct."""
     pairs = [(sentence.gold_entities, sentence.predicted_entities) for sentence in sentences]
-    if errors.AVAILABLE:
-        return errors.error_kinds(pairs)
+    if error_kinds.AVAILABLE:
+        return error_kinds.error_kinds(pairs)
     return [
         [("correct" if span in gold else "wrong", span) for span in predicted]
         + [("missed", span) for span in gold if span not in predicted]

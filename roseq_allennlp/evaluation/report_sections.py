@@ -4,13 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
-from roseq_allennlp.evaluation import breakdown, errors
+from roseq_allennlp.evaluation import breakdown
 from roseq_allennlp.evaluation.bootstrap import SAMPLES, f1_interval, paired_test, sentence_counts
 from roseq_allennlp.evaluation.breakdown import SurfaceForm
 from roseq_allennlp.evaluation.calibration import expected_calibration_error, predicted_probabilities, reliability
 from roseq_allennlp.evaluation.figures import bars, reliability_diagram
-from roseq_allennlp.evaluation.scoring import Counts, token_scores
 from roseq_allennlp.evaluation.tagged_data import Models, score_of
+from roseq_allennlp.scoring import error_kinds
+from roseq_allennlp.scoring.conlleval import Counts, token_scores
 
 
 class Training(NamedTuple):
@@ -120,16 +121,16 @@ def confusion_section(models: Models, labels: Sequence[str]) -> Section:
     )
 
 
-def errors_section(kinds: Mapping[str, list[errors.KindsOfSentence]]) -> Section:
-    counts = {name: errors.count_kinds(found) for name, found in kinds.items()}
+def errors_section(kinds: Mapping[str, list[error_kinds.KindsOfSentence]]) -> Section:
+    counts = {name: error_kinds.count_kinds(found) for name, found in kinds.items()}
     series = {name: list(found.values()) for name, found in counts.items()}
-    rows = [[kind, *(found[kind] for found in counts.values())] for kind in errors.KINDS]
+    rows = [[kind, *(found[kind] for found in counts.values())] for kind in error_kinds.KINDS]
     note = (
         "As nervaluate has them: each predicted entity is correct, overlaps a gold one with a wrong boundary, type or both,"
         " or is spurious; gold entities that none was matched with are missed."
     )
     table = Table("Entities", ["kind", *counts], rows)
-    return Section("Errors by kind", note, [bars("kinds", errors.KINDS, series, "entities", digits=0)], [table])
+    return Section("Errors by kind", note, [bars("kinds", error_kinds.KINDS, series, "entities", digits=0)], [table])
 
 
 def reliability_section(models: Models) -> Section:

@@ -11,8 +11,8 @@ from allennlp.models.archival import Archive
 from more_itertools import chunked
 
 from roseq_allennlp.data.tag_schemes import Span, bioul_to_bioes
-from roseq_allennlp.evaluation.scoring import Score, entities, score
 from roseq_allennlp.predictors import NerTagger
+from roseq_allennlp.scoring.conlleval import Score, entities, score
 
 _AT_A_TIME = 2048  # sentences
 

@@ -2,51 +2,72 @@
 
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
 from roseq_allennlp.evaluation import plots
-from roseq_allennlp.evaluation.results import Run
-from roseq_allennlp.evaluation.tables import table
+from roseq_allennlp.experiments.results import Run
+from roseq_allennlp.tables import table
+
+
+@dataclass(frozen=True)
+class System:
+    """
+    # Parameters
+
+    title : `str`
+        Its name in Table IV.
+    components : `Tuple[str, ...]`
+        The switches that are on; `ROSEQ_COMPONENTS` holds them with commas between.
+    in_table_iv : `bool`, optional (default = `True`)
+        Whether the paper's Table IV has this system.
+    """
+
+    title: str
+    components: tuple[str, ...]
+    in_table_iv: bool = True
+
 
 SYSTEMS = {
-    "base": "Base Model",
-    "base+lacrf": "+LACRF",
-    "base+fl": "+FL",
-    "base+at": "+AT",
-    "base+lacrf+fl": "+LACRF +FL",
-    "base+lacrf+at": "+LACRF +AT",
-    "base+fl+at": "+FL +AT",
-    "roseq": "RoSeq Model",
-    "best": "best",
+    "base": System("Base Model", ()),
+    "base+lacrf": System("+LACRF", ("lacrf",)),
+    "base+fl": System("+FL", ("fl",)),
+    "base+at": System("+AT", ("at",)),
+    "base+lacrf+fl": System("+LACRF +FL", ("lacrf", "fl")),
+    "base+lacrf+at": System("+LACRF +AT", ("lacrf", "at")),
+    "base+fl+at": System("+FL +AT", ("fl", "at")),
+    "roseq": System("RoSeq Model", ("lacrf", "fl", "at")),
+    "best": System("best", ("lacrf", "fl", "at", "best"), in_table_iv=False),
 }
-"""Table IV's eight, in its order and by their names there; and RoSeq with what goes past it."""
+"""Systems by the name that results have, in the order of Table IV; `best` is RoSeq with what goes past the paper."""
 
-TABLE_IV = list(SYSTEMS)[:-1]
+TABLE_IV = [name for name, system in SYSTEMS.items() if system.in_table_iv]
 
 HEADERS = ("system", "seeds", "development F1", "test F1", "test, change", "minutes a run")
-
-
-def components(system: str) -> str:
-    """What `ROSEQ_COMPONENTS` is for a system."""
-    whole = {"roseq": "lacrf,fl,at", "best": "lacrf,fl,at,best"}
-    return whole.get(system) or system.removeprefix("base").removeprefix("+").replace("+", ",")
 
 
 def summary(runs: Sequence[Run]) -> list[list[Any]]:
     """A row for each system with runs, under `HEADERS`: mean ± sample standard deviation over its seeds."""
     rows = []
     base = mean([run.test_f1 for run in runs if run.system == "base"])
-    for system, name in SYSTEMS.items():
-        own = [run for run in runs if run.system == system]
+    for name, system in SYSTEMS.items():
+        own = [run for run in runs if run.system == name]
         if not own:
             continue
         test = [run.test_f1 for run in own]
         found = mean(test)
-        change = "" if base is None or found is None or system == "base" else f"{found - base:+.2f}"
+        change = "" if base is None or found is None or name == "base" else f"{found - base:+.2f}"
         minutes = statistics.mean(run.seconds for run in own) / 60
         rows.append(
-            [name, len(own), mean_and_deviation([run.dev_f1 for run in own]), mean_and_deviation(test), change, minutes]
+            [
+                system.title,
+                len(own),
+                mean_and_deviation([run.dev_f1 for run in own]),
+                mean_and_deviation(test),
+                change,
+                minutes,
+            ]
         )
     return rows
 
@@ -104,7 +125,7 @@ def _plot(path: Path, corpus: str, runs: Sequence[Run]) -> None:
                     capsize=4,
                     label=split if not place else None,
                 )
-        axes.set_xticks(range(len(shown)), [SYSTEMS[system].replace(" ", "\n") for system in shown])
+        axes.set_xticks(range(len(shown)), [SYSTEMS[system].title.replace(" ", "\n") for system in shown])
         axes.set_ylabel(f"F1 on {corpus}, %: mean ± deviation")
         axes.grid(True)
         figure.legend(loc="outside upper center", ncols=2, frameon=False)

@@ -11,17 +11,35 @@ import numpy as np
 from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.data.corpora import CORPORA
-from roseq_allennlp.evaluation.ablation import SYSTEMS, TABLE_IV, components, mean, mean_and_deviation
 from roseq_allennlp.evaluation.bootstrap import mean_difference
-from roseq_allennlp.evaluation.results import HeldOut, Run
-from roseq_allennlp.evaluation.scoring import Counts
-from roseq_allennlp.evaluation.tables import table
+from roseq_allennlp.experiments.ablation import SYSTEMS, TABLE_IV, mean, mean_and_deviation
+from roseq_allennlp.experiments.results import HeldOut, Run
+from roseq_allennlp.scoring.conlleval import Counts
+from roseq_allennlp.tables import table
 
 PAPER: dict[str, dict[str, float]] = {
-    "conll2002-nl": dict(zip(TABLE_IV, (85.23, 85.61, 86.08, 86.95, 86.52, 87.32, 87.67, 88.07))),
+    "conll2002-nl": {
+        "base": 85.23,
+        "base+lacrf": 85.61,
+        "base+fl": 86.08,
+        "base+at": 86.95,
+        "base+lacrf+fl": 86.52,
+        "base+lacrf+at": 87.32,
+        "base+fl+at": 87.67,
+        "roseq": 88.07,
+    },
     "conll2002-es": {"base": 85.37, "roseq": 87.33},
     "conll2003-en": {"base": 90.33, "roseq": 91.42},
-    "wnut16": dict(zip(TABLE_IV, (46.13, 46.99, 47.86, 50.85, 48.20, 51.11, 52.09, 52.94))),
+    "wnut16": {
+        "base": 46.13,
+        "base+lacrf": 46.99,
+        "base+fl": 47.86,
+        "base+at": 50.85,
+        "base+lacrf+fl": 48.20,
+        "base+lacrf+at": 51.11,
+        "base+fl+at": 52.09,
+        "roseq": 52.94,
+    },
     "wnut17": {"base": 39.12, "roseq": 43.03},
 }
 """Test F1 in the paper's Tables III and IV, in percent."""
@@ -29,7 +47,7 @@ PAPER: dict[str, dict[str, float]] = {
 Systems = dict[str, list[Run]]
 
 _COMPARED = ("base", "roseq", "best")
-_BESIDE = (SYSTEMS["base"], SYSTEMS["roseq"], "gain", SYSTEMS["best"])
+_BESIDE = (SYSTEMS["base"].title, SYSTEMS["roseq"].title, "gain", SYSTEMS["best"].title)
 
 
 def build(page: str, runs: Sequence[Run]) -> str:
@@ -108,7 +126,7 @@ def _paper_gain(corpus: str, system: str) -> str:
 def _row(corpus: str, system: str, systems: Systems) -> list[Any]:
     runs = systems[system]
     return [
-        SYSTEMS[system],
+        SYSTEMS[system].title,
         len(runs),
         mean_and_deviation([run.dev_f1 for run in runs]),
         mean_and_deviation([run.test_f1 for run in runs]),
@@ -136,7 +154,7 @@ def gains(runs: Sequence[Run]) -> str:
         if not systems:
             paper = [[f"{PAPER[corpus][each]:.2f}", _paper_gain(corpus, each)] for each in ("base", "roseq")]
             for system, figures in zip(("base", "roseq"), paper):
-                rows.append([corpus, SYSTEMS[system], 0, "not measured", "not measured", "", *figures, "", ""])
+                rows.append([corpus, SYSTEMS[system].title, 0, "not measured", "not measured", "", *figures, "", ""])
     return table(["corpus", *_HEADERS], rows, "github")
 
 
@@ -156,11 +174,11 @@ def effects(runs: Sequence[Run]) -> str:
         for component in ("lacrf", "fl", "at"):
             sides: tuple[list[Run], list[Run]] = ([], [])
             for system, own in systems.items():
-                sides[component in components(system).split(",")].extend(own)
+                sides[component in SYSTEMS[system].components].extend(own)
             found = [[_development_and_overall(run) for run in side] for side in sides]
             change = np.mean(found[1], axis=0) - np.mean(found[0], axis=0)
             development, precision, recall = (f"{each:+.2f}" for each in change)
-            name = SYSTEMS[f"base+{component}"].removeprefix("+")
+            name = SYSTEMS[f"base+{component}"].title.removeprefix("+")
             rows.append([title, name, len(sides[1]), development, _gain(*sides), precision, recall])
     headers = (
         "corpus",
@@ -230,7 +248,7 @@ def sizes(runs: Sequence[Run]) -> str:
             size = "all" if sentences == float("inf") else f"first {sentences:.0f}"
             entities = sum(base[0].train_entities.values())
             rows.append([corpus, size, entities, len(roseq), *scores, _gain(base, roseq)])
-    headers = ("corpus", "sentences", "entities", "seeds", SYSTEMS["base"], SYSTEMS["roseq"], "gain (95 %)")
+    headers = ("corpus", "sentences", "entities", "seeds", SYSTEMS["base"].title, SYSTEMS["roseq"].title, "gain (95 %)")
     return table(headers, rows, "github")
 
 
@@ -250,7 +268,7 @@ def tuning(runs: Sequence[Run]) -> str:
         change = statistics.mean(run.dev_f1 for run in own) - statistics.mean(known) if compared else None
         shown = f"`{settings[1:-1]}`"
         found = mean_and_deviation([run.dev_f1 for run in own])
-        rows.append([corpus, SYSTEMS[system], shown, len(own), found, "" if change is None else f"{change:+.2f}"])
+        rows.append([corpus, SYSTEMS[system].title, shown, len(own), found, "" if change is None else f"{change:+.2f}"])
     return table(("corpus", "system", "settings", "seeds", "development F1", "change"), rows, "github")
 
 

@@ -9,6 +9,8 @@ import pyarrow
 import pyarrow.parquet
 import torch
 
+from roseq_allennlp.predictors.loading import load
+
 # Of the columns that tagging adds; the same in every block, also where no row of it has an entity or an error.
 _STRINGS = pyarrow.list_(pyarrow.string())
 _ENTITY = [("text", pyarrow.string()), ("label", pyarrow.string())]
@@ -59,8 +61,6 @@ class TaggingActor:
     """Tags tables of rows; a Ray actor holds one, with a tagger of its own."""
 
     def __init__(self, archive: str, source: str, output: str, cuda_device: int = -1) -> None:
-        from roseq_allennlp import load
-
         torch.set_num_threads(1)
         self._tagger: Any = load(archive, cuda_device)
         self._source = source

@@ -1,5 +1,5 @@
 """
-Scores of tagged sentences: what `conlleval` computes, WNUT-2017's score over surface forms, and token scores with O.
+Scores of tagged sentences: what `conlleval` computes, and token scores with O.
 
 The rules of `conlleval` (Tjong Kim Sang, version of 2004-01-26) for IOB1 and IOB2, whether a sequence is valid or not:
 
@@ -102,7 +102,7 @@ def score(gold: Iterable[Tags], predicted: Iterable[Tags]) -> Score:
 
     `ValueError` if the two do not have the same sentences with the same number of tokens each, or for what is no tag.
     """
-    pairs = _pairs(gold, predicted)
+    pairs = sentence_pairs(gold, predicted)
     in_iob2 = any(split_tag(tag)[0] in "SELU" for pair in pairs for tags in pair for tag in set(tags))
     correct_tokens = 0
     for gold_tags, predicted_tags in pairs:
@@ -123,27 +123,7 @@ def count_matches(pairs: Iterable[tuple[Iterable[Span], Iterable[Span]]]) -> dic
         gold.update(span.label for span in gold_set)
         predicted.update(span.label for span in predicted_set)
         correct.update(span.label for span in gold_set & predicted_set)
-    return _by_label(correct, predicted, gold)
-
-
-def surface_score(words: Iterable[Sequence[str]], gold: Iterable[Tags], predicted: Iterable[Tags]) -> dict[str, Counts]:
-    """
-    WNUT-2017's second score, by type: entities count once for each distinct pair of words, as they are written, and
-    type. A pair is correct if an entity with it is correct anywhere (Derczynski et al. 2017, section 4.2, and the
-    task's scorer).
-
-    # Raises
-
-    `ValueError` as `score`.
-    """
-    correct: set[tuple[str, tuple[str, ...]]] = set()
-    forms: tuple[set, set] = (set(), set())
-    for sentence, pair in zip(words, _pairs(gold, predicted), strict=True):
-        spans = [set(entities(tags)) for tags in pair]
-        for found, kept in zip((spans[0] & spans[1], *spans), (correct, *forms)):
-            kept.update((span.label, tuple(sentence[span.start : span.end])) for span in found)
-    gold_forms, predicted_forms = (Counter(label for label, _ in found) for found in forms)
-    return _by_label(Counter(label for label, _ in correct), predicted_forms, gold_forms)
+    return counts_by_label(correct, predicted, gold)
 
 
 def token_scores(gold: Iterable[Tags], predicted: Iterable[Tags]) -> dict[str, Counts]:
@@ -156,14 +136,14 @@ def token_scores(gold: Iterable[Tags], predicted: Iterable[Tags]) -> dict[str, C
     `ValueError` as `score`.
     """
     pairs: Counter[tuple[str, str]] = Counter()
-    for gold_tags, predicted_tags in _pairs(gold, predicted):
+    for gold_tags, predicted_tags in sentence_pairs(gold, predicted):
         pairs.update(zip(map(label_of, gold_tags), map(label_of, predicted_tags)))
     counts: dict[str, Counter[str]] = {"correct": Counter(), "predicted": Counter(), "gold": Counter()}
     for (gold_label, predicted_label), tokens in pairs.items():
         counts["gold"][gold_label] += tokens
         counts["predicted"][predicted_label] += tokens
         counts["correct"][gold_label] += tokens * (gold_label == predicted_label)
-    return _by_label(**counts)
+    return counts_by_label(**counts)
 
 
 def total(types: Mapping[str, Counts]) -> Counts:
@@ -184,34 +164,26 @@ def conlleval_layout(result: Score) -> str:
         f"found: {overall.predicted} phrases; correct: {overall.correct}.\n"
     ]
     if result.tokens:
-        lines.append(f"accuracy: {result.accuracy:6.2f}%; {_ratios(overall)}\n")
-    return "".join(lines + _type_lines(result.types))
+        lines.append(f"accuracy: {result.accuracy:6.2f}%; {ratios(overall)}\n")
+    return "".join(lines + type_lines(result.types))
 
 
-def surface_layout(types: Mapping[str, Counts]) -> str:
-    """Surface forms, in the manner of `conlleval`."""
-    overall = total(types)
-    lines = [
-        f"surface forms: {overall.gold}; found: {overall.predicted}; correct: {overall.correct}.\n",
-        f"{_ratios(overall)}\n",
-    ]
-    return "".join(lines + _type_lines(types))
+def type_lines(types: Mapping[str, Counts]) -> list[str]:
+    return [f"{label:>17}: {ratios(counts)}  {counts.predicted}\n" for label, counts in sorted(types.items())]
 
 
-def _type_lines(types: Mapping[str, Counts]) -> list[str]:
-    return [f"{label:>17}: {_ratios(counts)}  {counts.predicted}\n" for label, counts in sorted(types.items())]
-
-
-def _ratios(counts: Counts) -> str:
+def ratios(counts: Counts) -> str:
     return f"precision: {counts.precision:6.2f}%; recall: {counts.recall:6.2f}%; FB1: {counts.f1:6.2f}"
 
 
-def _by_label(correct: Mapping[str, int], predicted: Mapping[str, int], gold: Mapping[str, int]) -> dict[str, Counts]:
+def counts_by_label(
+    correct: Mapping[str, int], predicted: Mapping[str, int], gold: Mapping[str, int]
+) -> dict[str, Counts]:
     labels = sorted({*predicted, *gold})
     return {label: Counts(correct.get(label, 0), predicted.get(label, 0), gold.get(label, 0)) for label in labels}
 
 
-def _pairs(gold: Iterable[Tags], predicted: Iterable[Tags]) -> list[tuple[Tags, Tags]]:
+def sentence_pairs(gold: Iterable[Tags], predicted: Iterable[Tags]) -> list[tuple[Tags, Tags]]:
     gold, predicted = list(gold), list(predicted)
     if [len(tags) for tags in gold] != [len(tags) for tags in predicted]:
         raise ValueError("Predicted and gold tags must have the same sentences with the same number of tokens each.")

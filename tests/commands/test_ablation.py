@@ -9,13 +9,14 @@ import pytest
 from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.commands import ablation
-from roseq_allennlp.commands.console import Console
+from roseq_allennlp.console import Console
 from roseq_allennlp.data import corpora
-from roseq_allennlp.evaluation.ablation import SYSTEMS, components
-from roseq_allennlp.evaluation.results import read_results, result_of
-from roseq_allennlp.evaluation.scoring import entities
 from roseq_allennlp.evaluation.tagged_data import gold_tags, score_of, tag_file
+from roseq_allennlp.experiments.ablation import SYSTEMS
+from roseq_allennlp.experiments.measuring import result_of
+from roseq_allennlp.experiments.results import read_results
 from roseq_allennlp.models.archive import load_archive
+from roseq_allennlp.scoring.conlleval import entities
 
 FAST = '{"trainer.num_epochs": 2, "model.encoder.hidden_size": 4, "model.fusion.input_dim": 8}'
 CONFIG = "training_configs/ablation.jsonnet"
@@ -36,7 +37,7 @@ def test_configs_have_the_components_and_the_seed():
         tagger = config["model"].get("member", config["model"])
         found = {"lacrf": "tau" in tagger, "fl": "gamma" in tagger, "at": "adversarial" in callbacks}
         found["best"] = tagger is not config["model"]
-        assert {name for name, on in found.items() if on} == set(components(system).split(",")) - {""}
+        assert {name for name, on in found.items() if on} == set(SYSTEMS[system].components)
         assert config["random_seed"] == config["numpy_seed"] == config["pytorch_seed"] == 7
 
 

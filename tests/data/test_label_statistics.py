@@ -4,8 +4,7 @@ from pathlib import Path
 import pytest
 
 from roseq_allennlp.data.dataset_readers.conll2002 import Conll2002Reader
-from roseq_allennlp.data.label_statistics import label_weights
-from roseq_allennlp.training.callbacks.label_statistics import count_labels
+from roseq_allennlp.data.label_statistics import count_labels, label_weights
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 COUNTS = {"B-PER": 81, "O": 1296, "U-LOC": 16, "I-PER": 1}

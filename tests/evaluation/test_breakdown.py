@@ -5,8 +5,8 @@ from sklearn.metrics import confusion_matrix
 
 from roseq_allennlp.data.tag_schemes import convert
 from roseq_allennlp.evaluation.breakdown import by_entity_length, by_sentence_length, by_surface_form, confusion
-from roseq_allennlp.evaluation.scoring import Counts, total
 from roseq_allennlp.evaluation.tagged_data import TaggedSentence, score_of
+from roseq_allennlp.scoring.conlleval import Counts, total
 
 TAGS = ["O", "O", "B-A", "I-A", "I-A", "B-B", "I-B"]
 

@@ -4,10 +4,10 @@ import re
 import pytest
 
 from roseq_allennlp.data.tag_schemes import Span
-from roseq_allennlp.evaluation import errors
 from roseq_allennlp.evaluation.report import render, training_of
 from roseq_allennlp.evaluation.tagged_data import TaggedSentence, score_of, tag_file
 from roseq_allennlp.models.archive import load_archive
+from roseq_allennlp.scoring import error_kinds
 
 DATA = "fixtures/wnut17/emerging.test.annotated"
 
@@ -42,7 +42,7 @@ def test_one_model(roseq, archive_path, tagged, tmp_path):
         assert entity[: len(expected)] == expected
     confusion = cells(page, "Confusion of types")
     assert sum(int(cell.replace(",", "")) for row in confusion for cell in row[1:]) == score_of(tagged).tokens
-    if errors.AVAILABLE:
+    if error_kinds.AVAILABLE:
         kinds = {row[0]: int(row[1]) for row in cells(page, "Errors by kind")}
         assert kinds["correct"] == overall.correct and sum(kinds.values()) - kinds["spurious"] == overall.gold
     seen = cells(page, "F1 of seen and unseen entities")
@@ -122,6 +122,6 @@ def test_nothing_of_the_data_is_markup():
 
 
 def test_without_nervaluate(monkeypatch):
-    monkeypatch.setattr(errors, "AVAILABLE", False)
+    monkeypatch.setattr(error_kinds, "AVAILABLE", False)
     page = page_of([TaggedSentence(["a", "b"], ["S-X", "O"], ["O", "S-Y"], {Span("Y", 1, 2): 0.5})])
     assert "need Python 3.11" in page and "missed: X" in page and "wrong: Y" in page and 'id="kind"' not in page

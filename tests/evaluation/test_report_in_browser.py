@@ -7,13 +7,13 @@ import shutil
 import pytest
 
 from roseq_allennlp.data.tag_schemes import Span
-from roseq_allennlp.evaluation import errors
 from roseq_allennlp.evaluation.report import render, training_of
 from roseq_allennlp.evaluation.tagged_data import TaggedSentence
+from roseq_allennlp.scoring import error_kinds
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(
-    not errors.AVAILABLE or (CHROMIUM is None and "CI" not in os.environ),
+    not error_kinds.AVAILABLE or (CHROMIUM is None and "CI" not in os.environ),
     reason="needs Chromium and Python 3.11",
 )
 

@@ -3,8 +3,8 @@ import re
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from roseq_allennlp.evaluation import results_page
-from roseq_allennlp.evaluation.ablation import SYSTEMS, TABLE_IV
+from roseq_allennlp.experiments import results_page
+from roseq_allennlp.experiments.ablation import SYSTEMS, TABLE_IV
 
 BETTER = [[0, 1, 1, 1], [3, 1, 1, 1]]  # F1 100 where the others have 40
 
@@ -37,7 +37,7 @@ def test_only_all_of_table_iv_is_an_ablation(run, runs):
     text = results_page.ablations([*runs, *parts, run("base", 3, 0.0, "conll2002-nl", part)])
     assert text.startswith("conll2002-nl, its first 4000 training sentences:\n\n| ")
     rows = cells(text)
-    assert [row[0] for row in rows[2:]] == [SYSTEMS[system] for system in TABLE_IV]
+    assert [row[0] for row in rows[2:]] == [SYSTEMS[system].title for system in TABLE_IV]
     assert {row[1] for row in rows[2:]} == {"2"}  # the seeds that all have
     assert rows[3][5:7] == ["85.61", "+0.38"]
 

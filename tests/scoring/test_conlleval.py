@@ -6,17 +6,14 @@ from seqeval.metrics.sequence_labeling import get_entities
 from sklearn.metrics import precision_recall_fscore_support
 
 from roseq_allennlp.data.tag_schemes import convert, from_spans
-from roseq_allennlp.evaluation.scoring import (
-    Counts,
+from roseq_allennlp.scoring.conlleval import (
     Score,
     conlleval_layout,
     entities,
     score,
-    surface_layout,
-    surface_score,
     token_scores,
-    total,
 )
+from roseq_allennlp.scoring.surface_forms import surface_score
 
 TYPES = ("LOC", "creative-work", "PER")
 IOB_TAGS = ["O", *(f"{prefix}-{label}" for prefix in "BI" for label in TYPES)]
@@ -139,17 +136,6 @@ def test_scores_of_parts_add_up():
     gold, predicted = random_sentences(1, BIOES_TAGS, 50)
     parts = [score(gold[start : start + 7], predicted[start : start + 7]) for start in range(0, 50, 7)]
     assert sum(parts, Score()) == score(gold, predicted)
-
-
-def test_surface_forms():
-    words = [["New", "York", "and", "Rome"], ["New", "York"], ["new", "york"], ["Rome"]]
-    gold = [["B-L", "I-L", "O", "B-L"], ["B-L", "I-L"], ["B-L", "I-L"], ["B-P"]]
-    predicted = [["B-L", "I-L", "O", "O"], ["O", "B-L"], ["B-P", "I-P"], ["B-L"]]
-    found = surface_score(words, gold, predicted)
-    # Gold: L New York, L Rome, L new york, P Rome. Predicted: L New York, L York, P new york, and L Rome at another place.
-    assert found == {"L": Counts(correct=1, predicted=3, gold=3), "P": Counts(correct=0, predicted=1, gold=1)}
-    assert total(found).f1 == pytest.approx(100 * 2 * 1 / (4 + 4))
-    assert surface_layout(found).splitlines()[0] == "surface forms: 4; found: 4; correct: 1."
 
 
 def test_token_scores_are_those_of_scikit_learn():

@@ -4,10 +4,10 @@ import pytest
 from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.data.tag_schemes import Span
-from roseq_allennlp.evaluation import errors
-from roseq_allennlp.evaluation.scoring import count_matches, entities, total
+from roseq_allennlp.scoring import error_kinds
+from roseq_allennlp.scoring.conlleval import count_matches, entities, total
 
-needs_nervaluate = pytest.mark.skipif(not errors.AVAILABLE, reason="nervaluate needs Python 3.11")
+needs_nervaluate = pytest.mark.skipif(not error_kinds.AVAILABLE, reason="nervaluate needs Python 3.11")
 
 
 @needs_nervaluate
@@ -29,7 +29,7 @@ needs_nervaluate = pytest.mark.skipif(not errors.AVAILABLE, reason="nervaluate n
     ],
 )
 def test_by_hand(gold, predicted, expected):
-    assert errors.error_kinds([([], []), (gold, predicted)]) == [[], expected]
+    assert error_kinds.error_kinds([([], []), (gold, predicted)]) == [[], expected]
 
 
 @needs_nervaluate
@@ -37,7 +37,7 @@ def test_each_entity_is_counted_once():
     rng = random.Random(5)
     tags = ["O", "O", "B-A", "I-A", "B-B", "I-B"]
     pairs = [tuple(entities(rng.choices(tags, k=12)) for _ in range(2)) for _ in range(500)]
-    counts = errors.count_kinds(errors.error_kinds(pairs))
+    counts = error_kinds.count_kinds(error_kinds.error_kinds(pairs))
     matches = total(count_matches(pairs))
     assert counts["correct"] == matches.correct
     matched = sum(counts[kind] for kind in ("correct", "boundary", "type", "type and boundary"))
@@ -48,11 +48,11 @@ def test_each_entity_is_counted_once():
 
 @needs_nervaluate
 def test_nothing_to_find():
-    assert errors.error_kinds([([], [])]) == [[]]
-    assert set(errors.count_kinds([]).values()) == {0}
+    assert error_kinds.error_kinds([([], [])]) == [[]]
+    assert set(error_kinds.count_kinds([]).values()) == {0}
 
 
 def test_python_3_10_is_told(monkeypatch):
-    monkeypatch.setattr(errors, "AVAILABLE", False)
+    monkeypatch.setattr(error_kinds, "AVAILABLE", False)
     with pytest.raises(ConfigurationError, match="Python 3.11"):
-        errors.error_kinds([])
+        error_kinds.error_kinds([])

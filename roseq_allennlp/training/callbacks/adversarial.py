@@ -1,5 +1,4 @@
 import contextlib
-import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Optional
@@ -14,6 +13,8 @@ from allennlp.training.metrics import Metric
 from roseq_allennlp.modules.token_embedders.char_cnn_highway import CharacterEmbedding
 from roseq_allennlp.nn.perturbation import adversarial_perturbation
 from roseq_allennlp.training.metrics.loss_average import LossAverage
+from roseq_allennlp.training.metrics.of_model import metrics_of, unchanged
+from roseq_allennlp.training.wrapped_data_loader import WrappedDataLoader
 
 
 @TrainerCallback.register("adversarial")
@@ -64,6 +65,7 @@ class AdversarialCallback(TrainerCallback):
         self._stack = contextlib.ExitStack()  # what on_end undoes
         self._no_sync = contextlib.ExitStack()  # held from the clean forward pass to the clean backward pass
         self._batch: Optional[dict[str, Any]] = None
+        self._drawn = 0  # batches of the epoch that the data loader has given out
         self._num_sentences = 0
         # Of the layers, in the order of the clean forward pass; where rows are no padded sentences, the sentence of each.
         self._outputs: list[tuple[torch.Tensor, Optional[torch.Tensor]]] = []
@@ -83,14 +85,14 @@ class AdversarialCallback(TrainerCallback):
                 f"adversarial works with the `torch` DDP accelerator only; this run uses {type(wrapped).__name__}. "
                 'Remove `distributed.ddp_accelerator` or set it to {"type": "torch"}.'
             )
-        loader = trainer.data_loader
-        trainer.data_loader = CountingDataLoader(loader)
-        self._stack.callback(setattr, trainer, "data_loader", loader)
+        self._loader = trainer.data_loader
+        trainer.data_loader = WrappedDataLoader(self._loader, self._counted_batches)
+        self._stack.callback(setattr, trainer, "data_loader", self._loader)
         hooks = [wrapped.register_forward_pre_hook(self._before_forward, with_kwargs=True)]
         hooks += [layer.register_forward_hook(self._after_layer) for layer in find_layers(model, self._embedders)]
         for hook in hooks:
             self._stack.callback(hook.remove)
-        self._metrics = find_metrics(model)
+        self._metrics = list(metrics_of(model).values())
         plain = model.get_metrics
 
         def get_metrics(reset: bool = False) -> dict[str, float]:
@@ -120,7 +122,7 @@ class AdversarialCallback(TrainerCallback):
                 "adversarial calls backward itself, mixed precision included, but another callback has already done so. "
                 "Remove the other one (such as `mixed_precision_backward`) from `trainer.callbacks`."
             )
-        backward = _scaled_backward(trainer)
+        backward = self._scaled_backward(trainer)
         backward(batch_outputs["loss"])
         self._no_sync.close()
         self._perturbations = iter(
@@ -135,13 +137,31 @@ class AdversarialCallback(TrainerCallback):
         assert self._batch is not None
         batch, self._batch = self._batch, None
         try:
-            with untouched(self._metrics), torch.autocast("cuda", enabled=trainer._use_amp):
+            with unchanged(self._metrics), torch.autocast("cuda", enabled=trainer._use_amp):
                 loss = trainer._pytorch_model(**batch)["loss"]
         finally:
             self._perturbations = None
         backward(loss)
         self._loss(loss)
         return True
+
+    def _counted_batches(self) -> Iterator[Any]:
+        self._drawn = 0
+        for batch in self._loader:
+            self._drawn += 1
+            yield batch
+
+    def _scaled_backward(self, trainer: Any) -> Callable[[torch.Tensor], None]:
+        """Backward of a batch's loss as the trainer would do it: divided by the size of its group, scaled under AMP."""
+        # The trainer hands out the undivided loss, and has drawn all batches of a group before it trains on the first.
+        # Earlier groups were full; only the last of an epoch can be shorter.
+        steps = self._drawn - trainer._num_gradient_accumulation_steps * trainer._batches_in_epoch_completed
+
+        def backward(loss: torch.Tensor) -> None:
+            loss = loss / steps
+            (loss if trainer._scaler is None else trainer._scaler.scale(loss)).backward()
+
+        return backward
 
     def _before_forward(self, wrapped: torch.nn.Module, args: Any, batch: dict[str, Any]) -> None:
         if self._perturbations is not None or not (wrapped.training and torch.is_grad_enabled()):
@@ -190,58 +210,6 @@ def find_layers(model: torch.nn.Module, keys: Optional[Sequence[str]]) -> list[t
             inner: list[torch.nn.Module] = [module for module in embedder.modules() if isinstance(module, Embedding)]
             layers.update(dict.fromkeys(inner or [embedder]))
     return list(layers)
-
-
-def _scaled_backward(trainer: Any) -> Callable[[torch.Tensor], None]:
-    """Backward of a batch's loss as the trainer would do it: divided by the size of its group, scaled under AMP."""
-    # The trainer hands out the undivided loss, and has drawn all of a group before its first batch; earlier groups were
-    # full, only the last of an epoch can be shorter.
-    steps = trainer.data_loader.drawn - trainer._num_gradient_accumulation_steps * trainer._batches_in_epoch_completed
-
-    def backward(loss: torch.Tensor) -> None:
-        loss = loss / steps
-        (loss if trainer._scaler is None else trainer._scaler.scale(loss)).backward()
-
-    return backward
-
-
-class CountingDataLoader:
-    """A data loader that knows how many batches of the epoch it has given out, `drawn`; all else is the loader's own."""
-
-    def __init__(self, loader: Any) -> None:
-        self._loader = loader
-        self.drawn = 0
-
-    def __iter__(self) -> Iterator[Any]:
-        self.drawn = 0
-        for batch in self._loader:
-            self.drawn += 1
-            yield batch
-
-    def __len__(self) -> int:
-        return len(self._loader)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
-
-
-def find_metrics(model: torch.nn.Module) -> list[Metric]:
-    """Those that a model's modules hold, in lists and dictionaries too."""
-    values = [value for module in model.modules() for value in vars(module).values()]
-    values += [item for value in values if isinstance(value, dict) for item in value.values()]
-    values += [item for value in values if isinstance(value, (list, tuple)) for item in value]
-    return [value for value in values if isinstance(value, Metric)]
-
-
-@contextlib.contextmanager
-def untouched(metrics: Sequence[Metric]) -> Iterator[None]:
-    """What metrics counted before is what they hold after."""
-    saved = [(metric, copy.deepcopy(vars(metric))) for metric in metrics]
-    try:
-        yield
-    finally:
-        for metric, state in saved:
-            vars(metric).update(state)
 
 
 def _batch_size(batch: Any) -> int:

@@ -16,7 +16,8 @@ from allennlp.training.callbacks import TrainerCallback
 from allennlp.training.util import get_metrics
 
 from roseq_allennlp.files import save
-from roseq_allennlp.training.callbacks.adversarial import find_metrics
+from roseq_allennlp.training.metrics.of_model import metrics_of
+from roseq_allennlp.training.wrapped_data_loader import WrappedDataLoader
 
 _EXCEPTIONS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: SigTermReceived}
 
@@ -65,7 +66,7 @@ class ExactRecoveryCallback(TrainerCallback):
         return {
             "generators": self._gathered if distributed else [self._generators()],
             "loss": self._loss,
-            "metrics": [metric.state_dict() for metric in self._metrics()],
+            "metrics": {name: metric.state_dict() for name, metric in self._metrics().items()},
             "scaler": None if trainer._scaler is None else trainer._scaler.state_dict(),
         }
 
@@ -83,7 +84,7 @@ class ExactRecoveryCallback(TrainerCallback):
         if self._saved:
             self._recover(trainer, is_primary)
         self._loader = trainer.data_loader
-        trainer.data_loader = _WrappedDataLoader(self)
+        trainer.data_loader = WrappedDataLoader(self._loader, self._batches)
         if not trainer._distributed and threading.current_thread() is threading.main_thread():
             self._handlers = {number: signal.signal(number, self._on_signal) for number in _EXCEPTIONS}
 
@@ -94,8 +95,11 @@ class ExactRecoveryCallback(TrainerCallback):
             self._start = self._to_restore["start"]
             _set_generators(self._start, self._device)
         self._loss = self._saved["loss"]
-        for metric, state in zip(self._metrics(), self._saved["metrics"]):
-            metric.load_state_dict(state)
+        metrics, saved = self._metrics(), self._saved["metrics"]
+        if isinstance(saved, list):  # by position, as version 0.1 saved them
+            saved = dict(zip(metrics, saved, strict=True))
+        for name, state in saved.items():
+            metrics[name].load_state_dict(state)
         if trainer._scaler is not None and self._saved["scaler"]:
             trainer._scaler.load_state_dict(self._saved["scaler"])
         if trainer._moving_average is not None:
@@ -119,7 +123,7 @@ class ExactRecoveryCallback(TrainerCallback):
         if trainer._moving_average is not None:
             trainer._moving_average.restore()
 
-    def batches(self) -> Iterator[Any]:
+    def _batches(self) -> Iterator[Any]:
         """Of one epoch, from the trainer's data loader; see `on_start`."""
         trainer = self.trainer
         if self._is_complete():
@@ -196,8 +200,9 @@ class ExactRecoveryCallback(TrainerCallback):
     def _is_complete(self) -> bool:
         return 0 < self.trainer._num_epochs <= self.trainer._start_after_epochs_completed
 
-    def _metrics(self) -> list[Any]:
-        return [metric for metric in find_metrics(self.trainer.model) if hasattr(metric, "load_state_dict")]
+    def _metrics(self) -> dict[str, Any]:
+        metrics = metrics_of(self.trainer.model)
+        return {name: metric for name, metric in metrics.items() if hasattr(metric, "load_state_dict")}
 
     def _generators(self) -> dict[str, Any]:
         return {"start": self._start, "now": _generators(self._device)}
@@ -216,22 +221,6 @@ class ExactRecoveryCallback(TrainerCallback):
         except TypeError:  # not known: data that is not held in memory
             return False
         return trainer._batches_in_epoch_completed * trainer._num_gradient_accumulation_steps >= batches
-
-
-class _WrappedDataLoader:
-    """The trainer's data loader, its batches given by the callback; all else is its own."""
-
-    def __init__(self, callback: ExactRecoveryCallback) -> None:
-        self._callback = callback
-
-    def __iter__(self) -> Iterator[Any]:
-        return self._callback.batches()
-
-    def __len__(self) -> int:
-        return len(self._callback._loader)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._callback._loader, name)
 
 
 def _check_same_start(trainer: Any) -> None:

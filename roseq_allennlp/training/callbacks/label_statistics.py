@@ -1,14 +1,12 @@
 import logging
-from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 from allennlp.common.checks import ConfigurationError
-from allennlp.data import Instance
-from allennlp.data.fields import SequenceLabelField
 from allennlp.nn.util import dist_reduce_sum
 from allennlp.training.callbacks import TrainerCallback
+
+from roseq_allennlp.data.label_statistics import count_labels
 
 logger = logging.getLogger(__name__)
 
@@ -50,13 +48,3 @@ class LabelStatisticsCallback(TrainerCallback):
         if is_primary:
             weights = model.crf.label_weights.tolist()
             logger.info("Label weights ζ: %s", {label: round(weight, 5) for label, weight in zip(labels, weights)})
-
-
-def count_labels(instances: Iterable[Instance], namespace: str) -> "Counter[str]":
-    """Tokens with each tag, over all sequence labels of a namespace."""
-    counts: Counter[str] = Counter()
-    for instance in instances:
-        for field in instance.fields.values():
-            if isinstance(field, SequenceLabelField) and field._label_namespace == namespace:
-                counts.update(map(str, field.labels))
-    return counts

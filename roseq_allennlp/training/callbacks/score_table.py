@@ -3,6 +3,8 @@ from typing import Any, Optional
 from allennlp.common import logging as common_logging
 from allennlp.training.callbacks import TrainerCallback
 
+from roseq_allennlp.console import Console
+
 _PREFIX = "best_validation_"
 
 
@@ -27,9 +29,6 @@ class ScoreTableCallback(TrainerCallback):
         name = f"{_PREFIX}f1-measure-"
         if not is_primary or not metrics or f"{name}overall" not in metrics:
             return
-        # Not above: the commands import the models, which import this package.
-        from roseq_allennlp.commands.console import Console
-
         labels = [key.removeprefix(name) for key in metrics if key.startswith(name)]
         rows = [
             [label, *(100 * metrics[f"{_PREFIX}{score}-{label}"] for score in ("precision", "recall", "f1-measure"))]

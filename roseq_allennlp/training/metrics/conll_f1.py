@@ -5,13 +5,13 @@ import torch.distributed as dist
 from allennlp.nn.util import is_distributed
 from allennlp.training.metrics import Metric
 
-from roseq_allennlp.evaluation.scoring import Counts, Score, score
+from roseq_allennlp.scoring.conlleval import Counts, Score, score
 
 
 @Metric.register("conll_f1")
 class ConllF1(Metric):
     """
-    Token accuracy and entity precision, recall and F1 as `conlleval` computes them, see `evaluation.scoring`: an entity
+    Token accuracy and entity precision, recall and F1 as `conlleval` computes them, see `scoring.conlleval`: an entity
     counts when its type and both its ends are right; the overall figures are micro-averages.
 
     In distributed training the *counts* of all workers are added when the metric is read with `reset=True`, so the
