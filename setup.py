@@ -17,8 +17,17 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=find_packages(include=["roseq_allennlp", "roseq_allennlp.*"]),
-    package_data={"roseq_allennlp": ["py.typed", "evaluation/templates/*"]},
+    # The shipped configs stand at the top of the repository, and inside the package where that is installed.
+    packages=[
+        *find_packages(include=["roseq_allennlp", "roseq_allennlp.*"]),
+        *("roseq_allennlp.training_configs", "roseq_allennlp.training_configs.lib"),
+    ],
+    package_dir={"roseq_allennlp.training_configs": "training_configs"},
+    package_data={
+        "roseq_allennlp": ["py.typed", "evaluation/templates/*"],
+        "roseq_allennlp.training_configs": ["*.jsonnet"],
+        "roseq_allennlp.training_configs.lib": ["*.json", "*.libsonnet"],
+    },
     python_requires=">=3.10,<3.14",
     install_requires=[
         "torch>=2.6",

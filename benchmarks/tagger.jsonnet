@@ -11,9 +11,7 @@ local sentences = std.parseInt(std.extVar('sentences'));
 local ours = roseq(
   corpora.wnut17 { shapes: on('shapes'), train: std.extVar('train'), dev: null },
   vectors,
-  lacrf=on('lacrf'),
-  fl=on('fl'),
-  at=on('at'),
+  { lacrf: on('lacrf'), fl: on('fl'), at: on('at') },
 );
 
 // Spelled out: what makes RoSeq's configs fast must not reach the peer's.

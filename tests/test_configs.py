@@ -149,6 +149,13 @@ def test_unknown_corpus():
         ablation("wnut18", "fl")
 
 
+def test_unknown_switch():
+    with pytest.raises(RuntimeError, match="roseq has no switch fll; it has at, augmented, .*lacrf"):
+        _jsonnet.evaluate_snippet(
+            "", '(import "training_configs/lib/corpus.libsonnet")("wnut16", switches={ fll: true })'
+        )
+
+
 @pytest.mark.parametrize("name", CORPORA)
 def test_base_is_roseq_without_the_components(name):
     roseq, base = evaluate(f"roseq_{name}"), evaluate(f"base_{name}")
@@ -187,14 +194,14 @@ def test_the_paper_s_values(name, corpus):
 
 
 def test_bucketed_changes_the_batches_and_nothing_else(tmp_path):
-    source = '(import "training_configs/lib/corpus.libsonnet")("conll2002-nl", bucketed=%s)'
-    plain, bucketed = (json.loads(_jsonnet.evaluate_snippet("", source % value)) for value in ("false", "true"))
+    source = '(import "training_configs/lib/corpus.libsonnet")("conll2002-nl", switches={ bucketed: %s }%s)'
+    plain, bucketed = (json.loads(_jsonnet.evaluate_snippet("", source % (value, ""))) for value in ("false", "true"))
     loader = {"type": "in_memory", "batch_sampler": dict(SAMPLER)}  # training takes it apart
     assert bucketed == {**plain, "data_loader": loader} and plain == evaluate("roseq_conll02_nl")
     # the same from the command line
     overrides = json.dumps({"data_loader": loader})
     assert Params.from_file("training_configs/roseq_conll02_nl.jsonnet", overrides).as_dict() == bucketed
-    best = json.loads(_jsonnet.evaluate_snippet("", source % "false, best=true"))
+    best = json.loads(_jsonnet.evaluate_snippet("", source % ("false", ", best=true")))
     assert best == {**evaluate("best_conll02_nl"), "data_loader": plain["data_loader"]}
 
     bucketed["trainer"]["num_epochs"] = 1
@@ -246,7 +253,7 @@ def test_each_file_of_a_config_is_in_the_catalogue_or_the_fixtures(name):
             corpus.language,
         )
         labels = {label[2:] for label in config["vocabulary"]["tokens_to_add"]["labels"]} - {""}
-        assert labels == set(corpus.entity_types)
+        assert labels == set(corpus.types)
 
 
 @pytest.mark.parametrize("name", ["roseq_conll02_nl", "roseq_conll03_en", "roseq_wnut17", "fixture"])

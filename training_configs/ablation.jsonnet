@@ -13,8 +13,6 @@ assert unknown == [] : 'ROSEQ_COMPONENTS has %s; it may list %s, with commas bet
 
 corpus(
   std.extVar('ROSEQ_CORPUS'),
-  lacrf=std.member(components, 'lacrf'),
-  fl=std.member(components, 'fl'),
-  at=std.member(components, 'at'),
+  switches={ [name]: std.member(components, name) for name in ['lacrf', 'fl', 'at'] },
   best=std.member(components, 'best'),
 )

@@ -11,5 +11,5 @@ roseq(
     dev: 'fixtures/wnut17/emerging.dev.conll',
   },
   vectors.fixed('fixtures/glove/glove.6B.100d.subset.txt.gz', 100),
-  num_epochs=40,
+  { num_epochs: 40 },
 )

@@ -17,7 +17,8 @@ from allennlp.common.params import parse_overrides
 
 from roseq_allennlp.commands.command import Command
 from roseq_allennlp.console import Console
-from roseq_allennlp.data.corpora import CORPORA, SCHEME, resolve
+from roseq_allennlp.data.catalogue import CORPORA
+from roseq_allennlp.data.corpora import SCHEME, resolve
 from roseq_allennlp.experiments.ablation import HEADERS, SYSTEMS, TABLE_IV, summary, write_tables
 from roseq_allennlp.experiments.measuring import epochs_of, result_of
 from roseq_allennlp.experiments.results import Run, keep_result, read_results

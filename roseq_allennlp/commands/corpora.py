@@ -10,17 +10,8 @@ from allennlp.data import DatasetReader
 
 from roseq_allennlp.commands.command import Command
 from roseq_allennlp.console import Console
-from roseq_allennlp.data.corpora import (
-    CORPORA,
-    DATA_VARIABLE,
-    SCHEME,
-    VECTORS,
-    Corpus,
-    Vectors,
-    at_hand,
-    resolve,
-    verify,
-)
+from roseq_allennlp.data.catalogue import CORPORA, VECTORS, Corpus, Vectors
+from roseq_allennlp.data.corpora import DATA_VARIABLE, SCHEME, at_hand, resolve, verify
 from roseq_allennlp.evaluation.corpus_statistics import SplitStatistics, split_statistics
 from roseq_allennlp.evaluation.tagged_data import gold_tags, read_labelled
 
@@ -75,7 +66,7 @@ def _described(name: str) -> list[str]:
         where = f"put {', '.join(source.local[0] for source in entry.files.values())} below ${DATA_VARIABLE}"
     if isinstance(entry, Vectors):
         return [name, entry.language, "vectors", f"{entry.dimension} dimensions", where, entry.licence]
-    return [name, entry.language, entry.reader, " ".join(entry.entity_types), where, entry.licence]
+    return [name, entry.language, entry.reader, " ".join(entry.types), where, entry.licence]
 
 
 def _must_be_local(entry: Union[Corpus, Vectors]) -> bool:

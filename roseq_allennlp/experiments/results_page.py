@@ -10,39 +10,12 @@ from typing import Any, Optional
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
-from roseq_allennlp.data.corpora import CORPORA
+from roseq_allennlp.data.catalogue import CORPORA
 from roseq_allennlp.evaluation.bootstrap import mean_difference
 from roseq_allennlp.experiments.ablation import SYSTEMS, TABLE_IV, mean, mean_and_deviation
 from roseq_allennlp.experiments.results import HeldOut, Run
 from roseq_allennlp.scoring.conlleval import Counts
 from roseq_allennlp.tables import table
-
-PAPER: dict[str, dict[str, float]] = {
-    "conll2002-nl": {
-        "base": 85.23,
-        "base+lacrf": 85.61,
-        "base+fl": 86.08,
-        "base+at": 86.95,
-        "base+lacrf+fl": 86.52,
-        "base+lacrf+at": 87.32,
-        "base+fl+at": 87.67,
-        "roseq": 88.07,
-    },
-    "conll2002-es": {"base": 85.37, "roseq": 87.33},
-    "conll2003-en": {"base": 90.33, "roseq": 91.42},
-    "wnut16": {
-        "base": 46.13,
-        "base+lacrf": 46.99,
-        "base+fl": 47.86,
-        "base+at": 50.85,
-        "base+lacrf+fl": 48.20,
-        "base+lacrf+at": 51.11,
-        "base+fl+at": 52.09,
-        "roseq": 52.94,
-    },
-    "wnut17": {"base": 39.12, "roseq": 43.03},
-}
-"""Test F1 in the paper's Tables III and IV, in percent."""
 
 Systems = dict[str, list[Run]]
 
@@ -58,10 +31,10 @@ def build(page: str, runs: Sequence[Run]) -> str:
 
     `ConfigurationError`: a part with another name, no part at all, or runs of another corpus or system.
     """
-    unknown = sorted({run.corpus for run in runs} - set(PAPER) | {run.system for run in runs} - set(SYSTEMS))
+    unknown = sorted({run.corpus for run in runs} - set(CORPORA) | {run.system for run in runs} - set(SYSTEMS))
     if unknown:
         raise ConfigurationError(
-            f"The page has no place for runs of {unknown}; it has {', '.join(PAPER)} and {', '.join(SYSTEMS)}."
+            f"The page has no place for runs of {unknown}; it has {', '.join(CORPORA)} and {', '.join(SYSTEMS)}."
         )
 
     def part(found: "re.Match[str]") -> str:
@@ -119,8 +92,9 @@ def _gain(first: Sequence[Run], second: Sequence[Run]) -> str:
 
 
 def _paper_gain(corpus: str, system: str) -> str:
-    figures = PAPER[corpus]
-    return f"{figures[system] - figures['base']:+.2f}" if system != "base" and system in figures else ""
+    figures = CORPORA[corpus].paper
+    known = system != "base" and {system, "base"} <= figures.keys()
+    return f"{figures[system] - figures['base']:+.2f}" if known else ""
 
 
 def _row(corpus: str, system: str, systems: Systems) -> list[Any]:
@@ -131,7 +105,7 @@ def _row(corpus: str, system: str, systems: Systems) -> list[Any]:
         mean_and_deviation([run.dev_f1 for run in runs]),
         mean_and_deviation([run.test_f1 for run in runs]),
         _gain(systems["base"], runs) if "base" in systems and system != "base" else "",
-        PAPER[corpus].get(system, ""),
+        CORPORA[corpus].paper.get(system, ""),
         _paper_gain(corpus, system),
         f"{statistics.mean(run.best_epoch + 1 for run in runs):.0f} of {statistics.mean(run.epochs for run in runs):.0f}",
         statistics.mean(run.seconds for run in runs) / 60,
@@ -152,8 +126,8 @@ def gains(runs: Sequence[Run]) -> str:
         systems = shipped.get(corpus, {})
         rows += [[corpus, *_row(corpus, each, systems)] for each in systems if not each.startswith("base+")]
         if not systems:
-            paper = [[f"{PAPER[corpus][each]:.2f}", _paper_gain(corpus, each)] for each in ("base", "roseq")]
-            for system, figures in zip(("base", "roseq"), paper):
+            for system in ("base", "roseq"):
+                figures = [CORPORA[corpus].paper.get(system, ""), _paper_gain(corpus, system)]
                 rows.append([corpus, SYSTEMS[system].title, 0, "not measured", "not measured", "", *figures, "", ""])
     return table(["corpus", *_HEADERS], rows, "github")
 

@@ -136,7 +136,7 @@ def test_stats(roseq):
         title, _, *lines = part.strip().splitlines()
         assert title.startswith(f"{name}:")
         cells = {line.split()[0]: line.split()[1:] for line in lines}
-        assert set(cells) - {"O"} <= set(corpus.entity_types)
+        assert set(cells) - {"O"} <= set(corpus.types)
         outside = cells.pop("O")
         for split in range(3):
             sentences, tokens, entities = map(int, table[name][1 + 3 * split : 4 + 3 * split])

@@ -1,7 +1,7 @@
 import pytest
 from allennlp.data import DatasetReader
 
-from roseq_allennlp.data.corpora import CORPORA
+from roseq_allennlp.data.catalogue import CORPORA
 from roseq_allennlp.evaluation.corpus_statistics import split_statistics
 from roseq_allennlp.evaluation.tagged_data import gold_tags, read_labelled
 

@@ -8,21 +8,25 @@
 // seeds of two; and `augmented`, which raised the base model's development F1 by 2.0 (WNUT-2016, two seeds), 2.4 (WNUT-2017)
 // and 2.5 (4 000 Dutch sentences), and RoSeq's by 0.9, 0.4 and 1.8. Both: docs/results.md.
 //
-//   data:    { reader, language, types, shapes, train, dev }
-//   vectors: an entry of vectors.libsonnet
-function(
-  data,
-  vectors,
-  lacrf=true,
-  fl=true,
-  at=true,
-  augmented=false,
-  num_epochs=50,
-  patience=15,
-  seed=1,
-  bucketed=false,
-  ensemble=1,
-)
+//   data:     { reader, language, types, shapes, train, dev }
+//   vectors:  an entry of vectors.libsonnet
+//   switches: any of `defaults` with another value, such as { at: false }
+local defaults = {
+  lacrf: true,
+  fl: true,
+  at: true,
+  augmented: false,
+  bucketed: false,
+  ensemble: 1,
+  num_epochs: 50,
+  patience: 15,
+  seed: 1,
+};
+
+function(data, vectors, switches={})
+  local unknown = std.setDiff(std.objectFields(switches), std.objectFields(defaults));
+  assert unknown == [] : 'roseq has no switch %s; it has %s' % [std.join(', ', unknown), std.join(', ', std.objectFields(defaults))];
+  local on = defaults + switches;
   local char_dim = 30;
   local shape_dim = 50;  // of a word's shape; that of a character has char_dim
   local filter_widths = [2, 3, 4];
@@ -55,12 +59,12 @@ function(
     embedding_dropout: 0.2,
     dropout: 0.5,
     initializer: vectors.initializer,
-  } + only(lacrf, { tau: 0.25 }) + only(fl, { gamma: 2.0 });
+  } + only(on.lacrf, { tau: 0.25 }) + only(on.fl, { gamma: 2.0 });
 
   {
-    random_seed: seed,
-    numpy_seed: seed,
-    pytorch_seed: seed,
+    random_seed: on.seed,
+    numpy_seed: on.seed,
+    pytorch_seed: on.seed,
     dataset_reader: {
       type: data.reader,
       language: data.language,
@@ -80,22 +84,22 @@ function(
       tokens_to_add: { labels: ['O'] + [prefix + '-' + type for type in data.types for prefix in ['B', 'I', 'L', 'U']] },
     },
     data_loader: { type: 'in_memory' } + (
-      if bucketed then { batch_sampler: { type: 'bucket', batch_size: 16, sorting_keys: ['tokens'] } }
+      if on.bucketed then { batch_sampler: { type: 'bucket', batch_size: 16, sorting_keys: ['tokens'] } }
       else { batch_size: 16, shuffle: true }
     ),
     validation_data_loader: { type: 'in_memory', batch_size: 64 },
-    model: if ensemble == 1 then tagger else { type: 'tagger_ensemble', size: ensemble, member: tagger },
+    model: if on.ensemble == 1 then tagger else { type: 'tagger_ensemble', size: on.ensemble, member: tagger },
     trainer: {
-      num_epochs: num_epochs,
-      patience: patience,
+      num_epochs: on.num_epochs,
+      patience: on.patience,
       validation_metric: '+f1-measure-overall',
-      grad_norm: 5.0 * std.sqrt(ensemble),  // of all members together
+      grad_norm: 5.0 * std.sqrt(on.ensemble),  // of all members together
       optimizer: { type: 'fused_adam', lr: 0.001 },
       learning_rate_scheduler: { type: 'inverse_time_decay', decay_rate: 0.05, min_lr: 1e-4 },
       checkpointer: { type: 'atomic' },
       callbacks: [{ type: 'exact_recovery' }, { type: 'finite_loss' }, { type: 'late_start' }, { type: 'score_table' }]
-                 + (if lacrf then [{ type: 'label_statistics' }] else [])
-                 + (if at then [{ type: 'adversarial', epsilon: 5.0 }] else [])
-                 + (if augmented then [{ type: 'augmentation', mentions: 0.5, noise: 0.1 }] else []),
+                 + (if on.lacrf then [{ type: 'label_statistics' }] else [])
+                 + (if on.at then [{ type: 'adversarial', epsilon: 5.0 }] else [])
+                 + (if on.augmented then [{ type: 'augmentation', mentions: 0.5, noise: 0.1 }] else []),
     },
   }

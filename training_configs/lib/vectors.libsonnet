@@ -1,5 +1,6 @@
 // Word vectors: `fixed(file, dim)` from any text-format file or address, `learned(dim)` with the model, and names for
 // those of the catalogue.
+local catalogue = import 'catalogue.json';
 local indexer = { type: 'folded_words', namespace: 'tokens' };
 {
   // All words of the file are in the vocabulary, so that a word first met in new text has its vector; a word that the
@@ -28,11 +29,9 @@ local indexer = { type: 'folded_words', namespace: 'tokens' };
     },
   },
 
-  // fastText's files hold 2 million words: 2.4 GB in memory, and in the archive.
-  named: {
-    learned: $.learned(50),
-    'glove-6b-100d': $.fixed('corpus://glove-6b-100d/vectors.txt', 100),
-    'fasttext-cc-nl': $.fixed('corpus://fasttext-cc-nl/vectors.txt', 300),
-    'fasttext-cc-es': $.fixed('corpus://fasttext-cc-es/vectors.txt', 300),
+  // Those of the catalogue. fastText's files hold 2 million words: 2.4 GB in memory, and in the archive.
+  named: { learned: $.learned(50) } + {
+    [name]: $.fixed('corpus://' + name + '/vectors.txt', catalogue.vectors[name].dimension)
+    for name in std.objectFields(catalogue.vectors)
   },
 }

@@ -30,7 +30,7 @@ def test_counts(real_data, caplog, name):
         tags = [instance["tags"].labels for instance in reader.read(path)]
         spans = [span for sentence in tags for span in to_spans(sentence, "BIOUL")]
         assert (len(tags), sum(map(len, tags)), len(spans) - repaired) == (sentences, tokens, entities)
-        assert {span.label for span in spans} == set(corpus.entity_types)
+        assert {span.label for span in spans} == set(corpus.types)
         raw = Path(corpora.resolve(path)).read_bytes().split(b"\n")
         assert sum(line.split()[-1].startswith(b"B-") for line in raw if line.strip()) == entities
     assert sum("tags are read as IOB2" in message for message in caplog.messages) == 3
