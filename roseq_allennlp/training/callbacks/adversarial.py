@@ -1,7 +1,7 @@
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -14,7 +14,11 @@ from roseq_allennlp.modules.token_embedders.char_cnn_highway import CharacterEmb
 from roseq_allennlp.nn.perturbation import adversarial_perturbation
 from roseq_allennlp.training.metrics.loss_average import LossAverage
 from roseq_allennlp.training.metrics.of_model import metrics_of, unchanged
+from roseq_allennlp.training.trainer_access import TrainerAccess, check_state
 from roseq_allennlp.training.wrapped_data_loader import WrappedDataLoader
+
+if TYPE_CHECKING:
+    from allennlp.training import GradientDescentTrainer
 
 
 @TrainerCallback.register("adversarial")
@@ -75,18 +79,21 @@ class AdversarialCallback(TrainerCallback):
         return {"loss": self._loss.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        check_state("adversarial", state_dict, {"loss"})
         self._loss.load_state_dict(state_dict["loss"])
 
-    def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
+    def on_start(self, trainer: "GradientDescentTrainer", is_primary: bool = True, **kwargs: Any) -> None:
         super().on_start(trainer, is_primary, **kwargs)
-        model, wrapped = trainer.model, trainer._pytorch_model
-        if trainer._distributed and not isinstance(wrapped, torch.nn.parallel.DistributedDataParallel):
+        self._access = access = TrainerAccess(trainer)
+        model: Any = trainer.model
+        wrapped = access.pytorch_model
+        if access.is_distributed and not isinstance(wrapped, torch.nn.parallel.DistributedDataParallel):
             raise ConfigurationError(
                 f"adversarial works with the `torch` DDP accelerator only; this run uses {type(wrapped).__name__}. "
                 'Remove `distributed.ddp_accelerator` or set it to {"type": "torch"}.'
             )
         self._loader = trainer.data_loader
-        trainer.data_loader = WrappedDataLoader(self._loader, self._counted_batches)
+        trainer.data_loader = WrappedDataLoader(self._loader, self._counted_batches)  # type: ignore[assignment]
         self._stack.callback(setattr, trainer, "data_loader", self._loader)
         hooks = [wrapped.register_forward_pre_hook(self._before_forward, with_kwargs=True)]
         hooks += [layer.register_forward_hook(self._after_layer) for layer in find_layers(model, self._embedders)]
@@ -108,21 +115,25 @@ class AdversarialCallback(TrainerCallback):
         model.get_metrics = get_metrics
         self._stack.callback(delattr, model, "get_metrics")
 
-    def on_end(self, trainer: Any, *args: Any, **kwargs: Any) -> None:
+    def on_end(self, trainer: "GradientDescentTrainer", *args: Any, **kwargs: Any) -> None:
         super().on_end(trainer, *args, **kwargs)
         self._no_sync.close()
         self._stack.close()
         self._batch, self._outputs = None, []
 
     def on_backward(
-        self, trainer: Any, batch_outputs: dict[str, torch.Tensor], backward_called: bool, **kwargs: Any
+        self,
+        trainer: "GradientDescentTrainer",
+        batch_outputs: dict[str, torch.Tensor],
+        backward_called: bool,
+        **kwargs: Any,
     ) -> bool:
         if backward_called:
             raise ConfigurationError(
                 "adversarial calls backward itself, mixed precision included, but another callback has already done so. "
                 "Remove the other one (such as `mixed_precision_backward`) from `trainer.callbacks`."
             )
-        backward = self._scaled_backward(trainer)
+        backward = self._scaled_backward()
         backward(batch_outputs["loss"])
         self._no_sync.close()
         self._perturbations = iter(
@@ -137,8 +148,8 @@ class AdversarialCallback(TrainerCallback):
         assert self._batch is not None
         batch, self._batch = self._batch, None
         try:
-            with unchanged(self._metrics), torch.autocast("cuda", enabled=trainer._use_amp):
-                loss = trainer._pytorch_model(**batch)["loss"]
+            with unchanged(self._metrics), torch.autocast("cuda", enabled=self._access.uses_amp):
+                loss = self._access.pytorch_model(**batch)["loss"]
         finally:
             self._perturbations = None
         backward(loss)
@@ -151,15 +162,16 @@ class AdversarialCallback(TrainerCallback):
             self._drawn += 1
             yield batch
 
-    def _scaled_backward(self, trainer: Any) -> Callable[[torch.Tensor], None]:
+    def _scaled_backward(self) -> Callable[[torch.Tensor], None]:
         """Backward of a batch's loss as the trainer would do it: divided by the size of its group, scaled under AMP."""
         # The trainer hands out the undivided loss, and has drawn all batches of a group before it trains on the first.
         # Earlier groups were full; only the last of an epoch can be shorter.
-        steps = self._drawn - trainer._num_gradient_accumulation_steps * trainer._batches_in_epoch_completed
+        access = self._access
+        steps = self._drawn - access.accumulation_steps * access.groups_completed
 
         def backward(loss: torch.Tensor) -> None:
             loss = loss / steps
-            (loss if trainer._scaler is None else trainer._scaler.scale(loss)).backward()
+            (loss if access.scaler is None else access.scaler.scale(loss)).backward()
 
         return backward
 

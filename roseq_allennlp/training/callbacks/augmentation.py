@@ -1,4 +1,4 @@
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -6,6 +6,9 @@ from allennlp.data import Instance
 from allennlp.training.callbacks import TrainerCallback
 
 from roseq_allennlp.data.augmentation import Sentence, varied
+
+if TYPE_CHECKING:
+    from allennlp.training import GradientDescentTrainer
 
 
 @TrainerCallback.register("augmentation")
@@ -43,10 +46,10 @@ class AugmentationCallback(TrainerCallback):
         self._mentions = mentions
         self._noise = noise
 
-    def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
+    def on_start(self, trainer: "GradientDescentTrainer", is_primary: bool = True, **kwargs: Any) -> None:
         super().on_start(trainer, is_primary, **kwargs)
         self._seed = torch.initial_seed()
-        loader = trainer.data_loader
+        loader: Any = trainer.data_loader
         if not hasattr(loader, "add_to_each_pass"):
             raise ConfigurationError(
                 'augmentation needs a data loader that takes its variants. Set `data_loader.type` to "in_memory".'

@@ -5,7 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from itertools import count
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 import torch
@@ -17,9 +17,14 @@ from allennlp.training.util import get_metrics
 
 from roseq_allennlp.files import save
 from roseq_allennlp.training.metrics.of_model import metrics_of
+from roseq_allennlp.training.trainer_access import TrainerAccess, check_state
 from roseq_allennlp.training.wrapped_data_loader import WrappedDataLoader
 
+if TYPE_CHECKING:
+    from allennlp.training import GradientDescentTrainer
+
 _EXCEPTIONS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: SigTermReceived}
+_STATE = {"callbacks", "generators", "loss", "metrics", "scaler"}
 
 
 @TrainerCallback.register("exact_recovery")
@@ -33,65 +38,74 @@ class ExactRecoveryCallback(TrainerCallback):
 
     - `on_start` captures the state of the generators, or sets it to that of the first start, from which AllenNLP replays
       the data loader over what was trained; wraps the trainer's data loader, which sets the generators to their state in
-      the checkpoint before the first new batch; ties a moving average to the model again, to whose parameters AllenNLP's
-      recovery loses it; has `best.th` written whole or not at all, and anew where the checkpoint is the best and the run
-      may have died before that; and, outside distributed training, takes over SIGINT and SIGTERM.
+      the checkpoint before the first new batch; reattaches the moving average, which AllenNLP's recovery detaches from the
+      model; has `best.th` written whole or not at all, and anew where the checkpoint is the best and the run may have died
+      before that.
+    - With the first batch, outside distributed training, it takes over SIGINT and SIGTERM.
     - `on_batch`: after the first of these signals a checkpoint is saved at the end of the batch (if it is the epoch's
       last, after the next one), and the run ends as it does without the callback. A second signal ends it at once.
     - `on_epoch` completes the training metrics of an epoch that was taken up in its middle.
-    - `on_end` gives the signals back. A run that was complete, or had run out of patience, and died before its archive
+    - `on_end` restores the signal handlers. A run that was complete, or had run out of patience, and died before its archive
       was written, trains no further epoch and gets the metrics of its last one.
 
     Accumulation: batches are counted as the trainer draws them. Distributed training: the generators of all processes
     are kept with the checkpoint at an epoch's end; of one in the middle of an epoch only the weights are exact.
-    Processes that do not recover from the same checkpoint are refused (`ConfigurationError`).
+    Processes that do not recover from the same checkpoint are refused (`ConfigurationError`), and so is a config whose
+    callbacks are not those that the run was started with: AllenNLP restores their states by position.
     Exactness holds on the CPU, and on a GPU as far as its kernels are deterministic, with the same versions and threads.
     """
 
-    trainer: Any  # set by `on_start`
-
     def __init__(self, serialization_dir: str) -> None:
         super().__init__(serialization_dir)
-        self._saved: dict[str, Any] = {}  # of the checkpoint
+        self._saved: dict[str, Any] = {}  # this callback's state in the checkpoint
         self._to_restore: Optional[dict[str, Any]] = None
         self._gathered: Optional[list[dict[str, Any]]] = None  # generators of all processes at the end of an epoch
-        self._loss = 0.0  # of the epoch, as the trainer sums it
+        self._loss = 0.0  # sum over the epoch's batches, as the trainer sums it
         self._untrained: dict[str, float] = {}  # metrics of an epoch of which nothing was left to train
         self._handlers: dict[int, Any] = {}
         self._stop: Optional[type[BaseException]] = None
 
     def state_dict(self) -> dict[str, Any]:
-        trainer = self.trainer
-        distributed = trainer._distributed and trainer._batches_in_epoch_completed == 0
+        access = self._access
+        at_end_of_epoch = access.is_distributed and access.groups_completed == 0
         return {
-            "generators": self._gathered if distributed else [self._generators()],
+            "callbacks": access.callback_names,
+            "generators": self._gathered if at_end_of_epoch else [self._generators()],
             "loss": self._loss,
             "metrics": {name: metric.state_dict() for name, metric in self._metrics().items()},
-            "scaler": None if trainer._scaler is None else trainer._scaler.state_dict(),
+            "scaler": None if access.scaler is None else access.scaler.state_dict(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        # Version 0.1 saved no names of callbacks.
+        check_state("exact_recovery", {"callbacks": None, **state_dict}, _STATE)
         self._saved = state_dict
 
-    def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
+    def on_start(self, trainer: "GradientDescentTrainer", is_primary: bool = True, **kwargs: Any) -> None:
         super().on_start(trainer, is_primary, **kwargs)
+        self._access = access = TrainerAccess(trainer)
+        self._model = trainer.model
         self._device = trainer.cuda_device
         self._start = _generators(self._device)
-        model = trainer._ddp_wrapped_model or trainer.model
-        trainer._save_model_state = lambda path: save(model.state_dict(), path)
-        if trainer._distributed:
-            _check_same_start(trainer)
+        access.save_weights_by(lambda path: save(access.state_dict(), path))
+        if access.is_distributed:
+            _check_same_start(access)
         if self._saved:
-            self._recover(trainer, is_primary)
+            self._recover(access, is_primary)
         self._loader = trainer.data_loader
-        trainer.data_loader = WrappedDataLoader(self._loader, self._batches)
-        if not trainer._distributed and threading.current_thread() is threading.main_thread():
-            self._handlers = {number: signal.signal(number, self._on_signal) for number in _EXCEPTIONS}
+        trainer.data_loader = WrappedDataLoader(self._loader, self._batches)  # type: ignore[assignment]
 
-    def _recover(self, trainer: Any, is_primary: bool) -> None:
-        world_size = dist.get_world_size() if trainer._distributed else 1
+    def _recover(self, access: TrainerAccess, is_primary: bool) -> None:
+        started_with = self._saved.get("callbacks", access.callback_names)
+        if started_with != access.callback_names:
+            raise ConfigurationError(
+                f"The run was started with the callbacks {', '.join(started_with)}; the config has"
+                f" {', '.join(access.callback_names)}. Recover with the callbacks that the run was started with, in their"
+                " order, or train anew."
+            )
+        world_size = dist.get_world_size() if access.is_distributed else 1
         if len(self._saved["generators"] or ()) == world_size:
-            self._to_restore = self._saved["generators"][dist.get_rank() if trainer._distributed else 0]
+            self._to_restore = self._saved["generators"][dist.get_rank() if access.is_distributed else 0]
             self._start = self._to_restore["start"]
             _set_generators(self._start, self._device)
         self._loss = self._saved["loss"]
@@ -100,36 +114,27 @@ class ExactRecoveryCallback(TrainerCallback):
             saved = dict(zip(metrics, saved, strict=True))
         for name, state in saved.items():
             metrics[name].load_state_dict(state)
-        if trainer._scaler is not None and self._saved["scaler"]:
-            trainer._scaler.load_state_dict(self._saved["scaler"])
-        if trainer._moving_average is not None:
-            parameters = dict(trainer.model.named_parameters())
-            averaged = trainer._moving_average._parameters
-            trainer._moving_average._parameters = [(name, parameters[name]) for name, _ in averaged]
+        if access.scaler is not None and self._saved["scaler"]:
+            access.scaler.load_state_dict(self._saved["scaler"])
+        access.reattach_moving_average()
 
-        tracker = trainer._metric_tracker
-        sharded = trainer._ddp_wrapped_model is not None and trainer._ddp_wrapped_model.is_sharded
-        if trainer._start_after_epochs_completed and not sharded:
-            trainer._best_model_filename = os.path.join(self.serialization_dir, "best.th")
-            if is_primary and tracker.is_best_so_far() and trainer._start_after_batches_in_epoch_completed == 0:
-                self._save_best(trainer)
-        if tracker.should_stop_early():
-            trainer._num_epochs = trainer._start_after_epochs_completed
-
-    def _save_best(self, trainer: Any) -> None:
-        if trainer._moving_average is not None:
-            trainer._moving_average.assign_average_value()
-        trainer._save_model_state(trainer._best_model_filename)
-        if trainer._moving_average is not None:
-            trainer._moving_average.restore()
+        epochs, groups = access.resumed_at
+        if epochs and not access.is_sharded:
+            access.set_best_weights_file(self.serialization_dir)
+            if is_primary and access.metric_tracker.is_best_so_far() and groups == 0:
+                access.save_best_weights()
+        if access.metric_tracker.should_stop_early():
+            access.train_no_further()
 
     def _batches(self) -> Iterator[Any]:
-        """Of one epoch, from the trainer's data loader; see `on_start`."""
-        trainer = self.trainer
+        """The batches of one epoch, from the trainer's data loader; see `on_start`."""
+        access = self._access
+        self._take_over_signals()
         if self._is_complete():
             return
-        resumed = trainer._epochs_completed == trainer._start_after_epochs_completed
-        skipped = trainer._start_after_batches_in_epoch_completed * trainer._num_gradient_accumulation_steps
+        epochs, groups = access.resumed_at
+        resumed = access.epochs_completed == epochs
+        skipped = groups * access.accumulation_steps
         iterator = iter(self._loader)
         for drawn in count():
             if resumed and drawn == skipped:
@@ -141,7 +146,7 @@ class ExactRecoveryCallback(TrainerCallback):
             yield batch
         if resumed and 0 < drawn <= skipped:  # saved after the last batch, before the end of the epoch
             self._restore()
-            self._untrained = get_metrics(trainer.model, 0.0, None, None, None, 1, reset=True)
+            self._untrained = get_metrics(self._model, 0.0, None, None, None, 1, reset=True)
 
     def _restore(self) -> None:
         if self._to_restore is not None:
@@ -150,7 +155,7 @@ class ExactRecoveryCallback(TrainerCallback):
 
     def on_batch(
         self,
-        trainer: Any,
+        trainer: "GradientDescentTrainer",
         batch_inputs: Any,
         batch_outputs: Any,
         batch_metrics: dict[str, Any],
@@ -164,26 +169,31 @@ class ExactRecoveryCallback(TrainerCallback):
         if not is_training:
             return
         self._loss = batch_metrics["batch_loss"] + (0.0 if batch_number == 1 else self._loss)
-        if self._stop is not None and not self._is_last(trainer):
-            if trainer._checkpointer is not None:
-                trainer._checkpointer.save_checkpoint(trainer)
+        if self._stop is not None and not self._is_last():
+            self._access.save_checkpoint()
             raise self._stop(f"after batch {batch_number} of epoch {epoch}")
 
     def on_epoch(
-        self, trainer: Any, metrics: dict[str, Any], epoch: int, is_primary: bool = True, **kwargs: Any
+        self,
+        trainer: "GradientDescentTrainer",
+        metrics: dict[str, Any],
+        epoch: int,
+        is_primary: bool = True,
+        **kwargs: Any,
     ) -> None:
-        in_middle = trainer._start_after_batches_in_epoch_completed and epoch == trainer._start_after_epochs_completed
-        if in_middle and not trainer._distributed:
+        epochs, groups = self._access.resumed_at
+        in_middle = groups and epoch == epochs
+        if in_middle and not self._access.is_distributed:
             metrics.update({f"training_{name}": value for name, value in self._untrained.items()})
-            metrics["training_loss"] = self._loss / trainer._batches_in_epoch_completed
+            metrics["training_loss"] = self._loss / self._access.groups_completed
             dump_metrics(os.path.join(self.serialization_dir, f"metrics_epoch_{epoch}.json"), metrics)
-        if trainer._distributed:
+        if self._access.is_distributed:
             self._gathered = [{} for _ in range(dist.get_world_size())]
             dist.all_gather_object(self._gathered, self._generators())
 
     def on_end(
         self,
-        trainer: Any,
+        trainer: "GradientDescentTrainer",
         metrics: Optional[dict[str, Any]] = None,
         epoch: Optional[int] = None,
         is_primary: bool = True,
@@ -193,19 +203,25 @@ class ExactRecoveryCallback(TrainerCallback):
             signal.signal(number, handler)
         self._handlers = {}
         if metrics is not None and self._is_complete():
-            last = trainer._start_after_epochs_completed - 1
+            last = self._access.resumed_at[0] - 1
             with open(os.path.join(self.serialization_dir, f"metrics_epoch_{last}.json"), encoding="utf-8") as file:
                 metrics.update(json.load(file))
 
     def _is_complete(self) -> bool:
-        return 0 < self.trainer._num_epochs <= self.trainer._start_after_epochs_completed
+        return 0 < self._access.num_epochs <= self._access.resumed_at[0]
 
     def _metrics(self) -> dict[str, Any]:
-        metrics = metrics_of(self.trainer.model)
+        metrics = metrics_of(self._model)
         return {name: metric for name, metric in metrics.items() if hasattr(metric, "load_state_dict")}
 
     def _generators(self) -> dict[str, Any]:
         return {"start": self._start, "now": _generators(self._device)}
+
+    def _take_over_signals(self) -> None:
+        # Not in `on_start`: a run that another callback refuses there never reaches `on_end`.
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if not (self._handlers or self._access.is_distributed) and in_main_thread:
+            self._handlers = {number: signal.signal(number, self._on_signal) for number in _EXCEPTIONS}
 
     def _on_signal(self, number: int, frame: Any) -> None:
         if self._stop is not None:
@@ -214,20 +230,18 @@ class ExactRecoveryCallback(TrainerCallback):
         # Not by logging or print, which may be in the middle of a line.
         os.write(2, b"\nStopping after this batch, with a checkpoint. Again to stop at once, without.\n")
 
-    @staticmethod
-    def _is_last(trainer: Any) -> bool:
+    def _is_last(self) -> bool:
         try:
-            batches = len(trainer.data_loader)
+            batches = len(self._loader)
         except TypeError:  # not known: data that is not held in memory
             return False
-        return trainer._batches_in_epoch_completed * trainer._num_gradient_accumulation_steps >= batches
+        return self._access.groups_completed * self._access.accumulation_steps >= batches
 
 
-def _check_same_start(trainer: Any) -> None:
+def _check_same_start(access: TrainerAccess) -> None:
     """Each node has a directory of its own, and one may have died before it saved what another did."""
     starts: list[Any] = [None] * dist.get_world_size()
-    start = (trainer._start_after_epochs_completed, trainer._start_after_batches_in_epoch_completed)
-    dist.all_gather_object(starts, start)
+    dist.all_gather_object(starts, access.resumed_at)
     if len(set(starts)) > 1:
         names = sorted("model_state_e{}_b{}".format(*each) for each in set(starts) if any(each))
         raise ConfigurationError(

@@ -1,9 +1,14 @@
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.training.callbacks import TrainerCallback
+
+from roseq_allennlp.training.trainer_access import TrainerAccess
+
+if TYPE_CHECKING:
+    from allennlp.training import GradientDescentTrainer
 
 _SENTENCES_SHOWN = 20
 _WORDS_SHOWN = 30
@@ -25,28 +30,27 @@ class FiniteLossCallback(TrainerCallback):
     `ConfigurationError`.
     """
 
-    trainer: Any  # set by `on_start`
-
-    def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
+    def on_start(self, trainer: "GradientDescentTrainer", is_primary: bool = True, **kwargs: Any) -> None:
         super().on_start(trainer, is_primary, **kwargs)
-        self._hook = trainer._pytorch_model.register_forward_hook(self._after_forward, with_kwargs=True)
+        self._access = TrainerAccess(trainer)
+        self._hook = self._access.pytorch_model.register_forward_hook(self._after_forward, with_kwargs=True)
 
-    def on_end(self, trainer: Any, *args: Any, **kwargs: Any) -> None:
+    def on_end(self, trainer: "GradientDescentTrainer", *args: Any, **kwargs: Any) -> None:
         self._hook.remove()
 
     def _after_forward(self, model: torch.nn.Module, args: Any, batch: dict[str, Any], output: dict[str, Any]) -> None:
         if not model.training or "loss" not in output:
             return
         loss = output["loss"].item()
-        trainer = self.trainer
-        if math.isfinite(loss) or trainer._scaler is not None and math.isinf(loss):
+        access = self._access
+        if math.isfinite(loss) or access.scaler is not None and math.isinf(loss):
             return
         sentences = [
             " ".join(each["words"][:_WORDS_SHOWN]) for each in (batch.get("metadata") or [])[:_SENTENCES_SHOWN]
         ]
-        last = None if trainer._checkpointer is None else trainer._checkpointer.find_latest_checkpoint()
+        last = None if access.checkpointer is None else access.checkpointer.find_latest_checkpoint()
         raise ConfigurationError(
-            f"{loss} loss in epoch {trainer._epochs_completed}, batch {trainer._batches_in_epoch_completed + 1}. "
+            f"{loss} loss in epoch {access.epochs_completed}, batch {access.groups_completed + 1}. "
             + (f"The last checkpoint stands: {last[0]}. " if last else "There is no checkpoint yet. ")
             + "Lower the learning rate, or set `trainer.grad_norm`; or look at the batch's sentences: "
             + " | ".join(sentences)

@@ -1,5 +1,5 @@
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -7,6 +7,9 @@ from allennlp.nn.util import dist_reduce_sum
 from allennlp.training.callbacks import TrainerCallback
 
 from roseq_allennlp.data.label_statistics import count_labels
+
+if TYPE_CHECKING:
+    from allennlp.training import GradientDescentTrainer
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +31,9 @@ class LabelStatisticsCallback(TrainerCallback):
     `ConfigurationError` if the model takes no label counts, or the data has no tags.
     """
 
-    def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
+    def on_start(self, trainer: "GradientDescentTrainer", is_primary: bool = True, **kwargs: Any) -> None:
         super().on_start(trainer, is_primary, **kwargs)
-        model = trainer.model
+        model: Any = trainer.model
         if not hasattr(model, "set_label_counts"):
             raise ConfigurationError(
                 f"label_statistics sets the label weights of a label_aware_crf_tagger; the model is a "

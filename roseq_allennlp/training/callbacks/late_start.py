@@ -1,6 +1,11 @@
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from allennlp.training.callbacks import TrainerCallback
+
+from roseq_allennlp.training.trainer_access import TrainerAccess
+
+if TYPE_CHECKING:
+    from allennlp.training import GradientDescentTrainer
 
 
 @TrainerCallback.register("late_start")
@@ -10,12 +15,17 @@ class LateStartCallback(TrainerCallback):
     or with adversarial training, finds no entity for many epochs: without this it is stopped before it has begun.
 
     Fires in `on_epoch`, after the trainer has counted the epoch and before it asks whether to stop, in all processes alike;
-    the count is in every checkpoint. Nothing else changes, and nothing at all in a run whose score leaves 0 in time.
+    the count is in every checkpoint. Nothing else changes. A run whose score rises above 0 in time is unaffected.
     """
 
     def on_epoch(
-        self, trainer: Any, metrics: dict[str, Any], epoch: int, is_primary: bool = True, **kwargs: Any
+        self,
+        trainer: "GradientDescentTrainer",
+        metrics: dict[str, Any],
+        epoch: int,
+        is_primary: bool = True,
+        **kwargs: Any,
     ) -> None:
-        tracker = trainer._metric_tracker
-        if tracker._best_so_far == 0:
-            tracker._epochs_with_no_improvement = 0
+        access = TrainerAccess(trainer)
+        if access.best_score == 0:
+            access.forget_epochs_without_improvement()

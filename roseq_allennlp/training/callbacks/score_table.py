@@ -1,9 +1,13 @@
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from allennlp.common import logging as common_logging
 from allennlp.training.callbacks import TrainerCallback
 
 from roseq_allennlp.console import Console
+from roseq_allennlp.training.trainer_access import TrainerAccess
+
+if TYPE_CHECKING:
+    from allennlp.training import GradientDescentTrainer
 
 _PREFIX = "best_validation_"
 
@@ -20,7 +24,7 @@ class ScoreTableCallback(TrainerCallback):
 
     def on_end(
         self,
-        trainer: Any,
+        trainer: "GradientDescentTrainer",
         metrics: Optional[dict[str, Any]] = None,
         epoch: Optional[int] = None,
         is_primary: bool = True,
@@ -39,7 +43,7 @@ class ScoreTableCallback(TrainerCallback):
         console.table(["type", "precision", "recall", "F1"], rows, title)
         if not metrics[f"{name}overall"]:
             print(
-                f"Not one development entity was found after {trainer._total_batches_completed} steps. A corpus this small"
+                f"Not one development entity was found after {TrainerAccess(trainer).steps_completed} steps. A corpus this small"
                 " needs more of them: a smaller data_loader.batch_size, a larger trainer.num_epochs and trainer.patience,"
                 " or vectors made from other text (vectors.fixed)."
             )

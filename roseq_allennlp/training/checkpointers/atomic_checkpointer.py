@@ -1,6 +1,6 @@
 import logging
 import os
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -8,6 +8,9 @@ from allennlp.training.checkpointer import Checkpointer
 from allennlp.training.trainer import TrainerCheckpoint
 
 from roseq_allennlp.files import save
+
+if TYPE_CHECKING:
+    from allennlp.training import GradientDescentTrainer
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +35,7 @@ class AtomicCheckpointer(Checkpointer):
     NaN, or there are checkpoints and none can be read.
     """
 
-    def save_checkpoint(self, trainer: Any) -> None:
+    def save_checkpoint(self, trainer: "GradientDescentTrainer") -> None:  # type: ignore[override]
         state = trainer.get_checkpoint_state()
         if state is not None:
             at = (state.trainer_state["epochs_completed"], state.trainer_state["batches_in_epoch_completed"])

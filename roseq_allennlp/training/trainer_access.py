@@ -1,0 +1,157 @@
+"""
+What callbacks need of AllenNLP's trainer beyond its public attributes. Its private state is touched here and nowhere else,
+so that a change of AllenNLP breaks one file.
+"""
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Optional
+
+import torch
+from allennlp.common.checks import ConfigurationError
+
+if TYPE_CHECKING:
+    from allennlp.training import Checkpointer, GradientDescentTrainer
+    from allennlp.training.metric_tracker import MetricTracker
+
+
+class TrainerAccess:
+    """
+    A view of one trainer; it holds no state of its own.
+
+    # Parameters
+
+    trainer : `GradientDescentTrainer`
+    """
+
+    def __init__(self, trainer: "GradientDescentTrainer") -> None:
+        self._trainer = trainer
+
+    @property
+    def pytorch_model(self) -> torch.nn.Module:
+        """The model as the trainer calls it, in DDP's wrapper where there is one: hooks on it see each training batch."""
+        return self._trainer._pytorch_model
+
+    @property
+    def is_distributed(self) -> bool:
+        """A callback learns only from the trainer that its losses and metrics will be reduced."""
+        return self._trainer._distributed
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether each process holds a part of the weights, so that no process can write all of them."""
+        wrapped = self._trainer._ddp_wrapped_model
+        return wrapped is not None and wrapped.is_sharded
+
+    def state_dict(self) -> dict[str, Any]:
+        """The weights under the model's own names; DDP's wrapper would add a prefix."""
+        trainer = self._trainer
+        return (trainer._ddp_wrapped_model or trainer.model).state_dict()  # type: ignore[attr-defined]
+
+    @property
+    def uses_amp(self) -> bool:
+        """A second forward pass runs under autocast if the first one did."""
+        return self._trainer._use_amp
+
+    @property
+    def scaler(self) -> Optional[Any]:
+        """AMP's `GradScaler`: who calls `backward` must scale the loss, and a checkpoint of AllenNLP's lacks its scale."""
+        return self._trainer._scaler
+
+    @property
+    def accumulation_steps(self) -> int:
+        """Batches in a full group of gradient accumulation; the trainer hands out a loss that is not divided by it."""
+        return self._trainer._num_gradient_accumulation_steps
+
+    @property
+    def groups_completed(self) -> int:
+        """Groups of batches of this epoch that have been trained on; without accumulation, batches."""
+        return self._trainer._batches_in_epoch_completed
+
+    @property
+    def epochs_completed(self) -> int:
+        return self._trainer._epochs_completed
+
+    @property
+    def steps_completed(self) -> int:
+        """Optimizer steps of the whole run."""
+        return self._trainer._total_batches_completed
+
+    @property
+    def resumed_at(self) -> tuple[int, int]:
+        """Epochs, and groups of batches of the next epoch, that the checkpoint of `--recover` had completed; else zeros."""
+        trainer = self._trainer
+        return trainer._start_after_epochs_completed, trainer._start_after_batches_in_epoch_completed
+
+    @property
+    def num_epochs(self) -> int:
+        return self._trainer._num_epochs
+
+    def train_no_further(self) -> None:
+        """Ends a recovered run at once: it had run out of patience before it was stopped."""
+        self._trainer._num_epochs = self._trainer._start_after_epochs_completed
+
+    @property
+    def metric_tracker(self) -> "MetricTracker":
+        """Knows the best epoch, and how long ago it was."""
+        return self._trainer._metric_tracker
+
+    def forget_epochs_without_improvement(self) -> None:
+        """Has patience count from now."""
+        self._trainer._metric_tracker._epochs_with_no_improvement = 0
+
+    @property
+    def best_score(self) -> Optional[float]:
+        """The validation metric of the best epoch, `None` before the first one."""
+        return self._trainer._metric_tracker._best_so_far
+
+    @property
+    def checkpointer(self) -> Optional["Checkpointer"]:
+        return self._trainer._checkpointer
+
+    def save_checkpoint(self) -> None:
+        if self._trainer._checkpointer is not None:
+            self._trainer._checkpointer.save_checkpoint(self._trainer)
+
+    def save_weights_by(self, save: Callable[[str], None]) -> None:
+        """Has the trainer write `best.th` by `save(path)`."""
+        self._trainer._save_model_state = save  # type: ignore[method-assign, assignment]
+
+    def save_best_weights(self) -> None:
+        """Writes the present weights, averaged where a moving average is kept, as the best ones."""
+        average = self._trainer._moving_average
+        if average is not None:
+            average.assign_average_value()
+        assert self._trainer._best_model_filename is not None
+        self._trainer._save_model_state(self._trainer._best_model_filename)
+        if average is not None:
+            average.restore()
+
+    def set_best_weights_file(self, directory: str) -> None:
+        """A checkpoint names `best.th` at its old path; the directory may have moved."""
+        self._trainer._best_model_filename = os.path.join(directory, "best.th")
+
+    def reattach_moving_average(self) -> None:
+        """Recovery replaces the list of parameters that the moving average keeps by copies from the checkpoint."""
+        average: Any = self._trainer._moving_average
+        if average is not None:
+            parameters = dict(self._trainer.model.named_parameters())
+            average._parameters = [(name, parameters[name]) for name, _ in average._parameters]
+
+    @property
+    def callback_names(self) -> list[str]:
+        """Class names of the trainer's callbacks, in order: AllenNLP restores their states by position."""
+        return [type(callback).__name__ for callback in self._trainer._callbacks]
+
+
+def check_state(callback: str, state: dict[str, Any], keys: set[str]) -> None:
+    """
+    # Raises
+
+    `ConfigurationError` if `state`, which a checkpoint holds at the position of this callback, has other keys than its own.
+    """
+    if state.keys() != keys:
+        raise ConfigurationError(
+            f"{callback}: the checkpoint holds the state of another callback at its position (keys {sorted(state)}, expected"
+            f" {sorted(keys)}). Recover with the callbacks that the run was started with, in their order, or train anew."
+        )
