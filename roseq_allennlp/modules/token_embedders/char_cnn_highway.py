@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
 import torch
@@ -11,10 +11,20 @@ HASH_FACTOR = 6364136223846793005  # odd, and spread over 64 bits
 
 
 class CharacterEmbedding(Embedding):
-    """An `Embedding` that lets forward hooks know which sentence each id stands in, where ids come without padding."""
+    """
+    An `Embedding` whose output an observer may replace, as adversarial training does with a perturbed one.
+
+    While `observer` is set, `CharCnnHighway` gives the layer every occurrence of a word, and not each distinct word once;
+    the layer calls `observer(vectors, sentences)` once a forward pass and returns what that returns. `vectors` is
+    `(N, embedding_dim)` for the characters of real words, with `sentences` `(N,)` int64, each row's sentence index in the
+    batch; or `(tokens of the padded batch, characters, embedding_dim)` with `None`.
+    """
+
+    observer: Optional[Callable[[torch.Tensor, Optional[torch.Tensor]], torch.Tensor]] = None
 
     def forward(self, tokens: torch.Tensor, sentences: Optional[torch.Tensor] = None) -> torch.Tensor:
-        return super().forward(tokens)
+        vectors = super().forward(tokens)
+        return vectors if self.observer is None else self.observer(vectors, sentences)
 
 
 @TokenEmbedder.register("char_cnn_highway")
@@ -27,8 +37,8 @@ class CharCnnHighway(TokenEmbedder):
     widest filter needs if the word is shorter, and a window wholly in padding never wins the maximum.
 
     On the CPU the work is done for the characters of real words only, as one matrix product over all windows, and once for
-    each distinct word, unless a forward hook on an embedding layer asks for every occurrence, as adversarial training does.
-    Elsewhere padding is computed too: how much there is would have to be waited for. The numbers are the same.
+    each distinct word, unless an embedding layer has an observer (see `CharacterEmbedding`), as in adversarial training.
+    Elsewhere padding is computed too: to leave it out would synchronise with the device. The numbers are the same.
 
     AllenNLP's `Highway` names the carry gate where eq. (3) names the transform gate: the same family of functions.
 
@@ -143,9 +153,9 @@ class CharCnnHighway(TokenEmbedder):
         lengths = (words[0] != 0).sum(dim=1)
         features = self.embedding.weight.new_zeros(lengths.size(0), self._output_dim)
         tokens = lengths.nonzero().squeeze(1)
-        # A hook, such as that of adversarial training, may give each occurrence of a word other vectors.
-        watched = any(layer._forward_hooks for layer in layers)
-        rows, occurrences = (tokens, None) if watched else distinct_rows(torch.cat(words, dim=1), tokens)
+        # An observer may give each occurrence of a word other vectors.
+        observed = any(layer.observer is not None for layer in layers)
+        rows, occurrences = (tokens, None) if observed else distinct_rows(torch.cat(words, dim=1), tokens)
         words, lengths = [ids.index_select(0, rows) for ids in words], lengths.index_select(0, rows)
 
         positions = torch.arange(words[0].size(1))
@@ -160,8 +170,8 @@ class CharCnnHighway(TokenEmbedder):
             biases.append(convolution.bias)
             real.append(self._is_window(position, width, lengths[word]))
         weight, bias = torch.cat(filters), torch.cat(biases)  # (filters, channels, widest), (filters,)
-        if watched or torch.is_grad_enabled():
-            sentences = rows[word] // num_tokens if watched else None
+        if observed or torch.is_grad_enabled():
+            sentences = rows[word] // num_tokens if observed else None
             vectors = torch.cat([layer(each, sentences) for layer, each in zip(layers, ids)], dim=1)
             padded = torch.nn.functional.pad(vectors, (0, 0, 0, self._widest - 1))
             windows = torch.cat([padded[shift : shift + len(vectors)] for shift in range(self._widest)], dim=1)

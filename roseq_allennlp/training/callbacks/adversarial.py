@@ -71,7 +71,8 @@ class AdversarialCallback(TrainerCallback):
         self._batch: Optional[dict[str, Any]] = None
         self._drawn = 0  # batches of the epoch that the data loader has given out
         self._num_sentences = 0
-        # Of the layers, in the order of the clean forward pass; where rows are no padded sentences, the sentence of each.
+        # The layers' outputs in the order of the clean forward pass, with each row's sentence index if the layer saw
+        # unpadded rows.
         self._outputs: list[tuple[torch.Tensor, Optional[torch.Tensor]]] = []
         self._perturbations: Optional[Iterator[torch.Tensor]] = None  # set during the adversarial forward pass
 
@@ -95,10 +96,13 @@ class AdversarialCallback(TrainerCallback):
         self._loader = trainer.data_loader
         trainer.data_loader = WrappedDataLoader(self._loader, self._counted_batches)  # type: ignore[assignment]
         self._stack.callback(setattr, trainer, "data_loader", self._loader)
-        hooks = [wrapped.register_forward_pre_hook(self._before_forward, with_kwargs=True)]
-        hooks += [layer.register_forward_hook(self._after_layer) for layer in find_layers(model, self._embedders)]
-        for hook in hooks:
-            self._stack.callback(hook.remove)
+        self._stack.callback(wrapped.register_forward_pre_hook(self._before_forward, with_kwargs=True).remove)
+        for layer in find_layers(model, self._embedders):
+            if isinstance(layer, CharacterEmbedding):
+                layer.observer = self._observe
+                self._stack.callback(setattr, layer, "observer", None)
+            else:
+                self._stack.callback(layer.register_forward_hook(self._after_layer).remove)
         self._metrics = list(metrics_of(model).values())
         plain = model.get_metrics
 
@@ -150,6 +154,9 @@ class AdversarialCallback(TrainerCallback):
         try:
             with unchanged(self._metrics), torch.autocast("cuda", enabled=self._access.uses_amp):
                 loss = self._access.pytorch_model(**batch)["loss"]
+            left_over = len(list(self._perturbations))
+            if left_over:
+                raise ConfigurationError(_other_layers(f"{left_over} fewer"))
         finally:
             self._perturbations = None
         backward(loss)
@@ -183,17 +190,30 @@ class AdversarialCallback(TrainerCallback):
         if isinstance(wrapped, torch.nn.parallel.DistributedDataParallel):
             self._no_sync.enter_context(wrapped.no_sync())
 
-    def _after_layer(self, layer: torch.nn.Module, args: Any, output: torch.Tensor) -> Optional[torch.Tensor]:
+    def _after_layer(self, layer: torch.nn.Module, args: Any, output: torch.Tensor) -> torch.Tensor:
+        return self._observe(output, None)
+
+    def _observe(self, output: torch.Tensor, sentences: Optional[torch.Tensor]) -> torch.Tensor:
+        """Keeps a layer's output in the clean forward pass, and perturbs it in the adversarial one."""
         if self._perturbations is not None:
-            return output + next(self._perturbations)
+            perturbation = next(self._perturbations, None)
+            if perturbation is None or perturbation.shape != output.shape:
+                raise ConfigurationError(_other_layers("others"))
+            return output + perturbation
         if self._batch is not None:
             if output.requires_grad:
                 output.retain_grad()
             else:  # frozen vectors: a leaf of its own
                 output.requires_grad_()
-            sentences = args[1] if isinstance(layer, CharacterEmbedding) and len(args) > 1 else None
             self._outputs.append((output, sentences))
-        return None
+        return output
+
+
+def _other_layers(which: str) -> str:
+    return (
+        f"adversarial: the second forward pass of a batch used {which} of the perturbed embedding layers than the first. The"
+        " model must call the same layers in the same order each time; `embedders` can leave out those that it does not."
+    )
 
 
 def find_layers(model: torch.nn.Module, keys: Optional[Sequence[str]]) -> list[torch.nn.Module]:

@@ -215,21 +215,26 @@ def test_real_words_only_gives_the_same(vocab, orthographic_dim, widths):
 
 
 @pytest.mark.parametrize("orthographic_dim", [None, 2])
-def test_a_hook_sees_each_occurrence_and_its_sentence(vocab, orthographic_dim):
+def test_an_observer_sees_each_occurrence_and_its_sentence(vocab, orthographic_dim):
     embedder = make(vocab, orthographic_dim=orthographic_dim)
     ids = sentences_of(3, 2, indices(vocab, ["be", "Cab", "be", "facade", "be"]))[: 2 if orthographic_dim else 1]
     plain = embedder(*ids)
     seen = []
     layers = [embedder.embedding, embedder.orthographic_embedding][: len(ids)]
-    hooks = [layer.register_forward_hook(lambda _, args, output: seen.append((args[1], output))) for layer in layers]
-    watched = embedder(*ids)
-    for hook in hooks:
-        hook.remove()
-    assert_close(watched, plain, rtol=1e-12, atol=1e-12)
+
+    def observer(output, sentences):
+        seen.append((sentences, output))
+        return output
+
+    for layer in layers:
+        layer.observer = observer
+    assert_close(embedder(*ids), plain, rtol=1e-12, atol=1e-12)
     assert len(seen) == len(ids)
     for sentences, output in seen:
         assert sentences.tolist() == [0] * 8 + [1] * 10 + [2] * 4  # words below four characters have four
         assert output.shape == (22, output.size(1))
+    embedder.embedding.observer = lambda output, _: torch.zeros_like(output)
+    assert (embedder(*ids) - plain).abs().max() > 0.1  # its answer is what the words are made of
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -287,6 +287,16 @@ def test_the_adversarial_loss_is_logged_beside_the_clean_one(tmp_path: Path) -> 
     assert metrics["training_adversarial_loss"] > clean
 
 
+@pytest.mark.parametrize("calls, message", [((2, 1), "used 2 fewer of"), ((1, 2), "used others of")])
+def test_a_second_pass_through_other_layers_is_refused(tmp_path: Path, calls: tuple[int, int], message: str) -> None:
+    trainer = make_trainer(tmp_path, [{"type": "adversarial"}])
+    embedder, passes = trainer.model._text_field_embedder, iter(calls)
+    embed = embedder.forward
+    embedder.forward = lambda *args, **kwargs: [embed(*args, **kwargs) for _ in range(next(passes))][0]
+    with pytest.raises(ConfigurationError, match=message):
+        one_step(trainer)
+
+
 def test_layers_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shapes = []
     compute = adversarial.adversarial_perturbation
