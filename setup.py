@@ -9,6 +9,10 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 RAY = "ray[data]>=2.44"
+# MkDocs 2 takes no plugins and no theme of MkDocs 1; Material for MkDocs, which gets no new features, needs MkDocs 1.
+DOCS = ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10", "mkdocstrings[python]>=1.0,<2"]
+# Newer ones need rich 14; cached_path needs rich below 14.
+IMPORT_LINTER = "import-linter==2.5.2"
 
 setup(
     name="roseq-allennlp",
@@ -68,7 +72,11 @@ setup(
     entry_points={"console_scripts": ["roseq=roseq_allennlp.__main__:main"]},
     extras_require={
         "ray": [RAY],
+        "docs": DOCS,
         # conlleval and playwright: what the tests hold scores and reports against.
-        "dev": ["ruff", "mypy>=1.15", "pytest>=8", "hypothesis>=6.100", "conlleval>=0.2", "playwright>=1.49", RAY],
+        "dev": [
+            *("ruff", "mypy>=1.15", "pytest>=8", "hypothesis>=6.100", "conlleval>=0.2", "playwright>=1.49"),
+            *(IMPORT_LINTER, RAY, *DOCS),
+        ],
     },
 )
