@@ -121,7 +121,7 @@ def test_label_weights_by_name():
         ({"top_k": 0}, "top_k"),
         ({"encoder__input_size": 7}, "takes vectors of 7"),
         ({"fusion__input_dim": 7}, "takes vectors of 7"),
-        ({"label_namespace": "other_labels"}, "no tags in the namespace `other_labels`"),
+        ({"label_namespace": "other_labels"}, "Extra parameters .*label_namespace"),
     ],
 )
 def test_errors_when_built(overrides, message):
@@ -136,6 +136,11 @@ def vocabulary(*labels):
     for label in labels:
         vocab.add_token_to_namespace(label, "labels")
     return vocab
+
+
+def test_a_vocabulary_without_labels():
+    with pytest.raises(ConfigurationError, match="no tags in the namespace `labels`"):
+        build(vocabulary(), counts=None)
 
 
 @pytest.mark.parametrize("label", ["E-X", "X", "S-X"])

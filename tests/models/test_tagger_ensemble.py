@@ -102,7 +102,7 @@ def test_it_trains_saves_loads_and_predicts(config, tmp_path):
     "changes, message",
     [
         ({"size": 1}, "at least 2; got 1"),
-        ({"members": 2}, "tagger_ensemble has no \\['members'\\]"),
+        ({"members": 2}, "Extra parameters passed to TaggerEnsemble: {'members'"),
         ({"member": {"type": "simple_tagger"}}, "must be a label_aware_crf_tagger; got SimpleTagger"),
     ],
 )
