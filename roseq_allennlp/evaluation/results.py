@@ -23,6 +23,7 @@ from roseq_allennlp.evaluation.scoring import Counts, entities, total
 from roseq_allennlp.evaluation.tagged_data import gold_tags, read_labelled, score_of, tag_instances, words_of
 from roseq_allennlp.files import replacing
 from roseq_allennlp.models.archive import load_archive
+from roseq_allennlp.version import VERSION
 
 _NOISE = (0.1, 0.2, 0.3)  # levels that a run is scored at
 
@@ -171,7 +172,7 @@ def revision() -> str:
         )
         return git("rev-parse", "--short=10", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
-        return version("roseq_allennlp")
+        return VERSION
 
 
 def versions() -> dict[str, str]:
