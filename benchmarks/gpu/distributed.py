@@ -14,7 +14,7 @@ def main() -> None:
     args = arguments(__doc__)
     findings = Findings(args.output / "distributed.jsonl")
     source = runs.QUICK if args.quick else runs.FULL
-    logs = [args.output / f"{name}.log" for name in ("one_process", "group_of_one")]
+    logs = [args.output / f"distributed-{name}.log" for name in ("one_process", "group_of_one")]
     with tempfile.TemporaryDirectory() as work, ThreadPoolExecutor(2) as pool:
         plain, group = Path(work) / "plain", Path(work) / "group"
 

@@ -32,9 +32,16 @@ def _step(directory: Path, fields: list[str]) -> dict[str, Any]:
         "seconds": int(seconds),
         "last_line": reason[0] if reason else log[-1][:300] if log else "",
         "findings": found,
-        # pytest's, and those of a section of the benchmark
-        "failures": [line[:300] for line in log if line.startswith(("FAILED ", "ERROR ")) or " failed: " in line][:30],
+        "failures": [] if status in ("0", "-") else _failures(directory, name, log),
     }
+
+
+def _failures(directory: Path, name: str, log: list[str]) -> list[str]:
+    """Tests and sections of the benchmark that failed, and how far the processes of the step came."""
+    lines = [line for line in log if line.startswith(("FAILED ", "ERROR ")) or " failed: " in line][:30]
+    for file in sorted(directory.glob(f"{name}-*.log")):
+        lines += [f"{file.name}: {line}" for line in _lines(file)[-1:]]
+    return [line[:300] for line in lines]
 
 
 def _lines(file: Path) -> list[str]:

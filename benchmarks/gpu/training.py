@@ -24,17 +24,17 @@ class Step:
         self.unbroken, self.broken, self.amp = (work / name for name in ("unbroken", "recovered", "amp"))
 
     def log(self, name: str) -> Path:
-        return self.output / f"{name}.log"
+        return self.output / f"training-{name}.log"
 
     def train(self, directory: Path, **overrides: Any) -> None:
-        arguments = runs.training(self.source["config"], directory, self.device, EPOCHS, **overrides)
-        runs.run(self.log(directory.name), TRAIN, *arguments)
+        given = runs.training(self.source["config"], directory, self.device, EPOCHS, **overrides)
+        runs.run(self.log(directory.name), TRAIN, *given)
 
     def train_and_recover(self) -> None:
-        arguments = runs.training(self.source["config"], self.broken, self.device, EPOCHS)
+        given = runs.training(self.source["config"], self.broken, self.device, EPOCHS)
         log = self.log(self.broken.name)
-        runs.kill_in_second_epoch(runs.start(log, TRAIN, *arguments), self.broken, log)
-        runs.run(log, TRAIN, *arguments, "--recover")
+        runs.kill_in_second_epoch(runs.start(log, TRAIN, *given), self.broken, log)
+        runs.run(log, TRAIN, *given, "--recover")
 
     def check_training(self, name: str, run: "Future[None]") -> bool:
         """Adds how a run has ended."""
@@ -87,9 +87,9 @@ class Step:
             }
             if name == self.device:
                 commands["report"] = ["report", archive, test, "-o", str(self.output / "report.html")]
-            for command, arguments in commands.items():
+            for command, given in commands.items():
                 label = f"{command} on {name}"
-                started[label] = pool.submit(runs.run, self.log(f"{command}-{name}"), ROSEQ, *arguments, *on)
+                started[label] = pool.submit(runs.run, self.log(f"{command}-{name}"), ROSEQ, *given, *on)
         ended = {label: self.check_training(label, run) for label, run in started.items()}
         for label, succeeded in ended.items():
             if succeeded:

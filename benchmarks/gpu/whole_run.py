@@ -16,13 +16,19 @@ def main() -> None:
     findings = Findings(args.output / "whole_run.jsonl")
     source = runs.QUICK if args.quick else runs.FULL
     number = "0" if args.device == "cuda" else "-1"
-    scores, log = args.output / "whole_run.json", args.output / "whole_run.log"
+    scores, log = args.output / "whole_run.json", args.output / "whole_run-train.log"
     with tempfile.TemporaryDirectory() as work:
         directory = Path(work) / "run"
-        start = time.monotonic()
+        start, seen = time.monotonic(), set[Path]()
         try:
             overrides = json.dumps({"trainer.cuda_device": int(number)})
-            runs.run(log, ROSEQ, "train", source["config"], "-s", str(directory), "-o", overrides)
+            run = runs.start(log, ROSEQ, "train", source["config"], "-s", str(directory), "-o", overrides)
+            while run.poll() is None:  # so that it is known how far a run came that takes too long
+                for file in sorted(set(directory.glob("metrics_epoch_*.json")) - seen):
+                    seen.add(file)
+                    print(f"{time.monotonic() - start:.0f} seconds: {file.stem}", flush=True)
+                time.sleep(0.5)
+            runs.finish(run, log)
             metrics = runs.metrics(directory)
             findings.add("seconds and epochs", f"{time.monotonic() - start:.0f}, {metrics['epoch'] + 1}")
             findings.add("development F1", round(100 * metrics["best_validation_f1-measure-overall"], 2))
