@@ -61,6 +61,15 @@ setup(
     extras_require={
         "ray": [RAY],
         # conlleval and playwright: what the tests hold scores and reports against.
-        "dev": ["ruff", "mypy>=1.15", "pytest>=8", "hypothesis>=6.100", "conlleval>=0.2", "playwright>=1.49", RAY],
+        "dev": [
+            "ruff",
+            "mypy>=1.15",
+            "pytest>=8",
+            "pytest-xdist>=3.6",
+            "hypothesis>=6.100",
+            "conlleval>=0.2",
+            "playwright>=1.49",
+            RAY,
+        ],
     },
 )

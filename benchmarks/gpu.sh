@@ -81,7 +81,7 @@ fi
 
 module 1 environment 40 10
 step 2 tests 110 30 "$python" -m pytest -q -p no:cacheprovider "${tests[@]}" tests/gpu
-module 3 training 170 60
+module 3 training 190 60
 module 4 distributed 60 30
 step 5 benchmark 130 60 "$python" -m benchmarks.run --device "$device" "${sizes[@]}" --seconds 100 --output "$out" \
   --only crf viterbi training step tagging bfloat16 batches

@@ -7,6 +7,7 @@ import platform
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Optional
 
 import torch
 
@@ -63,7 +64,7 @@ def _gpu(findings: Findings) -> None:
         findings.add("driver, clock, power", output.strip())
 
 
-def _package(findings: Findings, module: str, package: "str | None") -> None:
+def _package(findings: Findings, module: str, package: Optional[str]) -> None:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         findings.add(module, "not here", None if module in ("allennlp_models", "torchcrf", "xdist") else False)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 
-def arguments(description: "str | None") -> argparse.Namespace:
+def arguments(description: Optional[str]) -> argparse.Namespace:
     """`device`, `quick` and `output`, a directory."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--device", choices=("cuda", "cpu"), required=True)

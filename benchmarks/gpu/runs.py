@@ -33,8 +33,11 @@ def finish(process: subprocess.Popen, log: Path) -> None:
         raise CommandError(f"{log.name}, exit status {process.returncode}: {lines[-1] if lines else ''}")
 
 
-def run(log: Path, module: str, *arguments: str) -> None:
-    finish(start(log, module, *arguments), log)
+def run(log: Path, module: str, *arguments: str) -> int:
+    """The exit status, which is 0."""
+    process = start(log, module, *arguments)
+    finish(process, log)
+    return process.returncode
 
 
 def training(config: str, directory: Path, device: str, epochs: int, **overrides: Any) -> list[str]:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-STATUS = {"0": "passed", "124": "timed out", "137": "timed out", "-": "left out"}
+STATUS = {"0": "passed", "124": "timed out", "137": "timed out", "143": "stopped", "-": "left out"}
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ gloo's on the CPU: AllenNLP itself has none for fewer than two.
 
 import os
 import sys
+from typing import Any
 from unittest import mock
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # before CUDA starts
@@ -42,7 +43,7 @@ def train_in_group(config: str, directory: str, overrides: str) -> None:
     params["vocabulary"] = {"type": "from_files", "directory": vocabulary}
     initialise = dist.init_process_group
 
-    def alone(**arguments: object) -> None:
+    def alone(**arguments: Any) -> None:
         initialise(**{**arguments, "world_size": 1})
 
     with mock.patch.object(dist, "init_process_group", alone):

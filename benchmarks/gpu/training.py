@@ -13,71 +13,72 @@ from benchmarks.gpu import runs
 from benchmarks.gpu.findings import Findings, arguments
 
 EPOCHS = 3
+PRECISIONS: dict[str, dict[str, Any]] = {"float32": {}, "use_amp": {"trainer.use_amp": True}}
 TRAIN, ROSEQ = "benchmarks.gpu.train", "roseq_allennlp"
 
 
 class Step:
     def __init__(self, device: str, quick: bool, output: Path, work: Path) -> None:
-        self.device, self.output = device, output
+        self.device, self.output, self.work = device, output, work
         self.source = runs.QUICK if quick else runs.FULL
         self.findings = Findings(output / "training.jsonl")
-        self.unbroken, self.broken, self.amp = (work / name for name in ("unbroken", "recovered", "amp"))
 
     def log(self, name: str) -> Path:
         return self.output / f"training-{name}.log"
 
-    def train(self, directory: Path, **overrides: Any) -> None:
-        given = runs.training(self.source["config"], directory, self.device, EPOCHS, **overrides)
-        runs.run(self.log(directory.name), TRAIN, *given)
+    def train(self, precision: str, broken: bool) -> Path:
+        """A run that is killed in its second epoch and recovered, if `broken`; its directory."""
+        directory = self.work / (f"{precision}-recovered" if broken else precision)
+        log = self.log(directory.name)
+        given = runs.training(self.source["config"], directory, self.device, EPOCHS, **PRECISIONS[precision])
+        if broken:
+            runs.kill_in_second_epoch(runs.start(log, TRAIN, *given), directory, log)
+            given.append("--recover")
+        runs.run(log, TRAIN, *given)
+        return directory
 
-    def train_and_recover(self) -> None:
-        given = runs.training(self.source["config"], self.broken, self.device, EPOCHS)
-        log = self.log(self.broken.name)
-        runs.kill_in_second_epoch(runs.start(log, TRAIN, *given), self.broken, log)
-        runs.run(log, TRAIN, *given, "--recover")
-
-    def check_training(self, name: str, run: "Future[None]") -> bool:
-        """Adds how a run has ended."""
+    def result(self, name: str, work: "Future[Any]") -> Any:
+        """What it gives, `None` if it failed, which is a finding."""
         try:
-            run.result()
+            return work.result()
         except (runs.CommandError, OSError) as error:
             self.findings.add(name, str(error), False)
-            return False
-        return True
+            return None
 
-    def compare_recovered(self) -> None:
-        difference = runs.largest_difference(
-            runs.checkpoint(self.unbroken, EPOCHS), runs.checkpoint(self.broken, EPOCHS)
-        )
-        lacking = runs.without_deterministic_kernel(self.log("unbroken"), self.log("recovered"))
-        self.findings.add("operations without a deterministic kernel", ", ".join(lacking) or "none")
-        self.findings.add(
-            "killed in the second epoch and recovered: largest difference of a weight", difference, difference == 0
-        )
-        same = runs.metrics(self.unbroken) == runs.metrics(self.broken)
-        self.findings.add("the same: metrics equal", same, same)
-
-    def describe(self, name: str, directory: Path) -> None:
+    def describe(self, precision: str, directory: Path) -> None:
         metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
         f1, loss = metrics["best_validation_f1-measure-overall"], metrics["training_loss"]
-        seconds = metrics["training_duration"]
+        duration = metrics["training_duration"].partition(".")[0]
         self.findings.add(
-            f"{name}: {EPOCHS} epochs", f"development F1 {100 * f1:.2f}, training loss {loss:.3f}, {seconds}"
+            f"{precision}, {EPOCHS} epochs", f"development F1 {100 * f1:.2f}, training loss {loss:.3f}, {duration}"
         )
 
-    def compare_amp(self) -> None:
-        low, full = (runs.metrics(directory)["training_loss"] for directory in (self.amp, self.unbroken))
+    def compare_recovered(self, precision: str, unbroken: Path, recovered: Path) -> None:
+        lacking = runs.without_deterministic_kernel(self.log(unbroken.name), self.log(recovered.name))
+        self.findings.add(f"{precision}: operations without a deterministic kernel", ", ".join(lacking) or "none")
+        weights = (runs.checkpoint(directory, EPOCHS) for directory in (unbroken, recovered))
+        difference = runs.largest_difference(*weights)
+        self.findings.add(
+            f"{precision}, killed in the second epoch and recovered: largest difference of a weight",
+            difference,
+            difference == 0,
+        )
+        same = runs.metrics(unbroken) == runs.metrics(recovered)
+        self.findings.add(f"{precision}, the same: metrics are equal", same, same)
+
+    def compare_amp(self, amp: Path, float32: Path) -> None:
+        low, full = (runs.metrics(directory)["training_loss"] for directory in (amp, float32))
         self.findings.add(
             "use_amp: training loss over that of float32", round(low / full, 4), abs(low / full - 1) < 0.1
         )
 
-    def use_archive(self, pool: ThreadPoolExecutor) -> None:
+    def use_archive(self, pool: ThreadPoolExecutor, run: Path) -> None:
         """All commands at once, on the device and on the CPU."""
-        archive, test = str(self.unbroken / "model.tar.gz"), self.source["test"]
+        archive, test = str(run / "model.tar.gz"), self.source["test"]
         devices = {self.device: "0" if self.device == "cuda" else "-1"}
         if self.device == "cuda":
             devices["cpu"] = "-1"
-        started: dict[str, Future[None]] = {}
+        started: dict[str, Future[int]] = {}
         for name, number in devices.items():
             on = ["--cuda-device", number]
             commands = {
@@ -90,13 +91,12 @@ class Step:
             for command, given in commands.items():
                 label = f"{command} on {name}"
                 started[label] = pool.submit(runs.run, self.log(f"{command}-{name}"), ROSEQ, *given, *on)
-        ended = {label: self.check_training(label, run) for label, run in started.items()}
-        for label, succeeded in ended.items():
-            if succeeded:
-                self.findings.add(label, "exit status 0", True)
-        if ended[f"evaluate on {self.device}"] and ended["evaluate on cpu"]:
+        ended = [label for label, command in started.items() if self.result(label, command) == 0]
+        for label in ended:
+            self.findings.add(label, "exit status 0", True)
+        if {f"evaluate on {self.device}", "evaluate on cpu"} <= set(ended):
             self.compare_scores()
-        if ended[f"predict on {self.device}"] and ended["predict on cpu"]:
+        if {f"predict on {self.device}", "predict on cpu"} <= set(ended):
             self.compare_predictions()
 
     def compare_scores(self) -> None:
@@ -133,22 +133,28 @@ class Step:
 
 def main() -> None:
     args = arguments(__doc__)
-    with tempfile.TemporaryDirectory() as work, ThreadPoolExecutor(5) as pool:
+    with tempfile.TemporaryDirectory() as work, ThreadPoolExecutor(6) as pool:
         step = Step(args.device, args.quick, args.output, Path(work))
-        unbroken, recovered = pool.submit(step.train, step.unbroken), pool.submit(step.train_and_recover)
-        amp = pool.submit(step.train, step.amp, **{"trainer.use_amp": True}) if step.device == "cuda" else None
-        trained = step.check_training("float32", unbroken)
-        if trained:
-            step.describe("float32", step.unbroken)
-            step.use_archive(pool)
-        if step.check_training("killed and recovered", recovered) and trained:
-            step.compare_recovered()
-        if amp is None:
+        precisions = list(PRECISIONS) if args.device == "cuda" else ["float32"]
+        started = {
+            (precision, broken): pool.submit(step.train, precision, broken)
+            for precision in precisions
+            for broken in (False, True)
+        }
+        unbroken = {}
+        for precision in precisions:
+            directory = unbroken[precision] = step.result(precision, started[precision, False])
+            if directory is not None:
+                step.describe(precision, directory)
+            if directory is not None and precision == "float32":
+                step.use_archive(pool, directory)
+            recovered = step.result(f"{precision}, recovered", started[precision, True])
+            if directory is not None and recovered is not None:
+                step.compare_recovered(precision, directory, recovered)
+        if len(precisions) == 1:
             step.findings.add("use_amp", "left out: AllenNLP's trainer has it on a GPU only")
-        elif step.check_training("use_amp", amp):
-            step.describe("use_amp", step.amp)
-            if trained:
-                step.compare_amp()
+        elif all(unbroken.values()):
+            step.compare_amp(unbroken["use_amp"], unbroken["float32"])
     step.findings.exit()
 
 
