@@ -4,6 +4,7 @@ AllenNLP itself is not in `install_requires`: its own metadata asks for torch < 
 versions. It is installed unmodified with `pip install --no-deps allennlp==2.10.1` (see README.md).
 """
 
+import runpy
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -12,7 +13,7 @@ RAY = "ray[data]>=2.44"
 
 setup(
     name="roseq-allennlp",
-    version="0.1.0",
+    version=runpy.run_path(str(Path(__file__).with_name("roseq_allennlp") / "version.py"))["VERSION"],
     description="Robust named entity recognition for AllenNLP: label-aware CRF, focal loss, adversarial training",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
@@ -69,6 +70,15 @@ setup(
     extras_require={
         "ray": [RAY],
         # conlleval and playwright: what the tests hold scores and reports against.
-        "dev": ["ruff", "mypy>=1.15", "pytest>=8", "hypothesis>=6.100", "conlleval>=0.2", "playwright>=1.49", RAY],
+        "dev": [
+            "ruff",
+            "mypy>=1.15",
+            "pytest>=8",
+            "pytest-xdist>=3.6",
+            "hypothesis>=6.100",
+            "conlleval>=0.2",
+            "playwright>=1.49",
+            RAY,
+        ],
     },
 )

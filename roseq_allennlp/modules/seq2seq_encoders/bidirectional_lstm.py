@@ -70,11 +70,8 @@ class BidirectionalLstm(Seq2SeqEncoder):
         `inputs` is `(B, T, input_size)`; `mask` `(B, T)`, true for real tokens, at the left. Returns
         `(B, T, 2 * hidden_size)`, zero at padding.
         """
-        if inputs.is_cuda and torch.backends.cudnn.enabled:
-            # One wait a batch, for the lengths. cuDNN takes no empty sentence; what it gives for them is cleared below.
-            lengths = mask.sum(dim=1).clamp(min=1).cpu()
-            packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
-            outputs, _ = pad_packed_sequence(self._module(packed)[0], batch_first=True, total_length=mask.size(1))
+        if uses_cudnn(inputs):
+            outputs = self._packed(inputs, mask)
         else:
             outputs = inputs
             weights: list[torch.Tensor] = list(self._module.parameters())  # four a layer and direction
@@ -86,6 +83,24 @@ class BidirectionalLstm(Seq2SeqEncoder):
                     [_one_direction(outputs, ahead), mirror(_one_direction(mirror(outputs, mask), back), mask)], dim=2
                 )
         return outputs * mask.unsqueeze(2).to(outputs.dtype)
+
+    def _packed(self, inputs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """By `torch.nn.LSTM` over a packed batch, on any device. What it gives at padding is of no account."""
+        # Sorted here, on the device: to sort lengths on the CPU, as torch would, takes two more waits, for the order.
+        # cuDNN takes no empty sentence.
+        lengths, order = mask.sum(dim=1).clamp(min=1).sort(descending=True)
+        packed = pack_padded_sequence(inputs.index_select(0, order), on_cpu(lengths), batch_first=True)
+        outputs, _ = pad_packed_sequence(self._module(packed)[0], batch_first=True, total_length=mask.size(1))
+        return outputs.index_select(0, order.argsort())
+
+
+def uses_cudnn(inputs: torch.Tensor) -> bool:
+    return inputs.is_cuda and torch.backends.cudnn.enabled
+
+
+def on_cpu(lengths: torch.Tensor) -> torch.Tensor:
+    """The one wait for the device in a forward pass of the tagger, since cuDNN wants lengths from the CPU."""
+    return lengths.cpu()
 
 
 def _one_direction(inputs: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:

@@ -37,7 +37,9 @@ def outputs_and_gradients(encoder, inputs, mask):
 
 @pytest.mark.parametrize("lengths", [[1], [6], [4, 4, 4], [3, 9, 1, 5], [2, 0, 3]], ids=str)
 @pytest.mark.parametrize("num_layers", [1, 2])
-def test_outputs_and_gradients_are_those_of_packed_input(lengths, num_layers):
+@pytest.mark.parametrize("cudnn", [False, True], ids=["", "as for cuDNN"])
+def test_outputs_and_gradients_are_those_of_packed_input(lengths, num_layers, cudnn, monkeypatch):
+    monkeypatch.setattr(bidirectional_lstm, "uses_cudnn", lambda inputs: cudnn)
     ours, theirs = pair(num_layers=num_layers)
     inputs, mask = batch(lengths)
     expected = outputs_and_gradients(theirs, inputs, mask)
