@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, Optional
 
 import torch
 
+from roseq_allennlp.nn.mirror import mirrored_positions
+
 
 class Potentials(NamedTuple):
     """
@@ -112,10 +114,10 @@ def _messages(potentials: Potentials, mask: torch.Tensor) -> Optional[Messages]:
     emissions, transitions, start, end = potentials
     batch_size, length = mask.shape
     position, last = torch.arange(length).unsqueeze(1), mask.sum(dim=1) - 1  # (T, 1), (B,)
-    mirror = torch.where(position <= last, last - position, position) * batch_size + torch.arange(batch_size)
+    order = (mirrored_positions(mask).t() * batch_size + torch.arange(batch_size)).flatten()
 
     def mirrored(rows: torch.Tensor) -> torch.Tensor:
-        return rows.reshape(length * batch_size, -1).index_select(0, mirror.flatten()).view_as(rows)
+        return rows.reshape(length * batch_size, -1).index_select(0, order).view_as(rows)  # (T, B, K)
 
     forwards = torch.where(mask.t().unsqueeze(2), emissions.transpose(0, 1), 0.0)  # (T, B, K)
     scores = torch.stack([forwards, mirrored(forwards)], dim=1)  # (T, 2, B, K)

@@ -1,33 +1,9 @@
-from typing import Any
-
 import torch
 from allennlp.modules.seq2seq_encoders import Seq2SeqEncoder
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from roseq_allennlp.nn.dropout import dropout
-
-
-class _Mirror(torch.autograd.Function):
-    """Rows of `(N, D)` in an order that undoes itself, so that the gradient is a plain selection too."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
-        ctx.save_for_backward(order)
-        return rows.index_select(0, order)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
-        return gradients[0].index_select(0, *ctx.saved_tensors), None
-
-
-def mirror(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Each sentence of `(B, T, D)` turned round within its own length; padding stays where it is."""
-    batch_size, length = mask.shape
-    position = torch.arange(length, device=mask.device)
-    last = mask.sum(dim=1, keepdim=True) - 1
-    order = torch.where(position <= last, last - position, position)
-    order = order + length * torch.arange(batch_size, device=mask.device).unsqueeze(1)
-    return _Mirror.apply(values.flatten(0, 1), order.flatten()).view_as(values)  # type: ignore[no-any-return]
+from roseq_allennlp.nn.mirror import mirror
 
 
 @Seq2SeqEncoder.register("bidirectional_lstm")
