@@ -120,6 +120,8 @@ def test_positions_of_invalid_tags(scheme, tags, expected):
         (["O O"], "IOB2"),
         (["B-A I-A", "S-A"], "BIOES"),
         (["B-A L-A"], "BIOES"),
+        (["B-A I-A I-A I-A"], "IOB2"),  # an I that continues is no start
+        (["I-A I-A", "I-A B-A I-A"], "IOB1"),
     ],
 )
 def test_detected_scheme(sentences, expected):
