@@ -2,12 +2,14 @@
 # make test   installs into .venv, checks format, lint, types and layers, runs the tests, which build the site too
 # make docs   builds the documentation site into build/site
 # make bench  installs the other systems into .venv-bench, measures side by side, writes benchmarks/results/
+# make gpu    runs benchmarks/gpu.sh, everything there is to learn from a GPU; installs nothing
 # make fuzz   runs the properties of tests/test_properties.py on FUZZ inputs, counts in runs/fuzz.txt
 # make lock   resolves requirements.txt anew
 #
 # TORCH_INDEX=https://…  takes torch and torchvision from another index (CPU-only wheels, another CUDA)
 # PYTHON=python3.12      makes .venv with another Python (3.10 to 3.13)
 # ONLY="crf viterbi"     what `make bench` measures; BENCH_ARGS="--device cuda" and others: benchmarks/README.md
+# GPU_ARGS="--device cpu"     arguments of benchmarks/gpu.sh
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -17,7 +19,7 @@ PLUGIN := --include-package roseq_allennlp
 # More threads than idle cores make a model of this size many times slower.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test docs bench fuzz install lock
+.PHONY: demo test docs bench gpu fuzz install lock
 
 install: .venv/installed
 
@@ -56,13 +58,17 @@ test: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+	@PYTHON=$(BIN)/python OUT=runs/gpu-rehearsal benchmarks/gpu.sh --device cpu --quick
 
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: .venv-bench/peers
 	@.venv-bench/bin/python -m benchmarks.run $(if $(ONLY),--only $(ONLY)) $(BENCH_ARGS)
+
+gpu:
+	@PYTHON=$(or $(wildcard $(BIN)/python),python3) benchmarks/gpu.sh $(GPU_ARGS)
 
 FUZZ ?= 210000
 fuzz: install

@@ -5,6 +5,7 @@ versions. It is installed unmodified with `pip install --no-deps allennlp==2.10.
 """
 
 import re
+import runpy
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -29,7 +30,7 @@ def description() -> str:
 
 setup(
     name="roseq-allennlp",
-    version="0.1.0",
+    version=runpy.run_path(str(Path(__file__).with_name("roseq_allennlp") / "version.py"))["VERSION"],
     description="Robust named entity recognition for AllenNLP: label-aware CRF, focal loss, adversarial training",
     long_description=description(),
     long_description_content_type="text/markdown",
@@ -107,8 +108,16 @@ setup(
         "docs": DOCS,
         # conlleval and playwright: what the tests hold scores and reports against.
         "dev": [
-            *("ruff", "mypy>=1.15", "pytest>=8", "hypothesis>=6.100", "conlleval>=0.2", "playwright>=1.49"),
-            *(IMPORT_LINTER, RAY, *DOCS),
+            "ruff",
+            "mypy>=1.15",
+            "pytest>=8",
+            "pytest-xdist>=3.6",
+            "hypothesis>=6.100",
+            "conlleval>=0.2",
+            "playwright>=1.49",
+            IMPORT_LINTER,
+            RAY,
+            *DOCS,
         ],
     },
 )

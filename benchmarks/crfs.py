@@ -1,15 +1,23 @@
-"""Four CRFs over the same scores: this project's, AllenNLP's, pytorch-crf's and torch-struct's."""
+"""CRFs over the same scores: this project's, AllenNLP's and, where they are installed, pytorch-crf's and torch-struct's."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-import torch_struct
-import torchcrf
 from allennlp.modules.conditional_random_field import ConditionalRandomField as AllenNlpCrf
 from allennlp.modules.conditional_random_field.conditional_random_field import allowed_transitions
 
 from roseq_allennlp.modules.crf import ConditionalRandomField
+
+try:
+    import torchcrf
+except ImportError:  # not every machine has all systems
+    torchcrf = None
+try:
+    import torch_struct
+except ImportError:
+    torch_struct = None
 
 # For a CRF that knows no forbidden transitions. Far below any score here, and yet exact enough in float32.
 FORBIDDEN = -1e4
@@ -51,7 +59,7 @@ def case(batch: int, tokens: int, num_tags: int, device: torch.device) -> Case:
 def likelihoods(case: Case) -> dict[str, tuple[Callable[[], torch.Tensor], torch.Tensor]]:
     """By system: a function that gives the mean log-likelihood, and the transitions that it has gradients for."""
     emissions, tags, mask = case.emissions, case.tags, case.mask
-    ours, allennlp, pytorch_crf = _ours(case), _allennlp(case), _pytorch_crf(case)
+    ours, allennlp = _ours(case), _allennlp(case)
     ours_transitions, start, end = (
         torch.nn.Parameter(values.clone()) for values in (case.transitions, case.start, case.end)
     )
@@ -69,23 +77,30 @@ def likelihoods(case: Case) -> dict[str, tuple[Callable[[], torch.Tensor], torch
         score = edges[sentences, steps, tags[:, 1:], tags[:, :-1]].sum(dim=1)
         return (score - torch_struct.LinearChainCRF(edges).partition).mean()
 
-    return {
+    systems = {
         "ours": (lambda: ours(emissions, tags, mask).mean(), ours.transitions),
         "AllenNLP": (lambda: allennlp(emissions, tags, mask) / tags.size(0), allennlp.transitions),
-        "pytorch-crf": (lambda: pytorch_crf(emissions, tags, mask, reduction="mean"), pytorch_crf.transitions),
-        "torch-struct": (torch_struct_likelihood, ours_transitions),
     }
+    if torchcrf is not None:
+        pytorch_crf = _pytorch_crf(case)
+        likelihood = partial(pytorch_crf, emissions, tags, mask, reduction="mean")
+        systems["pytorch-crf"] = (likelihood, pytorch_crf.transitions)
+    if torch_struct is not None:
+        systems["torch-struct"] = (torch_struct_likelihood, ours_transitions)
+    return systems
 
 
 def decoders(case: Case) -> dict[str, Callable[[], list[list[int]]]]:
     """By system: a function that gives the best allowed path of each sentence as a list."""
     emissions, mask = case.emissions.detach(), case.mask
-    ours, allennlp, pytorch_crf = _ours(case), _allennlp(case), _pytorch_crf(case, constrained=True)
-    return {
+    ours, allennlp = _ours(case), _allennlp(case)
+    systems = {
         "ours": lambda: ours.decode(emissions, mask)[0][:, 0].tolist(),
         "AllenNLP": lambda: [path for path, _ in allennlp.viterbi_tags(emissions, mask)],
-        "pytorch-crf": lambda: pytorch_crf.decode(emissions, mask),
     }
+    if torchcrf is not None:
+        systems["pytorch-crf"] = partial(_pytorch_crf(case, constrained=True).decode, emissions, mask)
+    return systems
 
 
 def check_likelihoods(case: Case, systems: dict[str, tuple[Callable[[], torch.Tensor], torch.Tensor]]) -> None:
@@ -129,7 +144,7 @@ def _allennlp(case: Case) -> AllenNlpCrf:
     return _with_scores(AllenNlpCrf(case.transitions.size(0), case.allowed), case)
 
 
-def _pytorch_crf(case: Case, constrained: bool = False) -> torchcrf.CRF:
+def _pytorch_crf(case: Case, constrained: bool = False) -> Any:
     crf = _with_scores(torchcrf.CRF(case.transitions.size(0), batch_first=True), case)
     if constrained:
         num_tags = case.transitions.size(0)

@@ -71,16 +71,26 @@ class Training:
         Of `lacrf`, `fl`, `at` and `shapes`, with commas between; for `roseq`.
     sentences : `int`
         Of the training data, from its beginning; 0 takes all.
+    batch_size : `int`
     """
 
     def __init__(
-        self, system: str, components: str, device: torch.device, sentences: int = 0, train: str = TRAIN
+        self,
+        system: str,
+        components: str,
+        device: torch.device,
+        sentences: int = 0,
+        train: str = TRAIN,
+        batch_size: int = 16,
     ) -> None:
+        if system == "crf_tagger":
+            import allennlp_models.tagging  # noqa: F401  (registers it, and may not be here)
         variables = {
             "system": system,
             "components": components,
             "train": train,
             "sentences": str(sentences),
+            "batch_size": str(batch_size),
             "cuda_device": str(cuda_number(device)),
         }
         self._directory = tempfile.TemporaryDirectory()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.metadata
+import importlib.util
 import json
 import platform
 import time
@@ -13,7 +14,14 @@ import torch
 from benchmarks.flops import PASSES
 from benchmarks.measure import Row
 
-SYSTEMS = ("allennlp", "allennlp-models", "pytorch-crf", "torch-struct", "flair", "spacy")
+SYSTEMS = {  # package and module
+    "allennlp": "allennlp",
+    "allennlp-models": "allennlp_models",
+    "pytorch-crf": "torchcrf",
+    "torch-struct": "torch_struct",
+    "flair": "flair",
+    "spacy": "spacy",
+}
 
 NOTES = """\
 Medians over turns of all systems in one process; "turns" is the smallest and largest ratio of one turn. A ratio is how
@@ -28,12 +36,16 @@ many times faster ours is, or, where the target is a largest value, ours divided
   way, one encoder for both; in `en_core_web_sm` `ner` has an encoder of its own, and both run."""
 
 
+def installed() -> list[str]:
+    return [name for name, module in SYSTEMS.items() if importlib.util.find_spec(module)]
+
+
 def machine(device: torch.device) -> dict[str, Any]:
     found = {
         "processor": _processor(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "systems": {name: importlib.metadata.version(name) for name in SYSTEMS},
+        "systems": {name: importlib.metadata.version(name) for name in installed()},
         "measured": time.strftime("%Y-%m-%d"),
     }
     return found | ({"gpu": torch.cuda.get_device_name(device)} if device.type == "cuda" else {})
@@ -109,6 +121,7 @@ def _markdown(results: dict[str, Any]) -> str:
         NOTES + "".join(f"\n- {note}" for note in results["notes"]),
         _ratio_table(results["ratios"]),
         _flop_tables(results["flops"]),
+        _batch_table(results["batches"]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -147,6 +160,24 @@ def _flop_tables(flops: list[dict[str, Any]]) -> str:
             rate, gflops, share = reached["tokens_per_second"], reached["gflops"], reached["share"]
             peak = entry["peak_gflops"]
             lines.append(f"| {name} | {entry['threads']} | {_number(rate)} | {gflops} | {peak} | {share:.1%} |")
+    return "\n".join(lines)
+
+
+def _batch_table(batches: list[dict[str, Any]]) -> str:
+    if not batches:
+        return ""
+    lines = [
+        "## Training steps by batch size",
+        "",
+        "Words are without padding. Busy: the time in which something runs on the device, over all time.",
+        "",
+        "| system | batch size | tokens/s | ms a step | kernels a step | busy |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for entry in batches:
+        rate, milliseconds = _number(entry["tokens_per_second"]), _number(entry["ms_a_step"])
+        cells = [entry["system"], entry["batch_size"], rate, milliseconds, entry["kernels_a_step"]]
+        lines.append("| " + " | ".join(map(str, cells)) + f" | {entry['busy']:.1%} |")
     return "\n".join(lines)
 
 

@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from typing import Any
 
 import torch
 
-from benchmarks import crfs, flops, measure, ours, peers
+from benchmarks import batches as by_batch_size
+from benchmarks import crfs, flops, measure, ours, peers, report
 from benchmarks import memory as memory_process
 from benchmarks.measure import Row, clock, in_turn
 from roseq_allennlp.data.tag_schemes import to_spans
@@ -25,10 +26,13 @@ GIB = 2**30
 class Context:
     """Where a section runs, and the systems that several sections use, each built once when first needed."""
 
-    def __init__(self, device: torch.device, repeats: int, sentences: int) -> None:
+    def __init__(self, device: torch.device, repeats: int, sentences: int, batch_sizes: Sequence[int] = ()) -> None:
         self.device = device
         self.repeats = repeats
+        self.batch_sizes = batch_sizes
         self.notes: list[str] = []  # for whoever reads the results
+        self.batches: list[dict[str, Any]] = []  # of the section of that name
+        self.has_crf_tagger, self.has_flair = (name in report.installed() for name in ("allennlp-models", "flair"))
         self.training_data = ours.read(ours.TRAIN, sentences)
         # Less than is trained on: the slowest system takes as long for either.
         self.test_data = [sentence.words for sentence in ours.read(ours.TEST, sentences * 2 // 5)]
@@ -50,8 +54,10 @@ class Context:
         return self._trainings[components]
 
     @cached_property
-    def flair(self) -> peers.FlairTagger:
-        return peers.FlairTagger(self.training_data, self.device)
+    def flair(self) -> Any:
+        from benchmarks.flair_tagger import FlairTagger
+
+        return FlairTagger(self.training_data, self.device)
 
     @cached_property
     def archive(self) -> str:
@@ -81,7 +87,8 @@ def crf(context: Context) -> Iterator[Row]:
 
         seconds = context.in_turn(**{name: partial(step, *system) for name, system in systems.items()})
         for peer, at_least in targets.items():
-            yield measure.speed(f"CRF log-likelihood {_size(size)}", peer, seconds["ours"], seconds[peer], at_least)
+            if peer in systems:
+                yield measure.speed(f"CRF log-likelihood {_size(size)}", peer, seconds["ours"], seconds[peer], at_least)
 
 
 def viterbi(context: Context) -> Iterator[Row]:
@@ -93,21 +100,19 @@ def viterbi(context: Context) -> Iterator[Row]:
         crfs.check_paths(case, systems)
         seconds = context.in_turn(**systems)
         for peer, at_least in targets.items():
-            yield measure.speed(f"constrained Viterbi {_size(size)}", peer, seconds["ours"], seconds[peer], at_least)
+            if peer in systems:
+                yield measure.speed(
+                    f"constrained Viterbi {_size(size)}", peer, seconds["ours"], seconds[peer], at_least
+                )
 
 
 def training(context: Context) -> Iterator[Row]:
     """Whole passes over the training data, with all that a user waits for but validation and checkpoints."""
-    plain, full, peer = (context.training(name) for name in ("", ours.ALL, "crf_tagger"))
-    seconds = in_turn(
-        {
-            "plain": clock(plain.train_pass, context.device),
-            "full": clock(full.train_pass, context.device),
-            "crf_tagger": clock(peer.train_pass, context.device),
-            "Flair": context.flair.train_pass,
-        },
-        context.repeats,
-    )
+    names = {"plain": "", "full": ours.ALL} | ({"crf_tagger": "crf_tagger"} if context.has_crf_tagger else {})
+    passes = {name: clock(context.training(system).train_pass, context.device) for name, system in names.items()}
+    if context.has_flair:
+        passes["Flair"] = context.flair.train_pass
+    seconds = in_turn(passes, context.repeats)
     amount = (context.training_tokens, "tokens")
     for name, kind, other, at_least in (
         ("training, plain", "plain", "crf_tagger", 3.0),
@@ -115,44 +120,48 @@ def training(context: Context) -> Iterator[Row]:
         ("training, plain", "plain", "Flair", None),
         ("training, LACRF + FL + AT", "full", "Flair", 2.5),
     ):
-        yield measure.speed(name, f"{other}, plain", seconds[kind], seconds[other], at_least, amount)
+        if other in seconds:
+            yield measure.speed(name, f"{other}, plain", seconds[kind], seconds[other], at_least, amount)
 
 
 def tagging(context: Context) -> Iterator[Row]:
     """Lists of tokens to results as each system gives them; ours with the probabilities of entities."""
     words = context.test_data
-    crf_tagger = peers.CrfTagger(context.training("crf_tagger").archive(), context.device)
-    context.flair.prepare_to_tag()
-    spacy, spacy_twice = (peers.SpacyTagger(context.training_data, shared) for shared in (True, False))
-    found = {
-        "ours": sum(len(answer["entities"]) for answer in context.tagger.tag_many(words)),
-        "crf_tagger": sum(len(to_spans(answer["tags"], "BIOUL")) for answer in crf_tagger.tag(words)),
-        "Flair": sum(map(len, context.flair.tag(words, 32))),
-        "spaCy": sum(map(len, spacy.tag(words))),
-    }
+    found = {"ours": sum(len(answer["entities"]) for answer in context.tagger.tag_many(words))}
+    work: dict[str, Callable[[], Any]] = {"ours": lambda: list(context.tagger.tag_many(words))}
+    if context.has_crf_tagger:
+        crf_tagger = peers.CrfTagger(context.training("crf_tagger").archive(), context.device)
+        found["crf_tagger"] = sum(len(to_spans(answer["tags"], "BIOUL")) for answer in crf_tagger.tag(words))
+        work["crf_tagger"] = partial(crf_tagger.tag, words)
+    if context.has_flair:
+        context.flair.prepare_to_tag()
+        found["Flair"] = sum(map(len, context.flair.tag(words, 32)))
+        work |= {f"Flair, {size}": partial(context.flair.tag, words, size) for size in (32, 64)}
+    if context.device.type == "cpu":  # where it would stay
+        spacy, spacy_twice = (peers.SpacyTagger(context.training_data, shared) for shared in (True, False))
+        found["spaCy"] = sum(map(len, spacy.tag(words)))
+        work |= {
+            "spaCy, one encoder": partial(spacy.tag, words),
+            "spaCy, an encoder each": partial(spacy_twice.tag, words),
+        }
     context.notes.append(
         f"Threads {torch.get_num_threads()}: {len(words)} sentences of {context.test_tokens} tokens were tagged; "
         "entities found: " + ", ".join(f"{name} {count}" for name, count in found.items())
     )
-    seconds = context.in_turn(
-        ours=lambda: list(context.tagger.tag_many(words)),
-        crf_tagger=lambda: crf_tagger.tag(words),
-        flair_32=lambda: context.flair.tag(words, 32),
-        flair_64=lambda: context.flair.tag(words, 64),
-        spacy=lambda: spacy.tag(words),
-        spacy_twice=lambda: spacy_twice.tag(words),
-    )
-    flair = min(seconds["flair_32"], seconds["flair_64"], key=sum)
+    seconds = context.in_turn(**work)
+    if context.has_flair:
+        seconds["Flair"] = min(seconds["Flair, 32"], seconds["Flair, 64"], key=sum)
     promised = torch.get_num_threads() == 1
-    for peer, theirs, at_least in (
-        ("crf_tagger", seconds["crf_tagger"], 15.0),
-        ("Flair", flair, 2.5),
-        # It stays on the CPU.
-        ("spaCy, one encoder", seconds["spacy"], 2.5 if context.device.type == "cpu" else None),
-        ("spaCy, an encoder each", seconds["spacy_twice"], None),
-    ):
-        amount = (context.test_tokens, "tokens")
-        yield measure.speed("tagging", peer, seconds["ours"], theirs, at_least if promised else None, amount)
+    for peer, at_least in {
+        "crf_tagger": 15.0,
+        "Flair": 2.5,
+        "spaCy, one encoder": 2.5,
+        "spaCy, an encoder each": None,
+    }.items():
+        if peer in seconds:
+            amount = (context.test_tokens, "tokens")
+            bound = at_least if promised else None
+            yield measure.speed("tagging", peer, seconds["ours"], seconds[peer], bound, amount)
 
 
 def step(context: Context) -> Iterator[Row]:
@@ -251,8 +260,24 @@ def memory(context: Context) -> Iterator[Row]:
     )
 
 
+def batches(context: Context) -> Iterator[Row]:
+    """Gives no ratios: what a training step is made of, by batch size, in `context.batches`."""
+    yield from ()
+    systems = {"plain": ("roseq", ""), "LACRF + FL + AT": ("roseq", ours.ALL)}
+    if context.has_crf_tagger:
+        systems["crf_tagger"] = ("crf_tagger", "")
+    for size in context.batch_sizes:
+        sentences = size * by_batch_size.STEPS
+        tokens = sum(len(sentence.words) for sentence in ours.read(ours.TRAIN, sentences))
+        for name, (system, components) in systems.items():
+            training = ours.Training(system, components, context.device, sentences, batch_size=size)
+            found = {"system": name, "batch_size": size, **by_batch_size.measure(training, tokens, context.device)}
+            context.batches.append(found)
+            print(f"  batches: {found}", flush=True)
+
+
 SECTIONS: dict[str, Callable[[Context], Iterator[Row]]] = {
-    section.__name__: section for section in (crf, viterbi, training, tagging, step, length, bfloat16, memory)
+    section.__name__: section for section in (crf, viterbi, training, tagging, step, length, bfloat16, memory, batches)
 }
 
 

@@ -7,6 +7,7 @@ local vectors = (import '../training_configs/lib/vectors.libsonnet').named['glov
 local components = std.split(std.extVar('components'), ',');
 local on(name) = std.member(components, name);
 local sentences = std.parseInt(std.extVar('sentences'));
+local batch_size = std.parseInt(std.extVar('batch_size'));
 
 local ours = roseq(
   corpora.wnut17 { shapes: on('shapes'), train: std.extVar('train'), dev: null },
@@ -20,7 +21,7 @@ local peer = {
     type: 'wnut',
     token_indexers: { tokens: vectors.indexer, token_characters: { type: 'characters', min_padding_length: 4 } },
   },
-  data_loader: { batch_size: 16, shuffle: true },
+  data_loader: { batch_size: batch_size, shuffle: true },
   model: {
     type: 'crf_tagger',
     text_field_embedder: {
@@ -50,6 +51,7 @@ local peer = {
 ours {
   validation_data_path:: null,
   validation_data_loader:: null,
+  data_loader+: { batch_size: batch_size },
   dataset_reader+: { [if sentences > 0 then 'max_instances']: sentences },
   trainer+: {
     patience:: null,

@@ -26,6 +26,7 @@ from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 import roseq_allennlp  # noqa: F401  registers the components and commands
 from roseq_allennlp.data import corpora
 from roseq_allennlp.models import archive
+from roseq_allennlp.version import VERSION
 
 # The names in AllenNLP's commands for which this package has a safer function.
 _ARCHIVES = {
@@ -44,7 +45,7 @@ def main() -> None:
     A run stopped by Ctrl-C or SIGTERM has the exit status 130 or 143.
     """
     if sys.argv[1:] == ["--version"]:
-        print(f"roseq {version('roseq-allennlp')}, AllenNLP {version('allennlp')}")
+        print(f"roseq {VERSION}, AllenNLP {version('allennlp')}")
         return
     own = sys.argv[1:2] and sys.argv[1] in ("train", "evaluate", "predict", "find-lr")
     quiet = bool(own) and "--quiet" in sys.argv

@@ -31,7 +31,7 @@ FILES: dict[str, tuple[Any, str]] = {  # content of the training file; what the 
 CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
     "missing file": ({"train_data_path": "nope.conll"}, "nope.conll: no such file. Data paths are relative"),
     "a directory": ({"train_data_path": "fixtures"}, "fixtures: expected a file, got a directory"),
-    "misspelt key of the model": ({"model.gama": 2}, "label_aware_crf_tagger has no ['gama']"),
+    "misspelt key of the model": ({"model.gama": 2}, "Extra parameters passed to LabelAwareCrfTagger: {'gama': 2}"),
     "misspelt key of the trainer": ({"trainer.num_epoch": 2}, "no ['num_epoch']; did you mean one of ['num_epochs']?"),
     "misspelt type": ({"model.encoder.type": "lstmm"}, "lstmm not in acceptable choices for model.encoder.type"),
     "wrong type of a number": ({"model.tau": "abc"}, "Expected tau to be numeric"),

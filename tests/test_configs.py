@@ -193,6 +193,56 @@ def test_the_paper_s_values(name, corpus):
     assert ("orthographic" in embedders) == shapes and (not shapes or embedders["orthographic"]["embedding_dim"] == 50)
 
 
+@pytest.mark.parametrize("name, corpus", CORPORA.items())
+def test_values_that_no_score_would_show(name, corpus):
+    config = evaluate(f"roseq_{name}")
+    trainer, model = config["trainer"], config["model"]
+    assert [config[seed] for seed in ("random_seed", "numpy_seed", "pytorch_seed")] == [1, 1, 1]
+    assert (trainer["num_epochs"], trainer["patience"]) == (50, 15)
+    assert [callback["type"] for callback in trainer["callbacks"]] == [
+        *("exact_recovery", "finite_loss", "late_start", "score_table", "label_statistics", "adversarial")
+    ]
+    assert trainer["checkpointer"] == {"type": "atomic"}
+    shapes = corpus.startswith("wnut")
+    indexers, embedders = config["dataset_reader"]["token_indexers"], model["text_field_embedder"]["token_embedders"]
+    characters = {"type": "orthographic_characters", "include_characters": True} if shapes else {"type": "characters"}
+    assert indexers == {
+        "tokens": {"type": "folded_words", "namespace": "tokens"},
+        "token_characters": {"min_padding_length": 4, **characters},
+        **({"orthographic": {"type": "orthographic"}} if shapes else {}),
+    }
+    assert indexers["token_characters"]["min_padding_length"] == max(embedders["token_characters"]["filter_widths"])
+    assert embedders["token_characters"]["max_word_length"] == 64
+    learned = embedders["tokens"]["embedding_dim"] == 50
+    vocabulary = {key: value for key, value in config["vocabulary"].items() if key != "tokens_to_add"}
+    file = embedders["tokens"].get("pretrained_file")
+    assert vocabulary == (
+        {"min_count": {"tokens": 2}}
+        if learned
+        else {
+            "pretrained_files": {"tokens": file},
+            "only_include_pretrained_words": True,
+            "min_pretrained_embeddings": {"tokens": -1},
+        }
+    )
+
+
+@pytest.mark.parametrize("name", ["roseq_conll02_nl", "roseq_wnut17"])
+def test_what_the_model_of_a_config_starts_from(name, tmp_path):
+    """Learned words start uniform in ±sqrt(3 / 50); the char-CNN has the two highway layers of eq. (3)."""
+    params = Params(evaluate(name))
+    prepare_environment(params)
+    model = TrainModel.from_params(params, serialization_dir=str(tmp_path), local_rank=0).model
+    embedder = model._text_field_embedder
+    words = embedder.token_embedder_tokens.weight[2:]
+    assert len(embedder.token_embedder_token_characters.highway._layers) == 2
+    if "conll02" in name:
+        bound = (3 / 50) ** 0.5
+        assert words.numel() > 2000 and 0.99 * bound < words.abs().max() <= bound
+        assert words.std().item() == pytest.approx(bound / 3**0.5, rel=0.05)
+    assert words.requires_grad == ("conll02" in name)
+
+
 def test_bucketed_changes_the_batches_and_nothing_else(tmp_path):
     source = '(import "training_configs/lib/corpus.libsonnet")("conll2002-nl", switches={ bucketed: %s }%s)'
     plain, bucketed = (json.loads(_jsonnet.evaluate_snippet("", source % (value, ""))) for value in ("false", "true"))

@@ -110,10 +110,9 @@ def _numbers(text: str) -> list[float]:
 
 def _counts(config: dict[str, Any], path: str) -> dict[str, int]:
     """Of each tag of the label set (BIOUL), as the callback `label_statistics` counts them."""
-    namespace = config["model"].get("label_namespace", "labels")
-    named = (config["vocabulary"].get("tokens_to_add") or {}).get(namespace, [])
+    named = (config["vocabulary"].get("tokens_to_add") or {}).get("labels", [])
     reader = DatasetReader.from_params(Params(config["dataset_reader"]))
-    found: Counter[str] = count_labels(reader.read(config["train_data_path"]), namespace)
+    found: Counter[str] = count_labels(reader.read(config["train_data_path"]), "labels")
     if not found:
         raise ConfigurationError(
             f"{path}: its `train_data_path` has no tags; ζ is counted from those of labelled data."

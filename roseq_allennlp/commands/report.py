@@ -1,6 +1,5 @@
 import argparse
 import os
-from importlib.metadata import version
 from pathlib import Path
 from typing import Union
 
@@ -22,6 +21,7 @@ from roseq_allennlp.evaluation.tagged_data import (
     words_of,
 )
 from roseq_allennlp.models.archive import load_archive
+from roseq_allennlp.version import VERSION
 
 
 @Subcommand.register("report")
@@ -51,7 +51,7 @@ class ReportCommand(Command):
         if isinstance(training, str):
             console.say(f"Nothing is known of the training split: {training}")
         models = dict(zip(names, tag_with_each(archives, args.data, args.cuda_device, console.progress)))
-        page = render(models, args.data, archives, version("roseq-allennlp"), training)
+        page = render(models, args.data, archives, VERSION, training)
         _write_at_once(output, page)
 
         rows = []

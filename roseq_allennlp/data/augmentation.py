@@ -1,4 +1,4 @@
-"""Training sentences varied: with other mentions of the same types, and mistyped words."""
+"""Variants of training sentences, with other mentions of the same types and mistyped words."""
 
 import random
 from collections import defaultdict
@@ -10,10 +10,10 @@ from roseq_allennlp.data.tag_schemes import Span, from_spans, to_spans
 Sentence = tuple[Sequence[str], Sequence[str]]
 """Words, and as many tags in BIOUL."""
 
-_Mentions = Mapping[str, Sequence[Sequence[str]]]  # of each type, each as often as it occurs
+_Mentions = Mapping[str, Sequence[Sequence[str]]]  # by type; a mention stands there as often as it occurs
 
 
-def varied(sentences: Sequence[Sentence], mentions: float, noise: float, seed: str) -> list[Sentence]:
+def augmented(sentences: Sequence[Sentence], mentions: float, noise: float, seed: str) -> list[Sentence]:
     """
     A variant of each sentence, all drawn from these sentences alone.
 
@@ -21,8 +21,8 @@ def varied(sentences: Sequence[Sentence], mentions: float, noise: float, seed: s
 
     sentences : `Sequence[Sentence]`
     mentions : `float`
-        With which probability an entity is replaced by a mention of the same type, drawn from all mentions in the
-        sentences: a frequent one often. It may be the same one, and longer or shorter.
+        Probability that an entity is replaced by a mention of the same type, drawn from all mentions in the sentences
+        by their frequency. It may be the same mention, or a longer or shorter one.
     noise : `float`
         Share of the words to mistype, those of mentions too (see `add_noise`).
     seed : `str`

@@ -1,5 +1,5 @@
 """
-Typing noise: words as people mistype them. Words stay words, none is split or lost, so gold entities stay where they are.
+Typing noise: words as people mistype them. No word is split or lost, so gold entities keep their positions.
 """
 
 import random
@@ -9,46 +9,46 @@ from typing import Union
 from allennlp.common.checks import ConfigurationError
 
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-_SHIFT = (0.0, 0.25, 0.75)  # of a row of keys to the right, in keys
-_PLACES = {
+_SHIFT = (0.0, 0.25, 0.75)  # how far each row of keys stands to the right, in keys
+_CENTRES = {
     key: (column + shift, row)
     for row, (keys, shift) in enumerate(zip(_ROWS, _SHIFT))
     for column, key in enumerate(keys)
 }
 NEIGHBOURS = {
-    key: "".join(other for other, (u, v) in _PLACES.items() if 0 < (x - u) ** 2 + (y - v) ** 2 < 1.7)
-    for key, (x, y) in _PLACES.items()
+    key: "".join(other for other, (u, v) in _CENTRES.items() if 0 < (x - u) ** 2 + (y - v) ** 2 < 1.7)
+    for key, (x, y) in _CENTRES.items()
 }
-"""Of each key of a QWERTY keyboard, those that touch it."""
+"""For each key of a QWERTY keyboard, the keys that touch it."""
 
 
 def _swap(word: str, draw: float) -> str:
-    places = [place for place in range(len(word) - 1) if word[place] != word[place + 1]]
-    if not places:
+    positions = [position for position in range(len(word) - 1) if word[position] != word[position + 1]]
+    if not positions:
         return word
-    place = _pick(places, draw)
-    return word[:place] + word[place + 1] + word[place] + word[place + 2 :]
+    position = _pick(positions, draw)
+    return word[:position] + word[position + 1] + word[position] + word[position + 2 :]
 
 
 def _drop(word: str, draw: float) -> str:
-    place = _pick(range(len(word)), draw)
-    return word[:place] + word[place + 1 :] if len(word) > 1 else word
+    position = _pick(range(len(word)), draw)
+    return word[:position] + word[position + 1 :] if len(word) > 1 else word
 
 
 def _double(word: str, draw: float) -> str:
-    place = _pick(range(len(word)), draw)
-    return word[: place + 1] + word[place:]
+    position = _pick(range(len(word)), draw)
+    return word[: position + 1] + word[position:]
 
 
 def _key(word: str, draw: float) -> str:
-    places = [place for place, letter in enumerate(word) if letter.lower() in NEIGHBOURS]
-    if not places:
+    positions = [position for position, letter in enumerate(word) if letter.lower() in NEIGHBOURS]
+    if not positions:
         return word
-    place = _pick(places, draw)
-    letter = word[place]
+    position = _pick(positions, draw)
+    letter = word[position]
     keys = NEIGHBOURS[letter.lower()]
-    key = keys[int(draw * 997) % len(keys)]  # of the same draw, but not in step with the place
-    return word[:place] + (key.upper() if letter.isupper() else key) + word[place + 1 :]
+    key = keys[int(draw * 997) % len(keys)]  # from the same draw, but not in step with the position
+    return word[:position] + (key.upper() if letter.isupper() else key) + word[position + 1 :]
 
 
 def _case(word: str, draw: float) -> str:
@@ -69,7 +69,8 @@ KINDS: dict[str, Callable[[str, float], str]] = {
 }
 """
 Two neighbouring characters swapped, one dropped, one doubled, one hit on a neighbouring key, capitals lost, the last letter
-held (Thissss). Each takes a word and a number in [0, 1) that chooses the place, and gives the word back where it cannot act.
+held (Thissss). Each function takes a word and a number in [0, 1) that chooses the position; it returns the word where it cannot
+act.
 """
 
 
@@ -87,7 +88,7 @@ def add_noise(
         In [0, 1]; 0 changes nothing.
     seed : `Union[int, str]`, optional (default = `1`)
     kinds : `Sequence[str]`, optional
-        Of `KINDS`. One that cannot act on a word leaves it to another; a word that none can act on stays.
+        Names in `KINDS`. A kind that cannot act on a word leaves it to another; a word on which no kind can act stays.
 
     # Returns
 
@@ -96,7 +97,7 @@ def add_noise(
 
     # Raises
 
-    `ConfigurationError`: a level out of range, a kind that there is not.
+    `ConfigurationError`: a level out of range, an unknown kind.
     """
     if not 0 <= level <= 1:
         raise ConfigurationError(f"The level of noise is the share of words changed, from 0 to 1; got {level}.")
@@ -111,14 +112,14 @@ def add_noise(
 
 
 def _noisy(word: str, level: float, kinds: Sequence[str], generator: random.Random) -> str:
-    # As many numbers for each word, whether it is changed or not: so levels agree on what becomes of a word.
+    # Each word draws the same numbers whether it is changed or not, so all levels change it in the same way.
     threshold, draw = generator.random(), generator.random()
     order = generator.sample(range(len(kinds)), len(kinds))
     if threshold >= level:
         return word
-    ways = (KINDS[kinds[place]](word, draw) for place in order)
+    ways = (KINDS[kinds[index]](word, draw) for index in order)
     return next((changed for changed in ways if changed != word and len(changed.split()) == 1), word)
 
 
-def _pick(places: Sequence[int], draw: float) -> int:
-    return places[int(draw * len(places))]
+def _pick(positions: Sequence[int], draw: float) -> int:
+    return positions[int(draw * len(positions))]

@@ -1,4 +1,4 @@
-"""Ids of words, looked up once: a batch's tensors from a table instead of from AllenNLP's instances."""
+"""A table of each word's ids, from which batches are made without AllenNLP's instances."""
 
 import threading
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ _CHARACTERS = (TokenCharactersIndexer, OrthographicCharactersIndexer)
 
 class WordTable:
     """
-    What token indexers that look at one word at a time give for each word met so far. Safe to share among threads.
+    Ids that token indexers give for each word met so far; the indexers look at one word at a time. Safe to share among threads.
 
     # Parameters
 
     token_indexers : `Dict[str, TokenIndexer]`
-        Of those that `word_table` knows.
+        Indexers that `word_table` knows.
     vocab : `Vocabulary`
         Must not change afterwards.
     max_words, max_ids : `int`, optional (default = `100_000` and `4_000_000`, 32 MB)
@@ -47,13 +47,13 @@ class WordTable:
         self._clear()
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._rows)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return WordTable, (self._token_indexers, self._vocab, self._max_words, self._max_ids)
 
     def _clear(self) -> None:
-        self._places: dict[str, int] = {}
+        self._rows: dict[str, int] = {}
         self._columns = {
             (name, key): _Column()
             for name, indexer in self._token_indexers.items()
@@ -71,13 +71,15 @@ class WordTable:
         with self._lock:
             if len(self) > self._max_words or sum(column.num_ids for column in self._columns.values()) > self._max_ids:
                 self._clear()
-            self._add(set(words).difference(self._places))
-            places = np.fromiter(map(self._places.__getitem__, words), np.int64, len(words))
+            self._add(set(words).difference(self._rows))
+            table_rows = np.fromiter(map(self._rows.__getitem__, words), np.int64, len(words))  # (words,)
             for (name, key), column in self._columns.items():
                 indexer = self._token_indexers[name]
                 num_tokens = int(lengths.max(initial=indexer._token_min_padding_length))
                 rows = np.arange(len(words)) + _shifts(lengths, np.arange(len(lengths)) * num_tokens)
-                ids = column.padded(places, rows, len(lengths) * num_tokens, getattr(indexer, "_min_padding_length", 1))
+                ids = column.padded(
+                    table_rows, rows, len(lengths) * num_tokens, getattr(indexer, "_min_padding_length", 1)
+                )
                 shape = (len(lengths), num_tokens, *([] if isinstance(indexer, _SINGLE_ID) else [ids.shape[1]]))
                 tensors[name][key] = torch.from_numpy(ids.reshape(shape))
         return tensors
@@ -92,13 +94,13 @@ class WordTable:
         for (name, key), column in self._columns.items():
             ids = indexed[name][key]
             column.extend([[id_] for id_ in ids] if isinstance(self._token_indexers[name], _SINGLE_ID) else ids)
-        self._places.update(zip(words, range(len(self), len(self) + len(words))))
+        self._rows.update(zip(words, range(len(self), len(self) + len(words))))
 
 
 def word_table(reader: DatasetReader, vocab: Vocabulary) -> Optional[WordTable]:
     """
-    The table that gives what `reader` and AllenNLP give for `vocab`; `None` unless that is known: for a `ColumnReader`
-    whose instances are its own and whose indexers see nothing but the text of one word.
+    A table that gives the ids which `reader` and AllenNLP give for `vocab`; `None` unless it is sure to: it needs a
+    `ColumnReader` that makes its instances itself, with indexers that see nothing but the text of one word.
     """
     if (
         not isinstance(reader, ColumnReader)
@@ -137,13 +139,13 @@ class _Column:
         self._size += len(lists)
         self.num_ids += len(ids)
 
-    def padded(self, places: np.ndarray, rows: np.ndarray, num_rows: int, min_width: int) -> np.ndarray:
-        """The lists at `places` as `rows` of a matrix `(num_rows, width)` of zeros, as wide as the longest of them."""
-        lengths = self._lengths[places]
+    def padded(self, words: np.ndarray, rows: np.ndarray, num_rows: int, min_width: int) -> np.ndarray:
+        """The lists of `words` as `rows` of a matrix `(num_rows, width)` of zeros, as wide as the longest of them."""
+        lengths = self._lengths[words]  # (words,)
         width = int(lengths.max(initial=min_width))
         matrix = np.zeros((num_rows, width), np.int64)
-        flat = np.arange(lengths.sum())
-        matrix.ravel()[flat + _shifts(lengths, rows * width)] = self._ids[flat + _shifts(lengths, self._starts[places])]
+        flat = np.arange(lengths.sum())  # (ids,)
+        matrix.ravel()[flat + _shifts(lengths, rows * width)] = self._ids[flat + _shifts(lengths, self._starts[words])]
         return matrix
 
 

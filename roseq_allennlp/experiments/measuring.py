@@ -19,6 +19,7 @@ from roseq_allennlp.evaluation.tagged_data import gold_tags, read_labelled, scor
 from roseq_allennlp.experiments.results import HeldOut, Run
 from roseq_allennlp.models.archive import load_archive
 from roseq_allennlp.scoring.conlleval import entities
+from roseq_allennlp.version import VERSION
 
 _NOISE = (0.1, 0.2, 0.3)  # levels that a run is scored at
 
@@ -38,7 +39,7 @@ def revision() -> str:
         )
         return git("rev-parse", "--short=10", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
-        return version("roseq_allennlp")
+        return VERSION
 
 
 def versions() -> dict[str, str]:

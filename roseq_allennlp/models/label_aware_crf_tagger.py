@@ -1,6 +1,6 @@
 import contextlib
 import math
-from typing import Any, Optional
+from typing import Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -8,7 +8,8 @@ from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.modules import FeedForward, Seq2SeqEncoder, TextFieldEmbedder
 from allennlp.modules.conditional_random_field.conditional_random_field import allowed_transitions
-from allennlp.nn import InitializerApplicator
+from allennlp.nn import InitializerApplicator, RegularizerApplicator
+from allennlp.nn.parallel import DdpAccelerator
 
 from roseq_allennlp.data.label_statistics import label_weights as weights_from_counts
 from roseq_allennlp.models.tagger import Tagger
@@ -60,9 +61,10 @@ class LabelAwareCrfTagger(Tagger):
         Decode and score the batches of training too.
     return_emissions : `bool`, optional (default = `False`)
         Keep the unweighted emissions in the human-readable output.
-    label_namespace : `str`, optional (default = `"labels"`)
     initializer : `InitializerApplicator`, optional
     regularizer : `RegularizerApplicator`, optional
+    ddp_accelerator : `DdpAccelerator`, optional
+        Set by AllenNLP in distributed training.
 
     # Raises
 
@@ -87,11 +89,11 @@ class LabelAwareCrfTagger(Tagger):
         top_k: int = 1,
         decode_in_training: bool = False,
         return_emissions: bool = False,
-        label_namespace: str = "labels",
         initializer: InitializerApplicator = InitializerApplicator(),
-        **kwargs: Any,
+        regularizer: Optional[RegularizerApplicator] = None,
+        ddp_accelerator: Optional[DdpAccelerator] = None,
     ) -> None:
-        super().__init__(vocab, top_k, decode_in_training, return_emissions, label_namespace, **kwargs)
+        super().__init__(vocab, top_k, decode_in_training, return_emissions, regularizer, ddp_accelerator)
         for name, value in (("tau", tau), ("gamma", gamma)):
             if value is not None and not 0 <= value < math.inf:
                 raise ConfigurationError(

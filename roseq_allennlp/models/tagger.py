@@ -5,7 +5,8 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
-from allennlp.nn import util
+from allennlp.nn import RegularizerApplicator, util
+from allennlp.nn.parallel import DdpAccelerator
 
 from roseq_allennlp.data.tag_schemes import to_spans
 from roseq_allennlp.modules.crf import ConditionalRandomField
@@ -27,32 +28,22 @@ class Tagger(Model):
         top_k: int = 1,
         decode_in_training: bool = False,
         return_emissions: bool = False,
-        label_namespace: str = "labels",
-        **kwargs: Any,
+        regularizer: Optional[RegularizerApplicator] = None,
+        ddp_accelerator: Optional[DdpAccelerator] = None,
     ) -> None:
-        unknown = sorted(kwargs.keys() - {"regularizer", "serialization_dir", "ddp_accelerator"})
-        if unknown:
-            raise ConfigurationError(f"{self._name()} has no {unknown}: check the spelling in `model`.")
-        super().__init__(vocab, **kwargs)
+        super().__init__(vocab, regularizer, ddp_accelerator=ddp_accelerator)  # type: ignore[arg-type]  # None by default
         if top_k < 1:
             raise ConfigurationError(f"top_k must be at least 1; got {top_k}.")
-        self.label_namespace = label_namespace
         self._top_k = top_k
         self._decode_in_training = decode_in_training
         self._return_emissions = return_emissions
-        self._labels = vocab.get_index_to_token_vocabulary(label_namespace)
+        self._labels = vocab.get_index_to_token_vocabulary("labels")
         if not self._labels:
-            raise ConfigurationError(
-                f"The vocabulary has no tags in the namespace `{label_namespace}`: train on labelled data."
-            )
+            raise ConfigurationError("The vocabulary has no tags in the namespace `labels`: train on labelled data.")
         wrong = [label for label in self._labels.values() if label != "O" and label[:2] not in ("B-", "I-", "L-", "U-")]
         if wrong:
             raise ConfigurationError(f"The label set must be BIOUL (O, B-, I-, L-, U-); got {wrong[:5]}.")
         self._f1 = ConllF1()
-
-    @classmethod
-    def _name(cls) -> str:
-        return next((name for name in Model.list_available() if Model.by_name(name) is cls), cls.__name__)
 
     def score_tags(
         self, tokens: TextFieldTensors, tags: Optional[torch.Tensor], mask: torch.Tensor

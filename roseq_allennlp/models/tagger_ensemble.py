@@ -1,11 +1,13 @@
 import copy
-from typing import Any, Optional
+from typing import Optional
 
 import torch
 from allennlp.common import Lazy
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
+from allennlp.nn import RegularizerApplicator
+from allennlp.nn.parallel import DdpAccelerator
 
 from roseq_allennlp.models.label_aware_crf_tagger import LabelAwareCrfTagger
 from roseq_allennlp.models.tagger import Tagger
@@ -29,13 +31,22 @@ class TaggerEnsemble(Tagger):
         ensemble's.
     size : `int`, optional (default = `3`)
         How many.
+    regularizer, ddp_accelerator : optional
+        See `LabelAwareCrfTagger`.
 
     # Raises
 
     `ConfigurationError`: fewer than two members, or members that are no `label_aware_crf_tagger`.
     """
 
-    def __init__(self, vocab: Vocabulary, member: Lazy[Model], size: int = 3, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        vocab: Vocabulary,
+        member: Lazy[Model],
+        size: int = 3,
+        regularizer: Optional[RegularizerApplicator] = None,
+        ddp_accelerator: Optional[DdpAccelerator] = None,
+    ) -> None:
         if size < 2:
             raise ConfigurationError(f"size is how many taggers are in the ensemble, at least 2; got {size}.")
         members = [member.construct(vocab=vocab) for _ in range(size)]
@@ -49,8 +60,8 @@ class TaggerEnsemble(Tagger):
             first._top_k,
             first._decode_in_training,
             first._return_emissions,
-            first.label_namespace,
-            **kwargs,
+            regularizer,
+            ddp_accelerator,
         )
         self._members = torch.nn.ModuleList(members)
         self.crf = copy.deepcopy(first.crf).requires_grad_(False)

@@ -11,13 +11,14 @@ from roseq_allennlp.nn.forward_backward import (
     span_probabilities,
     token_marginals,
 )
+from roseq_allennlp.nn.half_precision import at_least_float32
 
 
 class ConditionalRandomField(torch.nn.Module):
     """
     Linear-chain CRF with label-aware emissions (LACRF, eq. 9): ζ multiplies the emissions in the score, in Z and in
-    decoding alike. ζ = 1 is the plain CRF of eq. (7). Computed in float32 also under autocast, decoding and probabilities in
-    float64: scores grow with the sentence, what counts is their differences.
+    decoding alike. ζ = 1 is the plain CRF of eq. (7). The likelihood is computed in float32 under autocast too, decoding and
+    probabilities in float64: scores grow with the sentence, and only their differences count.
 
     # Parameters
 
@@ -74,10 +75,13 @@ class ConditionalRandomField(torch.nn.Module):
         self.register_buffer("forbidden_ends", ends.clone(), persistent=False)
 
     def potentials(self, emissions: torch.Tensor, constrained: bool) -> Potentials:
-        """`emissions` is `(B, T, K)` float32 or float64, W h + b of eq. (7), unweighted; all take its type."""
+        """
+        The potentials of eq. (9), all in the type of `emissions` `(B, T, K)`, float32 or float64: W h + b of eq. (7),
+        unweighted.
+        """
         dtype = emissions.dtype
-        transitions = self.transitions.to(dtype)
-        zero = emissions.new_zeros(self.num_tags)
+        transitions = self.transitions.to(dtype)  # (K, K)
+        zero = emissions.new_zeros(self.num_tags)  # (K,)
         start = zero if self.start_transitions is None else self.start_transitions.to(dtype)
         end = zero if self.end_transitions is None else self.end_transitions.to(dtype)
         if constrained:
@@ -88,23 +92,22 @@ class ConditionalRandomField(torch.nn.Module):
     def forward(self, emissions: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Log-likelihood of each sentence's `tags` (`(B, T)` int64), log p̃(y|h) of eq. (9), `(B,)`."""
         check_mask(mask)
-        emissions = emissions.to(_at_least_float32(emissions))
+        emissions = emissions.to(at_least_float32(emissions.dtype))  # (B, T, K)
         return log_likelihood(self.potentials(emissions, constrained=False), tags, mask)
 
     def marginals(self, emissions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Probability of each tag at each token among the paths that decoding may choose, `(B, T, K)`."""
         check_mask(mask)
-        return token_marginals(self.potentials(emissions.double(), constrained=True), mask).to(
-            _at_least_float32(emissions)
-        )
+        marginals = token_marginals(self.potentials(emissions.double(), constrained=True), mask)  # (B, T, K)
+        return marginals.to(at_least_float32(emissions.dtype))
 
     def decode(self, emissions: torch.Tensor, mask: torch.Tensor, n: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
-        """The n best allowed paths and their scores in float64, see `n_best`."""
+        """The n best allowed paths `(B, n, T)` int64 and their scores `(B, n)` in float64, see `n_best`."""
         check_mask(mask)
         potentials = self.potentials(emissions.double(), constrained=True)
         if n > 1:
             return n_best(potentials, mask, n)
-        tags, scores = viterbi(potentials, mask)
+        tags, scores = viterbi(potentials, mask)  # (B, T), (B,)
         return tags.unsqueeze(1), scores.unsqueeze(1)
 
     def log_partition(self, emissions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -115,20 +118,16 @@ class ConditionalRandomField(torch.nn.Module):
     def span_probabilities(
         self, emissions: torch.Tensor, mask: torch.Tensor, tags: torch.Tensor, spans: torch.Tensor
     ) -> torch.Tensor:
-        """Probability of each span among the paths that decoding may choose, see `span_probabilities`."""
+        """Probability of each span among the paths that decoding may choose, `(S,)`, see `span_probabilities`."""
         check_mask(mask)
         probabilities = span_probabilities(self.potentials(emissions.double(), constrained=True), mask, tags, spans)
-        return probabilities.to(_at_least_float32(emissions))
-
-
-def _at_least_float32(emissions: torch.Tensor) -> torch.dtype:
-    return torch.promote_types(emissions.dtype, torch.float32)
+        return probabilities.to(at_least_float32(emissions.dtype))  # (S,)
 
 
 def check_mask(mask: torch.Tensor) -> None:
     """
-    Raises `ValueError` unless each sentence is a run of real tokens from position 0. Only masks on the CPU are looked
-    at: on an accelerator the answer would have to be waited for.
+    Raises `ValueError` unless each sentence is a run of real tokens from position 0. Only masks on the CPU are checked:
+    on an accelerator the check would synchronise with the device.
     """
     if mask.device.type != "cpu":
         return

@@ -8,33 +8,34 @@ from roseq_allennlp.nn.forward_backward import Potentials
 @torch.no_grad()
 def viterbi(potentials: Potentials, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """
-    The path of highest score. No step waits for the device. Returns tags `(B, T)` int64, 0 at padding, and scores `(B,)`.
+    The path of highest score. No step synchronises with the device. Returns tags `(B, T)` int64, 0 at padding, and scores `(B,)`.
     """
     num_tags = potentials.transitions.size(0)
     # Tags before sentences: the maximum then runs over the outermost dimension, which vectorises.
     emissions = potentials.emissions.permute(1, 2, 0).contiguous()  # (T, K, B)
-    best = torch.empty_like(emissions)
+    best = torch.empty_like(emissions)  # (T, K, B)
     best[0] = potentials.start.unsqueeze(1) + emissions[0]
-    candidates = emissions.new_empty(num_tags, *emissions.shape[1:])
+    candidates = emissions.new_empty(num_tags, *emissions.shape[1:])  # (K from, K to, B)
     scores, moves = best.unbind(0), potentials.transitions.unsqueeze(2)
     for before, after, emission in zip(scores, scores[1:], emissions.unbind(0)[1:]):
         torch.add(before.unsqueeze(1), moves, out=candidates)
         torch.amax(candidates, dim=0, out=after).add_(emission)
-    # Backwards the same sums are formed for the one tag that follows only; after the last token comes row K, the end.
-    into = torch.cat([potentials.transitions.t(), potentials.end.unsqueeze(0)])
-    follows = torch.nn.functional.pad(mask, (0, 1))[:, 1:].t().unbind(0)  # whether a real token does
-    tag = mask.new_zeros(mask.size(0), dtype=torch.long)
+    # The way back forms the same sums for the one tag that follows only; row K, the end, follows the last token.
+    into = torch.cat([potentials.transitions.t(), potentials.end.unsqueeze(0)])  # (K + 1, K)
+    follows = torch.nn.functional.pad(mask, (0, 1))[:, 1:].t().unbind(0)  # T times (B,): whether a real token follows
+    tag = mask.new_zeros(mask.size(0), dtype=torch.long)  # (B,)
     path = []
     for score, follow in zip(best.transpose(1, 2).unbind(0)[::-1], follows[::-1]):
         _, tag = (score + into[tag.masked_fill(~follow, num_tags)]).max(dim=1)
         path.append(tag)
-    final = best.gather(0, (mask.sum(dim=1) - 1).expand(1, *best.shape[1:])).squeeze(0) + potentials.end.unsqueeze(1)
+    last = (mask.sum(dim=1) - 1).expand(1, *best.shape[1:])  # (1, K, B)
+    final = best.gather(0, last).squeeze(0) + potentials.end.unsqueeze(1)  # (K, B)
     return torch.stack(path[::-1], dim=1) * mask, final.amax(dim=0)
 
 
 def n_best(potentials: Potentials, mask: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.Tensor]:
     """
-    The n paths of highest score, best first. No step waits for the device.
+    The n paths of highest score, best first. No step synchronises with the device.
 
     # Returns
 
@@ -42,9 +43,9 @@ def n_best(potentials: Potentials, mask: torch.Tensor, n: int) -> tuple[torch.Te
     scores : `(B, n)`; `-inf` where a sentence has fewer than n paths
     """
     batch_size, length, num_tags = potentials.emissions.shape
-    emissions = potentials.emissions.transpose(0, 1)
+    emissions = potentials.emissions.transpose(0, 1)  # (T, B, K)
     # The state is a pair (rank, tag), flattened to rank * K + tag. Before the first step only rank 0 exists.
-    best = emissions.new_full((batch_size, n, num_tags), float("-inf"))
+    best = emissions.new_full((batch_size, n, num_tags), float("-inf"))  # (B, n, K)
     best[:, 0] = potentials.start + emissions[0]
     stay = torch.arange(n * num_tags, device=emissions.device).view(1, n, num_tags)
     pointers = []
@@ -59,5 +60,5 @@ def n_best(potentials: Potentials, mask: torch.Tensor, n: int) -> tuple[torch.Te
     for origins in reversed(pointers):
         state = origins.flatten(1).gather(1, state)
         path.append(state)
-    tags = torch.stack(path[::-1], dim=2) % num_tags
+    tags = torch.stack(path[::-1], dim=2) % num_tags  # (B, n, T)
     return tags * mask.unsqueeze(1), scores

@@ -2,6 +2,8 @@
 
 import torch
 
+from roseq_allennlp.nn.half_precision import at_least_float32
+
 
 def focal_loss(logits: torch.Tensor, targets: torch.Tensor, gamma: float) -> torch.Tensor:
     """
@@ -18,10 +20,10 @@ def focal_loss(logits: torch.Tensor, targets: torch.Tensor, gamma: float) -> tor
 
     # Returns
 
-    `(...)`, one loss a token, padding included: the caller masks and sums.
+    `(...)`, one loss for each token, padding included: the caller masks and sums.
     """
-    logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-    log_q = torch.log_softmax(logits, dim=-1).gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+    logits = logits.to(at_least_float32(logits.dtype))  # (..., K)
+    log_q = torch.log_softmax(logits, dim=-1).gather(-1, targets.unsqueeze(-1)).squeeze(-1)  # (...)
     # The floor keeps the gradient of the power finite for γ < 1 as q reaches 1.
     miss = (-torch.expm1(log_q)).clamp(min=torch.finfo(log_q.dtype).tiny)
     return -(miss**gamma) * log_q

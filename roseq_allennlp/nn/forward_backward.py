@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, Optional
 
 import torch
 
+from roseq_allennlp.nn.mirror import mirrored_positions
+
 
 class Potentials(NamedTuple):
     """
@@ -31,14 +33,14 @@ class Potentials(NamedTuple):
 
 def path_score(potentials: Potentials, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Score of one path per sentence: the exponent of eq. (9). `tags` is `(B, T)` int64. Returns `(B,)` float64."""
-    last_tags = tags.gather(1, mask.sum(dim=1, keepdim=True) - 1).squeeze(1)
+    last_tags = tags.gather(1, mask.sum(dim=1, keepdim=True) - 1).squeeze(1)  # (B,)
     return _step_scores(potentials, tags, mask).sum(dim=1) + potentials.end[last_tags]
 
 
 def _step_scores(potentials: Potentials, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Emission of each token and score of the step to it, end score left out, `(B, T)` float64; 0 at padding."""
-    steps = potentials.emissions.gather(2, tags.unsqueeze(2)).squeeze(2)
-    moves = potentials.transitions[tags[:, :-1], tags[:, 1:]]
+    steps = potentials.emissions.gather(2, tags.unsqueeze(2)).squeeze(2)  # (B, T)
+    moves = potentials.transitions[tags[:, :-1], tags[:, 1:]]  # (B, T - 1)
     steps = torch.cat([steps[:, :1] + potentials.start[tags[:, :1]], steps[:, 1:] + moves], dim=1)
     return steps.double().masked_fill(~mask, 0.0)
 
@@ -62,7 +64,7 @@ def backward_scores(potentials: Potentials, mask: torch.Tensor) -> torch.Tensor:
     Returns `(T, B, K)`; at padding, and at the last real token, the end scores.
     """
     emissions = potentials.emissions.transpose(0, 1)
-    beta = potentials.end.expand(emissions.shape[1:])
+    beta = potentials.end.expand(emissions.shape[1:])  # (B, K)
     betas = [beta]
     for step in range(emissions.size(0) - 1, 0, -1):
         moved = torch.logsumexp(potentials.transitions + (emissions[step] + beta).unsqueeze(1), dim=2)
@@ -101,7 +103,7 @@ class Messages(NamedTuple):
 @torch.no_grad()
 def _messages(potentials: Potentials, mask: torch.Tensor) -> Optional[Messages]:
     """
-    `None` where the plain way must be taken: on an accelerator, where the check at the end would have to be waited for,
+    `None` where the plain way must be taken: on an accelerator, where the final check would synchronise with the device,
     and where a term that matters could underflow.
 
     Both directions are one recursion: the backward one runs over the reversed sentence with the transitions turned
@@ -111,24 +113,24 @@ def _messages(potentials: Potentials, mask: torch.Tensor) -> Optional[Messages]:
         return None
     emissions, transitions, start, end = potentials
     batch_size, length = mask.shape
-    position, last = torch.arange(length).unsqueeze(1), mask.sum(dim=1) - 1
-    mirror = torch.where(position <= last, last - position, position) * batch_size + torch.arange(batch_size)
+    position, last = torch.arange(length).unsqueeze(1), mask.sum(dim=1) - 1  # (T, 1), (B,)
+    order = (mirrored_positions(mask).t() * batch_size + torch.arange(batch_size)).flatten()
 
     def mirrored(rows: torch.Tensor) -> torch.Tensor:
-        return rows.reshape(length * batch_size, -1).index_select(0, mirror.flatten()).view_as(rows)
+        return rows.reshape(length * batch_size, -1).index_select(0, order).view_as(rows)  # (T, B, K)
 
-    forwards = torch.where(mask.t().unsqueeze(2), emissions.transpose(0, 1), 0.0)
+    forwards = torch.where(mask.t().unsqueeze(2), emissions.transpose(0, 1), 0.0)  # (T, B, K)
     scores = torch.stack([forwards, mirrored(forwards)], dim=1)  # (T, 2, B, K)
     scores[0, 0] += start
     scores[0, 1] += end
-    peaks = scores.amax(dim=3, keepdim=True)
+    peaks = scores.amax(dim=3, keepdim=True)  # (T, 2, B, 1)
     scores = scores.sub_(peaks).exp_()
     top = transitions.max()
-    weights = (transitions - top).exp()
-    moves = torch.stack([weights, weights.t()])
+    weights = (transitions - top).exp()  # (K, K)
+    moves = torch.stack([weights, weights.t()])  # (2, K, K)
 
     sums = torch.empty_like(peaks)
-    shares = scores.unbind(0)  # overwritten token by token
+    shares = scores.unbind(0)  # T times (2, B, K), overwritten token by token
     torch.sum(shares[0], dim=2, keepdim=True, out=sums[0])
     share = shares[0].div_(sums[0])
     for current, total in zip(shares[1:], sums.unbind(0)[1:]):
@@ -144,13 +146,14 @@ def _messages(potentials: Potentials, mask: torch.Tensor) -> Optional[Messages]:
         if not possible.all():
             return None
 
-    alphas, gammas = scores[:, 0], mirrored(scores[:, 1])
+    alphas, gammas = scores[:, 0], mirrored(scores[:, 1])  # (T, B, K)
     betas = torch.ones_like(gammas)
     torch.matmul(gammas[1:], weights.t(), out=betas[:-1])
     torch.where((position == last).unsqueeze(2), (end - end.max()).exp(), betas, out=betas)
-    logs = (peaks.double() + sums.log()).squeeze(3)
+    logs = (peaks.double() + sums.log()).squeeze(3)  # (T, 2, B)
     logs[1:] += top
     logs = logs.masked_fill_((position > last).unsqueeze(1), 0.0).cumsum(dim=0)
+    # (B,)
     log_z = logs[-1, 1] + (gammas[0] @ (start - start.max()).exp()).log() + start.max()
     return Messages(alphas, betas, gammas, logs[:, 0], weights, log_z)
 
@@ -230,13 +233,13 @@ def _expected_counts(
     `forward_scores` in logarithms.
     """
     betas = backward_scores(potentials, mask)
-    joint = alphas + betas
+    joint = alphas + betas  # (T, B, K)
     expected = torch.softmax(joint, dim=2) * gradient.unsqueeze(2)
     left = alphas[:-1] - torch.logsumexp(joint[:-1], dim=2, keepdim=True)
     right = potentials.emissions.transpose(0, 1)[1:] + betas[1:]
     pairs = torch.zeros_like(potentials.transitions)
     for before, after, factor in zip(left, right, gradient[1:]):
-        share = (before.unsqueeze(2) + potentials.transitions + after.unsqueeze(1)).exp()
+        share = (before.unsqueeze(2) + potentials.transitions + after.unsqueeze(1)).exp()  # (B, K, K)
         # At padding the exponent has no meaning, and 0 * inf would be no 0.
         pairs += torch.where(factor.view(-1, 1, 1) != 0, share * factor.view(-1, 1, 1), 0.0).sum(dim=0)
     return expected, pairs
@@ -272,10 +275,10 @@ def span_probabilities(
     `(S,)`, in [0, 1]
     """
     alphas, betas, log_z = log_sums(potentials, mask)
-    sentence, start, last = spans[:, 0], spans[:, 1], spans[:, 2] - 1
+    sentence, start, last = spans[:, 0], spans[:, 1], spans[:, 2] - 1  # (S,)
     position = torch.arange(mask.size(1), device=mask.device)
     within = (position > start.unsqueeze(1)) & (position <= last.unsqueeze(1))  # (S, T), the first token left out
-    inside = _step_scores(potentials, tags, mask)[sentence].masked_fill(~within, 0.0).sum(dim=1)
+    inside = _step_scores(potentials, tags, mask)[sentence].masked_fill(~within, 0.0).sum(dim=1)  # (S,)
     before = alphas[start, sentence, tags[sentence, start]]
     after = betas[last, sentence, tags[sentence, last]]
     return (before + inside + after - log_z[sentence]).exp().clamp(max=1.0)  # rounding may exceed 1 by 1e-7

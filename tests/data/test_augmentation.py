@@ -3,7 +3,7 @@ from collections import Counter
 
 import pytest
 
-from roseq_allennlp.data.augmentation import varied
+from roseq_allennlp.data.augmentation import augmented
 from roseq_allennlp.data.dataset_readers import WnutReader
 from roseq_allennlp.data.tag_schemes import Span, from_spans, invalid_positions, to_spans
 
@@ -33,7 +33,7 @@ def context(words, tags):
 
 
 def test_other_mentions_of_the_type_stand_in_the_same_contexts(sentences):
-    made = varied(sentences, mentions=1.0, noise=0.0, seed="1")
+    made = augmented(sentences, mentions=1.0, noise=0.0, seed="1")
     assert len(made) == len(sentences)
     for (words, tags), (old_words, old_tags) in zip(made, sentences):
         assert len(words) == len(tags) and not invalid_positions(tags, "BIOUL")
@@ -55,9 +55,9 @@ def test_shares():
     def kept(made):
         return sum((mentions_of([one]) & mentions_of([other])).total() for one, other in zip(made, sentences)) / 4000
 
-    assert kept(varied(sentences, 0.0, 0.0, "1")) == 1.0
-    assert kept(varied(sentences, 0.3, 0.0, "1")) == pytest.approx(0.7, abs=0.03)  # 4 standard deviations
-    mistyped = varied(sentences, 0.0, 0.2, "1")
+    assert kept(augmented(sentences, 0.0, 0.0, "1")) == 1.0
+    assert kept(augmented(sentences, 0.3, 0.0, "1")) == pytest.approx(0.7, abs=0.03)  # 4 standard deviations
+    mistyped = augmented(sentences, 0.0, 0.2, "1")
     assert [tags for _, tags in mistyped] == [tags for _, tags in sentences]
     changed = sum(word != old for (words, _), (olds, _) in zip(mistyped, sentences) for word, old in zip(words, olds))
     assert changed / 12000 == pytest.approx(0.2, abs=0.015)
@@ -65,7 +65,7 @@ def test_shares():
 
 def test_the_seed_is_all_that_a_variant_follows_from(sentences):
     random.seed(1)
-    one = varied(sentences, 0.5, 0.1, "1 0")
+    one = augmented(sentences, 0.5, 0.1, "1 0")
     assert random.random() == random.Random(1).random()  # nothing was drawn from what the training draws from
-    assert one == varied(sentences, 0.5, 0.1, "1 0")
-    assert one != varied(sentences, 0.5, 0.1, "1 1")
+    assert one == augmented(sentences, 0.5, 0.1, "1 0")
+    assert one != augmented(sentences, 0.5, 0.1, "1 1")

@@ -31,9 +31,13 @@ def test_a_tag_that_never_occurs_gets_the_largest_weight(tau):
     assert {label: weights[label] for label in COUNTS} == label_weights(COUNTS, tau)
 
 
+def test_one_token_is_enough():
+    assert label_weights({"O": 1, "B-PER": 0}, 0.25) == {"O": 1.0, "B-PER": 1.0}
+
+
 @pytest.mark.parametrize("counts", [{"O": 0, "B-PER": 0}, {}])
 def test_no_tag_at_all(counts):
-    with pytest.raises(ValueError, match="No tag of the label set"):
+    with pytest.raises(ValueError, match="^No tag of the label set occurs in .* no label proportions.$"):
         label_weights(counts, 0.25)
 
 

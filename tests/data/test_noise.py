@@ -84,3 +84,17 @@ def test_the_keyboard():
 def test_errors(arguments, message):
     with pytest.raises(ConfigurationError, match=message):
         add_noise(TEXT, *arguments)
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\u2003", "\u3000"])
+def test_a_word_with_a_space_of_another_kind_inside_is_not_broken_in_another_place(space):
+    word = f"ab{space}cd"
+    noisy = {sentence[0] for seed in range(50) for sentence in add_noise([[word]], 1.0, seed)}
+    assert noisy == {word, "abcd"}  # as it is, or with the space dropped: then it is one word
+    assert add_noise([[word]], 1.0, kinds=["swap", "double", "key", "case", "elongate"]) == [[word]]
+
+
+def test_any_letter_may_become_any_of_its_neighbours():
+    """The key is drawn apart from the letter, though from the same number."""
+    keys = set(NEIGHBOURS["s"])
+    assert results("key", "ss") == {key + "s" for key in keys} | {"s" + key for key in keys}

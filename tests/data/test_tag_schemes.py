@@ -120,10 +120,16 @@ def test_positions_of_invalid_tags(scheme, tags, expected):
         (["O O"], "IOB2"),
         (["B-A I-A", "S-A"], "BIOES"),
         (["B-A L-A"], "BIOES"),
+        (["B-A I-A I-A I-A"], "IOB2"),  # an I that continues is no start
+        (["I-A I-A", "I-A B-A I-A"], "IOB1"),
     ],
 )
 def test_detected_scheme(sentences, expected):
     assert detect_scheme(tags.split() for tags in sentences) == expected
+
+
+def test_an_o_has_no_type():
+    assert split_tag("O") == split_tag("O", "IOB2") == ("O", "")
 
 
 def test_types_may_hold_hyphens():
@@ -138,10 +144,11 @@ def test_a_tag_of_no_scheme_is_refused(tag):
 
 
 def test_a_tag_of_another_scheme_is_refused():
-    for function in (to_spans, invalid_positions):
-        with pytest.raises(ValueError, match="'S-A' is no tag of IOB2"):
+    message = r"^'S-A' is no tag of IOB2: expected O, or one of B, I and a type \(B-PER\)$"
+    for function in (to_spans, invalid_positions, lambda tags, scheme: convert(tags, scheme, "BIOES")):
+        with pytest.raises(ValueError, match=message):
             function(["S-A"], "IOB2")
-    with pytest.raises(ValueError, match="unknown tag scheme 'BMES'"):
+    with pytest.raises(ValueError, match="^unknown tag scheme 'BMES': expected one of IOB1, IOB2, BIOES, BIOUL$"):
         to_spans(["B-A"], "BMES")
 
 
@@ -149,6 +156,11 @@ def test_a_tag_of_another_scheme_is_refused():
 def test_spans_that_no_tags_can_write_are_refused(span):
     with pytest.raises(ValueError, match="empty, overlaps"):
         from_spans([Span("B", 1, 2), span], 3, "IOB2")
+
+
+def test_an_empty_span_alone_is_refused():
+    with pytest.raises(ValueError, match="empty, overlaps"):
+        from_spans([Span("A", 1, 1)], 3, "IOB2")
 
 
 def test_spellings_of_bioes():

@@ -35,6 +35,24 @@ def test_the_interval_is_that_of_scipy(counts):
     assert f1_interval(counts) == f1_interval(counts)
 
 
+@pytest.mark.parametrize(
+    "interval",
+    [
+        lambda none, some: f1_interval(some),
+        lambda none, some: paired_test(none, some).interval,
+        lambda none, some: mean_difference([none], [some]).interval,
+    ],
+    ids=["f1", "paired test", "difference of means"],
+)
+def test_an_interval_holds_95_percent(interval):
+    """Where F1 is the share of 400 sentences that are right, a sample's is that of a binomial distribution."""
+    some = np.ones((400, 3), dtype=int)
+    some[::2, 0] = 0
+    none = some * [0, 1, 1]
+    expected = 100 * stats.binom.ppf([0.025, 0.975], 400, 0.5) / 400  # ±4.9; 90 % would be ±4.1
+    assert interval(none, some) == pytest.approx(tuple(expected), abs=0.3)
+
+
 def test_the_same_tagger_twice_is_no_difference(counts):
     found = paired_test(counts, counts)
     assert found.difference == 0 and tuple(found.interval) == (0, 0) and found.p_value == 1

@@ -80,6 +80,7 @@ def test_loss_of_each_combination_of_components(tau, gamma, reduction):
     zeta = [(1000 / COUNTS[label]) ** TAU if label in COUNTS else rarest for label in labels.values()]
     weights = torch.tensor(zeta if tau else [1.0] * len(zeta))
     expected = -allennlp_log_likelihoods(model, emissions * weights, batch["tags"], mask).mean().item()
+    losses = {"crf_loss": expected}
 
     if gamma is not None:  # on the unweighted emissions
         focal = [[], [], [], [], []]
@@ -90,9 +91,55 @@ def test_loss_of_each_combination_of_components(tau, gamma, reduction):
                 focal[row].append(-((1 - q) ** gamma) * math.log(q))
         tokens = sum(focal, [])
         by = {"sentence_sum": sum(map(sum, focal)) / len(focal), "token_mean": sum(tokens) / len(tokens)}
-        expected += by[reduction]
-    assert output["loss"].item() == pytest.approx(expected, rel=1e-4)
-    assert ("focal_loss" in model.get_metrics()) == (gamma is not None)
+        losses["focal_loss"] = by[reduction]
+    assert output["loss"].item() == pytest.approx(sum(losses.values()), rel=1e-4)
+    metrics = {name: value for name, value in model.get_metrics().items() if name.endswith("_loss")}
+    assert metrics == pytest.approx(losses, rel=1e-4)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_dropout_of_the_embeddings_and_of_the_encoder(training):
+    """0.2 between embedder and encoder, 0.5 between encoder and fusion, none behind it; in training only."""
+    model = build().train(training)
+    seen = {}
+    for name in ("_text_field_embedder", "_encoder", "_fusion", "_emission_layer"):
+        module = getattr(model, name)
+        module.register_forward_hook(lambda _, args, output, name=name: seen.update({name: (args[0], output)}))
+    torch.manual_seed(1)
+    batch = train_batch(40)
+    model(**batch)
+    lengths = [len(entry["words"]) for entry in batch["metadata"]]
+    for before, after, rate in [
+        ("_text_field_embedder", "_encoder", 0.2),
+        ("_encoder", "_fusion", 0.5),
+        ("_fusion", "_emission_layer", 0.0),
+    ]:
+        given, taken = (
+            torch.cat([row[:length] for row, length in zip(values, lengths)])
+            for values in (seen[before][1], seen[after][0])
+        )
+        kept = taken[given != 0] != 0
+        assert kept.double().mean().item() == pytest.approx(1 - rate * training, abs=0.01)
+        torch.testing.assert_close(taken[taken != 0], given[taken != 0] / (1 - rate * training), rtol=1e-4, atol=1e-6)
+
+
+def test_precision_is_of_the_predicted_entities_and_recall_of_the_gold_ones():
+    model = build()
+    batch = train_batch()
+    labels = data()[2].get_token_to_index_vocabulary("labels")
+    with torch.no_grad():
+        model.crf.transitions.zero_()
+        model._emission_layer.weight.zero_()
+        model._emission_layer.bias.fill_(-10.0)
+        model._emission_layer.bias[labels["U-person"]] = 10.0  # each token is an entity of its own
+    batch["tags"].fill_(labels["O"])
+    batch["tags"][1, 0] = labels["U-person"]
+    batch["tags"][2, 0] = labels["U-group"]
+    model(**batch)
+    metrics = model.get_metrics(reset=True)
+    tokens = sum(len(entry["words"]) for entry in batch["metadata"])
+    assert metrics["precision-overall"] == pytest.approx(1 / tokens) and metrics["recall-overall"] == 1 / 2
+    assert (metrics["recall-person"], metrics["recall-group"]) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -121,7 +168,7 @@ def test_label_weights_by_name():
         ({"top_k": 0}, "top_k"),
         ({"encoder__input_size": 7}, "takes vectors of 7"),
         ({"fusion__input_dim": 7}, "takes vectors of 7"),
-        ({"label_namespace": "other_labels"}, "no tags in the namespace `other_labels`"),
+        ({"label_namespace": "other_labels"}, "Extra parameters .*label_namespace"),
     ],
 )
 def test_errors_when_built(overrides, message):
@@ -136,6 +183,11 @@ def vocabulary(*labels):
     for label in labels:
         vocab.add_token_to_namespace(label, "labels")
     return vocab
+
+
+def test_a_vocabulary_without_labels():
+    with pytest.raises(ConfigurationError, match="no tags in the namespace `labels`"):
+        build(vocabulary(), counts=None)
 
 
 @pytest.mark.parametrize("label", ["E-X", "X", "S-X"])

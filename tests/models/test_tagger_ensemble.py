@@ -72,6 +72,25 @@ def test_it_is_the_geometric_mean_of_its_members(ensemble, data):
     assert (ensemble.crf.label_weights > 1).any() and not torch.equal(members[0], members[1])
 
 
+@pytest.mark.parametrize("decode_in_training", [False, True])
+def test_it_decodes_with_what_its_members_have_learned_since(ensemble, data, decode_in_training):
+    """The transitions come to favour one tag after any other."""
+    labels = data[1].get_token_to_index_vocabulary("labels")
+    output = ensemble(**data[0])
+    before, mask = output["tags"], output["mask"]
+    with torch.no_grad():
+        for number, member in enumerate(ensemble.members):
+            member.crf.transitions.fill_(-100.0 * number)
+            member.crf.transitions[:, labels["U-group"]] = 300.0
+    if decode_in_training:
+        ensemble._decode_in_training = True
+        ensemble.train()
+    after = ensemble(**data[0])["tags"]
+    assert torch.equal(ensemble.crf.transitions, torch.stack([m.crf.transitions for m in ensemble.members]).mean(0))
+    assert not (before[mask] == labels["U-group"]).all()
+    assert (after[:, 1:][mask[:, 1:]] == labels["U-group"]).all()
+
+
 def test_metrics_are_sums_of_losses_and_f1_of_the_ensemble(ensemble, data):
     output = ensemble(**data[0])
     metrics = ensemble.get_metrics()
@@ -102,7 +121,7 @@ def test_it_trains_saves_loads_and_predicts(config, tmp_path):
     "changes, message",
     [
         ({"size": 1}, "at least 2; got 1"),
-        ({"members": 2}, "tagger_ensemble has no \\['members'\\]"),
+        ({"members": 2}, "Extra parameters passed to TaggerEnsemble: {'members'"),
         ({"member": {"type": "simple_tagger"}}, "must be a label_aware_crf_tagger; got SimpleTagger"),
     ],
 )

@@ -19,6 +19,19 @@ def test_drops_with_probability_p_and_keeps_the_mean(p):
         assert abs(together - (1 - p) ** 2) < 5 * deviation
 
 
+@pytest.mark.parametrize("p", [2**-16, 0.2, 0.5, 1 - 2**-16])
+def test_each_of_the_2_to_the_16_patterns_of_bits_counts_the_same(monkeypatch, p):
+    def each_once(bits, *bounds):
+        bits.view(torch.int16)[: 2**16] = torch.arange(-(2**15), 2**15, dtype=torch.int16)
+        return bits
+
+    monkeypatch.setattr(torch.Tensor, "random_", each_once)
+    monkeypatch.delattr(torch.nn.functional, "dropout")  # the slower one is for other devices, and for all or nothing
+    values = dropout(torch.ones(2**16), p, True)
+    assert (values == 0).sum() == round(p * 2**16)
+    assert values.sum().item() == pytest.approx(2**16)
+
+
 def test_gradient_goes_where_values_went():
     torch.manual_seed(1)
     values = torch.randn(3, 5, 7, requires_grad=True)
@@ -40,4 +53,8 @@ def test_seeded():
 @pytest.mark.parametrize("p, training", [(0.0, True), (1e-9, True), (0.5, False), (1.0, True)])
 def test_all_or_nothing(p, training):
     values = torch.randn(9)
+    state = torch.get_rng_state()
+    dropout(values, p, training)
+    if p == 0 or not training:
+        assert torch.equal(torch.get_rng_state(), state)  # nothing is drawn
     assert_close(dropout(values, p, training), values if p < 1 else torch.zeros(9))

@@ -138,3 +138,24 @@ def test_padding_has_no_say():
     assert_close(actual[0], expected[0])
     assert_close(actual[1], expected[1])
     assert (actual[1][~mask] == 0).all()
+
+
+@pytest.mark.parametrize("scaled", ["transitions", "start", "end", "all"])
+@pytest.mark.parametrize("scale", [30.0, 60.0, 120.0, 300.0, 900.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_no_sum_loses_a_path_at_any_size_of_start_end_and_transitions(scaled, scale, dtype):
+    """The rescaled way must decline before a share of a sum underflows: then log Z would be off, or NaN."""
+    declined = 0
+    for seed in range(8):
+        potentials, tags, mask = ragged(seed, 6, 12, 4, dtype)
+        names = ["transitions", "start", "end"] if scaled == "all" else [scaled]
+        with torch.no_grad():
+            for name in names:
+                getattr(potentials, name).mul_(scale)
+        declined += _messages(potentials, mask) is None
+        expected = gradients(plain_log_likelihood, potentials, tags, mask)
+        actual = gradients(log_likelihood, potentials, tags, mask)
+        tolerance = (2e-5 if dtype == torch.float32 else 1e-10) * scale
+        for found, wanted in zip(actual, expected):
+            assert_close(found.double(), wanted.double(), rtol=tolerance, atol=tolerance)
+    assert declined or scale < 300.0 or dtype == torch.float64

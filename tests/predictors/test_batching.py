@@ -56,3 +56,8 @@ def test_one_long_sentence_pads_no_other(others):
 def test_long_sentences_stand_together():
     assert list(map(len, length_buckets([["a"] * 1000] * 40, 4096))) == [16, 16, 8]
     assert list(map(len, length_buckets([["a"] * 10] * 500, 4096))) == [409, 91]
+
+
+def test_one_long_token_makes_no_later_batch_smaller():
+    sentences = [["x" * 1000], *([["a"]] * 500)]
+    assert list(map(len, length_buckets(sentences, 4096, max_characters=1000))) == [1, 500]

@@ -136,6 +136,21 @@ def test_scores_of_parts_add_up():
     gold, predicted = random_sentences(1, BIOES_TAGS, 50)
     parts = [score(gold[start : start + 7], predicted[start : start + 7]) for start in range(0, 50, 7)]
     assert sum(parts, Score()) == score(gold, predicted)
+    here, there = score([["B-X"]], [["B-X"]]), score([["B-Y"]], [["O"]])  # types of one part only
+    assert (here + there).types == (there + here).types == {"X": Counts(1, 1, 1), "Y": Counts(0, 0, 1)}
+
+
+def test_nothing_is_scored_0():
+    assert (Counts().precision, Counts().recall, Counts().f1, Score().accuracy) == (0.0, 0.0, 0.0, 0.0)
+
+
+def test_scores_as_dictionaries():
+    result = score([["B-X", "O"], ["B-Y", "O"]], [["B-X", "O"], ["O", "B-X"]])
+    x = {"precision": 50.0, "recall": 100.0, "f1": pytest.approx(200 / 3), "correct": 1, "predicted": 2, "gold": 1}
+    y = {"precision": 0.0, "recall": 0.0, "f1": 0.0, "correct": 0, "predicted": 0, "gold": 1}
+    overall = {"precision": 50.0, "recall": 50.0, "f1": 50.0, "correct": 1, "predicted": 2, "gold": 2}
+    tokens = {"accuracy": 50.0, "tokens": 4, "correct_tokens": 2}
+    assert result.as_dict() == {"overall": overall, "types": {"X": x, "Y": y}, **tokens}
 
 
 def test_token_scores_are_those_of_scikit_learn():
@@ -153,7 +168,7 @@ def test_token_scores_are_those_of_scikit_learn():
 @pytest.mark.parametrize("predicted", [[["O"]], [["O", "O"], ["O"]], [["O"], ["O", "O", "O"]]])
 @pytest.mark.parametrize("function", [score, token_scores, lambda *tags: surface_score([["a"], ["b", "c"]], *tags)])
 def test_sentences_must_match(function, predicted):
-    with pytest.raises(ValueError, match="same number of tokens"):
+    with pytest.raises(ValueError, match="^Predicted and gold tags must have .* same number of tokens each.$"):
         function([["O"], ["O", "O"]], predicted)
 
 

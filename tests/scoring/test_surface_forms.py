@@ -12,4 +12,11 @@ def test_surface_forms():
     # Gold: L New York, L Rome, L new york, P Rome. Predicted: L New York, L York, P new york, and L Rome at another place.
     assert found == {"L": Counts(correct=1, predicted=3, gold=3), "P": Counts(correct=0, predicted=1, gold=1)}
     assert total(found).f1 == pytest.approx(100 * 2 * 1 / (4 + 4))
-    assert surface_layout(found).splitlines()[0] == "surface forms: 4; found: 4; correct: 1."
+    assert surface_layout(found) == (
+        "surface forms: 4; found: 4; correct: 1.\n"
+        "precision:  25.00%; recall:  25.00%; FB1:  25.00\n"
+        "                L: precision:  33.33%; recall:  33.33%; FB1:  33.33  3\n"
+        "                P: precision:   0.00%; recall:   0.00%; FB1:   0.00  1\n"
+    )
+    with pytest.raises(ValueError):
+        surface_score(words[:3], gold, predicted)

@@ -1,33 +1,9 @@
-from typing import Any
-
 import torch
 from allennlp.modules.seq2seq_encoders import Seq2SeqEncoder
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from roseq_allennlp.nn.dropout import dropout
-
-
-class _Mirror(torch.autograd.Function):
-    """Rows of `(N, D)` in an order that undoes itself, so that the gradient is a plain selection too."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
-        ctx.save_for_backward(order)
-        return rows.index_select(0, order)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
-        return gradients[0].index_select(0, *ctx.saved_tensors), None
-
-
-def mirror(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Each sentence of `(B, T, D)` turned round within its own length; padding stays where it is."""
-    batch_size, length = mask.shape
-    position = torch.arange(length, device=mask.device)
-    last = mask.sum(dim=1, keepdim=True) - 1
-    order = torch.where(position <= last, last - position, position)
-    order = order + length * torch.arange(batch_size, device=mask.device).unsqueeze(1)
-    return _Mirror.apply(values.flatten(0, 1), order.flatten()).view_as(values)  # type: ignore[no-any-return]
+from roseq_allennlp.nn.mirror import mirror
 
 
 @Seq2SeqEncoder.register("bidirectional_lstm")
@@ -70,11 +46,8 @@ class BidirectionalLstm(Seq2SeqEncoder):
         `inputs` is `(B, T, input_size)`; `mask` `(B, T)`, true for real tokens, at the left. Returns
         `(B, T, 2 * hidden_size)`, zero at padding.
         """
-        if inputs.is_cuda and torch.backends.cudnn.enabled:
-            # One wait a batch, for the lengths. cuDNN takes no empty sentence; what it gives for them is cleared below.
-            lengths = mask.sum(dim=1).clamp(min=1).cpu()
-            packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
-            outputs, _ = pad_packed_sequence(self._module(packed)[0], batch_first=True, total_length=mask.size(1))
+        if uses_cudnn(inputs):
+            outputs = self._packed(inputs, mask)
         else:
             outputs = inputs
             weights: list[torch.Tensor] = list(self._module.parameters())  # four a layer and direction
@@ -86,6 +59,24 @@ class BidirectionalLstm(Seq2SeqEncoder):
                     [_one_direction(outputs, ahead), mirror(_one_direction(mirror(outputs, mask), back), mask)], dim=2
                 )
         return outputs * mask.unsqueeze(2).to(outputs.dtype)
+
+    def _packed(self, inputs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """By `torch.nn.LSTM` over a packed batch, on any device. What it gives at padding is of no account."""
+        # Sorted here, on the device: to sort lengths on the CPU, as torch would, takes two more waits, for the order.
+        # cuDNN takes no empty sentence.
+        lengths, order = mask.sum(dim=1).clamp(min=1).sort(descending=True)
+        packed = pack_padded_sequence(inputs.index_select(0, order), on_cpu(lengths), batch_first=True)
+        outputs, _ = pad_packed_sequence(self._module(packed)[0], batch_first=True, total_length=mask.size(1))
+        return outputs.index_select(0, order.argsort())
+
+
+def uses_cudnn(inputs: torch.Tensor) -> bool:
+    return inputs.is_cuda and torch.backends.cudnn.enabled
+
+
+def on_cpu(lengths: torch.Tensor) -> torch.Tensor:
+    """The one wait for the device in a forward pass of the tagger, since cuDNN wants lengths from the CPU."""
+    return lengths.cpu()
 
 
 def _one_direction(inputs: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:

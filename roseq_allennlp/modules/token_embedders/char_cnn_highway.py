@@ -1,5 +1,5 @@
 from collections.abc import Callable, Sequence
-from typing import Any, Optional
+from typing import Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -7,7 +7,8 @@ from allennlp.data import Vocabulary
 from allennlp.modules import Highway
 from allennlp.modules.token_embedders import Embedding, TokenEmbedder
 
-HASH_FACTOR = 6364136223846793005  # odd, and spread over 64 bits
+from roseq_allennlp.nn.distinct_rows import distinct_rows
+from roseq_allennlp.nn.windows import looked_up_scores, segment_maximum
 
 
 class CharacterEmbedding(Embedding):
@@ -177,70 +178,14 @@ class CharCnnHighway(TokenEmbedder):
             windows = torch.cat([padded[shift : shift + len(vectors)] for shift in range(self._widest)], dim=1)
             scores = torch.addmm(bias, windows, weight.permute(2, 1, 0).flatten(0, 1))
         else:
-            scores = _looked_up_scores(ids, [layer.weight for layer in layers], weight) + bias
+            scores = looked_up_scores(ids, [layer.weight for layer in layers], weight) + bias
         # A window beyond the end of its word reads into the next one, and does not count.
         wanted = torch.stack(real, dim=1).unsqueeze(2)  # (characters, widths, 1)
         scores = scores.unflatten(1, (wanted.size(1), -1)).masked_fill(~wanted, -torch.inf).flatten(1)
-        maxima = self.highway(torch.tanh(_RowMaximum.apply(scores, word, len(rows))))
+        maxima = self.highway(torch.tanh(segment_maximum(scores, word, len(rows))))
         maxima = maxima.to(features.dtype)  # autocast may have lowered it
         return features.index_copy(0, tokens, maxima if occurrences is None else maxima.index_select(0, occurrences))
 
     def _is_window(self, first: torch.Tensor, width: int, lengths: torch.Tensor) -> torch.Tensor:
         """Whether the window of `width` from position `first` on counts for words of these `lengths`."""
         return (first < lengths) & (first + width <= lengths.clamp(min=self._widest))
-
-
-def _looked_up_scores(ids: list[torch.Tensor], embeddings: list[torch.Tensor], weight: torch.Tensor) -> torch.Tensor:
-    """
-    Scores of all windows of a row of characters, `(characters, filters)`: what a filter makes of a character at each place
-    of the window is the same in every window, so it is computed for the alphabet and looked up.
-
-    # Parameters
-
-    ids : `(characters,)` int64, for each input
-    embeddings : `(alphabet, channels of the input)`, for each input
-    weight : `(filters, channels of all inputs, widest)`
-    """
-    widest = weight.size(2)
-    tables, places, size = [], [], 0
-    for each, embedding, part in zip(ids, embeddings, weight.split([e.size(1) for e in embeddings], dim=1)):
-        tables += [embedding @ part[:, :, shift].t() for shift in range(widest)]
-        padded = torch.nn.functional.pad(each, (0, widest - 1))
-        places += [padded[shift : shift + len(each)] + size + shift * len(embedding) for shift in range(widest)]
-        size += widest * len(embedding)
-    table = torch.cat(tables).to(weight.dtype)
-    return torch.nn.functional.embedding_bag(torch.stack(places, dim=1), table, mode="sum")
-
-
-def distinct_rows(table: torch.Tensor, rows: torch.Tensor) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
-    """
-    Of `rows` `(n,)` of an int64 `table`, those that hold all there is, once each, and where among them each of `rows` is
-    found, `(n,)`; `None` if they are `rows` themselves.
-    """
-    values = table.index_select(0, rows)
-    # Rows are told apart by a hash (a polynomial modulo 2**64), and compared: equal hashes need not be equal rows.
-    powers = torch.full((table.size(1),), HASH_FACTOR).cumprod(dim=0)
-    hashes, occurrences = torch.unique((values * powers).sum(dim=1), return_inverse=True)
-    picked = torch.empty_like(hashes).scatter_(0, occurrences, torch.arange(len(rows)))
-    if not torch.equal(values, values[picked[occurrences]]):
-        return rows, None
-    return rows[picked], occurrences
-
-
-class _RowMaximum(torch.autograd.Function):
-    """Maximum over the rows of each word, eq. (2); equal maxima share the gradient, as those of `amax` do."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: torch.Tensor, word: torch.Tensor, num_words: int) -> torch.Tensor:
-        maxima = rows.new_full((num_words, rows.size(1)), -torch.inf)
-        maxima.scatter_reduce_(0, word.unsqueeze(1).expand_as(rows), rows, "amax")
-        ctx.save_for_backward(rows, word, maxima)
-        return maxima
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        rows, word, maxima = ctx.saved_tensors
-        wins = (rows == maxima.index_select(0, word)).to(rows.dtype)
-        shares = gradients[0] / torch.zeros_like(maxima).index_add_(0, word, wins)
-        return wins.mul_(shares.index_select(0, word)), None, None

@@ -5,7 +5,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Instance
 from allennlp.training.callbacks import TrainerCallback
 
-from roseq_allennlp.data.augmentation import Sentence, varied
+from roseq_allennlp.data.augmentation import Sentence, augmented
 
 if TYPE_CHECKING:
     from allennlp.training import GradientDescentTrainer
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class AugmentationCallback(TrainerCallback):
     """
     Trains on a variant of each sentence beside the sentence itself, so an epoch has twice as many: some entities replaced by
-    other mentions of their types, and words mistyped (see `augmentation.varied`). Nothing but the training split is drawn
+    other mentions of their types, and words mistyped (see `augmentation.augmented`). Nothing but the training split is drawn
     from, and nothing else is varied: development and test data stay as they are, and so do vocabulary and label
     statistics, which count the training split's own sentences.
 
@@ -68,5 +68,5 @@ class AugmentationCallback(TrainerCallback):
         loader.add_to_each_pass(self._draw)
 
     def _draw(self, number: int) -> list[Instance]:
-        variants = varied(self._sentences, self._mentions, self._noise, f"{self._seed} {number}")
+        variants = augmented(self._sentences, self._mentions, self._noise, f"{self._seed} {number}")
         return [self._text_to_instance(words, tags) for words, tags in variants]

@@ -39,12 +39,12 @@ class LabelStatisticsCallback(TrainerCallback):
                 f"label_statistics sets the label weights of a label_aware_crf_tagger; the model is a "
                 f"{type(model).__name__}. Remove the callback."
             )
-        counts = count_labels(trainer.data_loader.iter_instances(), model.label_namespace)
-        labels = list(model.vocab.get_token_to_index_vocabulary(model.label_namespace))
+        counts = count_labels(trainer.data_loader.iter_instances(), "labels")
+        labels = list(model.vocab.get_token_to_index_vocabulary("labels"))
         totals = dist_reduce_sum(torch.tensor([counts[label] for label in labels])).tolist()
         if not any(totals):
             raise ConfigurationError(
-                f"The training data has no tags of the namespace `{model.label_namespace}`, so ζ cannot be computed. "
+                "The training data has no tags of the namespace `labels`, so ζ cannot be computed. "
                 "Train on labelled data, or turn the label weights off (`tau: null`)."
             )
         model.set_label_counts(dict(zip(labels, totals)))

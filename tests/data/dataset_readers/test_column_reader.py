@@ -224,6 +224,8 @@ def pieces(write, tags, max_length):
         ("O O O", [(3, "O O O")]),
         ("O O O O O O O", [(3, "O O O"), (3, "O O O"), (1, "O")]),
         ("O O B-X I-X O", [(2, "O O"), (3, "B-X L-X O")]),
+        ("O B-X I-X O", [(3, "O B-X L-X"), (1, "O")]),  # ends where the piece does
+        ("O O B-X O", [(3, "O O U-X"), (1, "O")]),
         ("B-X I-X I-X B-X I-X", [(3, "B-X I-X L-X"), (2, "B-X L-X")]),
         ("O B-X I-X I-X I-X", [(1, "O"), (3, "B-X I-X L-X"), (1, "U-X")]),  # longer than the limit itself
     ],

@@ -5,7 +5,7 @@ from allennlp.modules import Seq2SeqEncoder
 from torch.testing import assert_close
 
 from roseq_allennlp.modules.seq2seq_encoders import bidirectional_lstm
-from roseq_allennlp.modules.seq2seq_encoders.bidirectional_lstm import BidirectionalLstm, mirror
+from roseq_allennlp.modules.seq2seq_encoders.bidirectional_lstm import BidirectionalLstm
 
 
 def pair(**kwargs):
@@ -37,7 +37,9 @@ def outputs_and_gradients(encoder, inputs, mask):
 
 @pytest.mark.parametrize("lengths", [[1], [6], [4, 4, 4], [3, 9, 1, 5], [2, 0, 3]], ids=str)
 @pytest.mark.parametrize("num_layers", [1, 2])
-def test_outputs_and_gradients_are_those_of_packed_input(lengths, num_layers):
+@pytest.mark.parametrize("cudnn", [False, True], ids=["", "as for cuDNN"])
+def test_outputs_and_gradients_are_those_of_packed_input(lengths, num_layers, cudnn, monkeypatch):
+    monkeypatch.setattr(bidirectional_lstm, "uses_cudnn", lambda inputs: cudnn)
     ours, theirs = pair(num_layers=num_layers)
     inputs, mask = batch(lengths)
     expected = outputs_and_gradients(theirs, inputs, mask)
@@ -60,15 +62,6 @@ def test_padding_has_no_say_and_is_zero():
     other = torch.where(mask.unsqueeze(2), inputs, 1e6)
     assert_close(ours(other, mask), ours(inputs, mask), rtol=0, atol=0)
     assert (ours(other, mask)[~mask] == 0).all()
-
-
-def test_mirror_turns_each_sentence_round_within_its_length():
-    values = torch.arange(1.0, 9.0).view(2, 4, 1).requires_grad_()
-    mask = torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1]], dtype=torch.bool)
-    turned = mirror(values, mask)
-    assert turned.flatten().tolist() == [3, 2, 1, 4, 8, 7, 6, 5]
-    turned.backward(turned.detach())
-    assert_close(values.grad, values.detach())  # the gradient is turned back
 
 
 def test_dropout_between_layers_in_training_only():

@@ -7,8 +7,7 @@ from allennlp.data import Token, Vocabulary
 from torch.testing import assert_close
 
 from roseq_allennlp.data.token_indexers.orthographic_characters_indexer import OrthographicCharactersIndexer
-from roseq_allennlp.modules.token_embedders import char_cnn_highway
-from roseq_allennlp.modules.token_embedders.char_cnn_highway import CharCnnHighway, distinct_rows
+from roseq_allennlp.modules.token_embedders.char_cnn_highway import CharCnnHighway
 
 WORDS = ["a", "be", "Cab", "dec", "dead", "facade", "Ab-ba", "deadbeefcafe", "E"]
 
@@ -253,22 +252,6 @@ def test_bfloat16_autocast(vocab, training, layers):
     with torch.set_grad_enabled(training), torch.autocast("cpu", dtype=torch.bfloat16):
         low = embedder(ids)
     assert_close(low.float(), embedder(ids), rtol=0, atol=0.03)
-
-
-def test_distinct_rows():
-    torch.manual_seed(1)
-    table = torch.randint(0, 3, (400, 4))
-    rows = torch.randperm(400)[:300]
-    picked, occurrences = distinct_rows(table, rows)
-    assert torch.equal(table[picked][occurrences], table[rows])
-    assert len(picked) == len({tuple(row) for row in table[rows].tolist()}) < 82
-
-
-def test_equal_hashes_of_different_rows_are_noticed(monkeypatch):
-    monkeypatch.setattr(char_cnn_highway, "HASH_FACTOR", 0)  # all hashes are then equal
-    rows = torch.arange(3)
-    picked, occurrences = distinct_rows(torch.tensor([[1, 2], [1, 2], [2, 1]]), rows)
-    assert picked is rows and occurrences is None
 
 
 def test_no_step_needs_the_values(vocab):

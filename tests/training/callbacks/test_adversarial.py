@@ -12,6 +12,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import DataLoader
 from allennlp.modules.token_embedders import Embedding
 from allennlp.nn.parallel.ddp_accelerator import TorchDdpAccelerator
+from allennlp.training.metrics import Metric
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
 from torch.multiprocessing import start_processes
 
@@ -313,6 +314,64 @@ def test_layers_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert shapes == [(2, 4)]
     with pytest.raises(ConfigurationError, match=r"\['words'\].*token_characters.*tokens"):
         one_step(make_trainer(tmp_path / "c", [{"type": "adversarial", "embedders": ["words"]}]))
+
+
+def test_each_embedding_of_an_embedder_is_a_layer(tmp_path: Path) -> None:
+    """On WNUT the shapes of characters have an `Embedding` beside that of the characters."""
+    config = Params.from_file("training_configs/fixture.jsonnet").as_dict()
+    config.pop("random_seed"), config.pop("numpy_seed"), config.pop("pytorch_seed")
+    model = TrainModel.from_params(
+        params=Params(config), serialization_dir=str(tmp_path), local_rank=0, batch_weight_key=""
+    ).model
+    embedder = model._text_field_embedder
+    characters = embedder.token_embedder_token_characters
+    expected = {
+        embedder.token_embedder_tokens,
+        embedder.token_embedder_orthographic,
+        characters.embedding,
+        characters.orthographic_embedding,
+    }
+    assert len(expected) == 4 and set(find_layers(model, None)) == expected
+    assert find_layers(model, ["token_characters"]) == [characters.embedding, characters.orthographic_embedding]
+
+
+def test_what_a_metric_holds_is_as_before_whatever_it_is() -> None:
+    class Lengths(Metric):
+        def __init__(self) -> None:
+            self.lengths: list[int] = []
+            self.by_tag: dict[str, list[int]] = {"O": []}
+
+        def __call__(self, length: int) -> None:  # type: ignore[override]
+            self.lengths.append(length)
+            self.by_tag["O"].append(length)
+
+        def get_metric(self, reset: bool = False) -> Any:
+            return self.lengths, self.by_tag
+
+        def reset(self) -> None: ...
+
+    metric = Lengths()
+    metric(3)
+    with adversarial.untouched([metric]):
+        metric(4)
+        assert metric.get_metric() == ([3, 4], {"O": [3, 4]})
+    assert metric.get_metric() == ([3], {"O": [3]})
+    with pytest.raises(RuntimeError), adversarial.untouched([metric]):
+        metric(4)
+        raise RuntimeError
+    assert metric.get_metric() == ([3], {"O": [3]})
+
+
+def test_evaluation_keeps_no_layer_s_output(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, [{"type": "adversarial"}], trainable=False)
+    one_step(trainer)
+    outputs: list[torch.Tensor] = []
+    words = trainer.model._text_field_embedder.token_embedder_tokens
+    words.register_forward_hook(lambda module, args, output: outputs.append(output))
+    batch = next(iter(trainer.data_loader))
+    for training in (False, True):
+        trainer.model.train(training)(**batch)
+    assert [output.requires_grad for output in outputs] == [False, True]  # though the words are frozen
 
 
 def test_an_embedder_without_an_embedding_is_moved_at_its_output() -> None:

@@ -7,9 +7,11 @@ import torch
 from allennlp.commands.train import train_model
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
+from allennlp.data import Instance, Token
+from allennlp.data.fields import MetadataField, SequenceLabelField, TextField
 from allennlp.models import load_archive
 
-from roseq_allennlp.training.callbacks.label_statistics import LabelStatisticsCallback
+from roseq_allennlp.training.callbacks.label_statistics import LabelStatisticsCallback, count_labels
 
 ROOT = Path(__file__).parents[3]
 
@@ -69,6 +71,20 @@ def test_counts_are_those_of_the_training_split(tmp_path: Path, extra: dict[str,
         params([{"type": "label_statistics"}], **extra), str(tmp_path / "run"), include_package=["roseq_allennlp"]
     )
     assert_label_weights(tmp_path / "run")
+
+
+def test_other_sequence_labels_are_not_counted() -> None:
+    words = TextField([Token("a"), Token("b")])
+    instance = Instance(
+        {
+            "tokens": words,
+            "tags": SequenceLabelField(["O", "U-X"], words),
+            "parts": SequenceLabelField(["O", "NOUN"], words, label_namespace="parts_labels"),
+            "metadata": MetadataField({}),
+        }
+    )
+    assert count_labels([instance, instance], "labels") == {"O": 2, "U-X": 2}
+    assert count_labels([instance], "parts_labels") == {"O": 1, "NOUN": 1}
 
 
 def test_without_counts_training_does_not_start(tmp_path: Path) -> None:

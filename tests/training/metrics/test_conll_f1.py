@@ -148,6 +148,17 @@ def test_reset(by_reading):
     assert "f1-measure-PER" not in metric.get_metric()
 
 
+def test_state_saved_and_loaded():
+    metric, other = ConllF1(), ConllF1()
+    metric([["B-PER", "L-PER", "O", "U-LOC"]], [["B-PER", "L-PER", "O", "O"]])
+    other.load_state_dict(metric.state_dict())
+    expected = metric.get_metric()
+    assert other.get_metric() == expected and expected["accuracy"] == 3 / 4
+    for each in (metric, other):
+        each([["U-LOC", "O"]], [["U-LOC", "U-LOC"]])
+    assert other.get_metric() == metric.get_metric() != expected
+
+
 def worker(rank, address, predictions, gold_labels, expected):
     torch.distributed.init_process_group("gloo", init_method=address, world_size=2, rank=rank)
     own = slice(0, 5) if rank == 0 else slice(5, None)

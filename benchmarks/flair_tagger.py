@@ -1,0 +1,113 @@
+"""Flair's BiLSTM-CRF."""
+
+import tempfile
+import time
+from typing import Any
+
+import flair
+import torch
+from allennlp.common.file_utils import cached_path
+from flair.data import Corpus, Dictionary
+from flair.data import Sentence as FlairSentence
+from flair.datasets import FlairDatapointDataset
+from flair.embeddings import CharacterEmbeddings, StackedEmbeddings, WordEmbeddings
+from flair.models import SequenceTagger
+from flair.trainers import ModelTrainer
+from flair.trainers.plugins import TrainerPlugin
+
+from benchmarks.measure import synchronise
+from benchmarks.ours import PASSES_BEFORE_TAGGING, Sentence
+
+VECTORS = "corpus://glove-6b-100d/vectors.txt"
+
+
+class FlairTagger:
+    """
+    Flair's BiLSTM-CRF over fixed word vectors and a character LSTM of 30 a direction, 60-d. Its own `ModelTrainer`
+    trains it, keeping the word vectors of the data in memory as it does by default.
+    """
+
+    def __init__(self, sentences: list[Sentence], device: torch.device) -> None:
+        flair.device = device
+        self._device = device
+        characters, types = Dictionary(), Dictionary(add_unk=False)
+        types.span_labels = True
+        data = []
+        for words, entities in sentences:
+            sentence = FlairSentence(words)
+            for label, start, end in entities:
+                sentence[start:end].add_label("ner", label)
+                types.add_item(label)
+            for character in "".join(words):
+                characters.add_item(character)
+            data.append(sentence)
+        self._corpus = Corpus(train=FlairDatapointDataset(data), sample_missing_splits=False)
+        embeddings = StackedEmbeddings(
+            [_word_vectors(), CharacterEmbeddings(characters, char_embedding_dim=30, hidden_size_char=30)]
+        )
+        self._tagger = SequenceTagger(
+            embeddings, types, "ner", hidden_size=100, rnn_layers=1, use_crf=True, reproject_embeddings=False
+        )
+        self._passes = 0
+
+    def train_pass(self) -> float:
+        """One epoch of `ModelTrainer`, without what it does before and after it. Returns its seconds."""
+        watch = _EpochClock(self._device)
+        with tempfile.TemporaryDirectory() as directory:
+            ModelTrainer(self._tagger, self._corpus).train_custom(
+                directory,
+                learning_rate=0.001,
+                mini_batch_size=16,
+                max_epochs=1,
+                optimizer=torch.optim.Adam,
+                train_with_dev=True,
+                max_grad_norm=5.0,
+                save_final_model=False,
+                create_file_logs=False,
+                create_loss_file=False,
+                plugins=[watch],
+            )
+        self._passes += 1
+        return watch.seconds
+
+    def prepare_to_tag(self) -> None:
+        while self._passes < PASSES_BEFORE_TAGGING:
+            self.train_pass()
+        self._tagger.eval()
+
+    def tag(self, sentences: list[list[str]], batch_size: int) -> list[Any]:
+        tagged = [FlairSentence(words) for words in sentences]
+        self._tagger.predict(tagged, mini_batch_size=batch_size)
+        return [sentence.get_spans("ner") for sentence in tagged]
+
+
+class _EpochClock(TrainerPlugin):
+    def __init__(self, device: torch.device) -> None:
+        super().__init__()
+        self._device = device
+        self.seconds = 0.0
+
+    @TrainerPlugin.hook
+    def before_training_epoch(self, **kwargs: Any) -> None:
+        synchronise(self._device)
+        self.seconds = -time.perf_counter()
+
+    @TrainerPlugin.hook
+    def after_training_epoch(self, **kwargs: Any) -> None:
+        synchronise(self._device)
+        self.seconds += time.perf_counter()
+
+
+def _word_vectors() -> WordEmbeddings:
+    """The vectors of the other systems. Flair reads files by gensim only, so they are put in place."""
+    vocabulary: dict[str, int] = {}
+    rows: list[list[float]] = []
+    with open(cached_path(VECTORS), encoding="utf-8") as file:
+        for line in file:
+            word, *values = line.rstrip("\n").split(" ")
+            vocabulary[word] = len(rows)
+            rows.append([float(value) for value in values])
+    embeddings = WordEmbeddings(embeddings=None, vocab=vocabulary, embedding_length=len(rows[0]), name="glove")
+    with torch.no_grad():
+        embeddings.embedding.weight[: len(rows)] = torch.tensor(rows)
+    return embeddings
