@@ -7,6 +7,7 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from roseq_allennlp.data.tag_schemes import convert, from_spans
 from roseq_allennlp.scoring.conlleval import (
+    Counts,
     Score,
     conlleval_layout,
     entities,
