@@ -73,7 +73,7 @@ def _held_out(runs: Sequence[Run]) -> list[HeldOut]:
 
 
 def _compared(runs: Sequence[Run]) -> Iterator[tuple[str, list[list[HeldOut]]]]:
-    """Yields corpora with runs of base and RoSeq with the shipped configs, and their runs of `_COMPARED`."""
+    """Yields corpora with runs of base and RoSeq, shipped configs only, and a list of test results for each `_COMPARED`."""
     for corpus, systems in _shipped(runs).items():
         if {"base", "roseq"} <= systems.keys():
             yield corpus, [_held_out(systems.get(system, [])) for system in _COMPARED]
