@@ -43,23 +43,33 @@ class AblationCommand(Command):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("corpus", metavar="CORPUS", help=f"a corpus of the catalogue: {', '.join(CORPORA)}")
         parser.add_argument(
-            "--systems", default=",".join(TABLE_IV), metavar="A,B", help=f"among {', '.join(SYSTEMS)}; all but best if left out"
+            "--systems",
+            default=",".join(TABLE_IV),
+            metavar="A,B",
+            help=f"among {', '.join(SYSTEMS)}; all but best if left out",
         )
         parser.add_argument("--seeds", default="1,2,3", metavar="A,B", help="a run of each system for each seed")
         parser.add_argument("--sentences", type=int, metavar="N", help="train on the first N sentences only")
         parser.add_argument(
-            "-s", "--serialization-dir", metavar="DIR", help="where to write runs and tables; runs/ablation/CORPUS if left out"
+            "-s",
+            "--serialization-dir",
+            metavar="DIR",
+            help="where to write runs and tables; runs/ablation/CORPUS if left out",
         )
         parser.add_argument("--config", default="training_configs/ablation.jsonnet", metavar="FILE")
         parser.add_argument("--overrides", default="", metavar="JSON", help="changes to the config, with dotted keys")
         parser.add_argument(
-            "--results", metavar="FILE", help="where to keep results, a line of JSON for each run; DIR/results.jsonl if left out"
+            "--results",
+            metavar="FILE",
+            help="where to keep results, a line of JSON for each run; DIR/results.jsonl if left out",
         )
         parser.add_argument("--no-test", action="store_true", help="do not read the test split, for tuning")
 
     def run(self, args: argparse.Namespace, console: Console) -> int:
         if args.corpus not in CORPORA:
-            raise ConfigurationError(f"{args.corpus!r} is not in the catalogue of corpora. Choose from {', '.join(CORPORA)}.")
+            raise ConfigurationError(
+                f"{args.corpus!r} is not in the catalogue of corpora. Choose from {', '.join(CORPORA)}."
+            )
         systems = args.systems.split(",")
         unknown = sorted(set(systems) - set(SYSTEMS))
         if unknown:

@@ -31,8 +31,8 @@ class CorporaCommand(Command):
         parser.add_argument(
             "action",
             choices=["list", "fetch", "verify", "stats"],
-            help="list: show the catalogue and where its files are. fetch: download missing files. verify: compare SHA-256"
-            " sums. stats: count sentences, tokens and entities of each split, and each label",
+            help="list: show the catalogue and where its files are. fetch: download missing files."
+            " verify: compare SHA-256 sums. stats: count sentences, tokens, entities and labels of each split",
         )
         parser.add_argument("names", nargs="*", metavar="NAME", help="names in the catalogue; all corpora if left out")
 
@@ -80,8 +80,8 @@ def _verify(names: Sequence[str], console: Console) -> int:
     differing = [path for path, status, _ in rows if status == "differs"]
     if differing:
         console.say(
-            f"{', '.join(differing)}: not the files of the published results. Replace them with those files, or remove them and"
-            f" unset {DATA_VARIABLE} to have the right ones downloaded."
+            f"{', '.join(differing)}: not the files of the known results. Replace them with those files, or remove them and"
+            f" unset {DATA_VARIABLE} to have those files downloaded."
         )
     return 1 if differing else 0
 

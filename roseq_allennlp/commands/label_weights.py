@@ -27,7 +27,9 @@ class LabelWeightsCommand(Command):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("config", metavar="CONFIG", help="a training config (jsonnet)")
-        parser.add_argument("--tau", metavar="A,B", help="the two other values of τ; half and twice the config's if left out")
+        parser.add_argument(
+            "--tau", metavar="A,B", help="the two other values of τ; half and twice the config's if left out"
+        )
         parser.add_argument("--overrides", default="", metavar="JSON", help="changes to the config, with dotted keys")
         parser.add_argument(
             "-o", "--output", default="label-weights.svg", metavar="FILE", help="where to write the plot"

@@ -34,7 +34,10 @@ class PredictRayCommand(Command):
         )
         parser.add_argument("--output-format", choices=("jsonl", "parquet"), default="jsonl")
         parser.add_argument(
-            "--actors", type=int, metavar="N", help="number of actors; as many as the cluster has processors if left out"
+            "--actors",
+            type=int,
+            metavar="N",
+            help="number of actors; as many as the cluster has processors if left out",
         )
         parser.add_argument("--batch-size", type=int, default=2048, metavar="N", help="rows an actor gets at a time")
         parser.add_argument(
@@ -59,7 +62,7 @@ class PredictRayCommand(Command):
             raise ConfigurationError(f"{args.output}: exists already. Remove it, or give another directory.")
         paths, source = _files(args.input)
         archive = args.archive if "://" in args.archive else str(Path(args.archive).resolve())
-        load_archive(archive)  # loaded before the actors do, so that its error is one line
+        load_archive(archive)  # before the actors load it, so that its error is one line
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
         # Ray warns about every pool of actors that they might not be restarted; they are.

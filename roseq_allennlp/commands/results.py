@@ -23,7 +23,11 @@ class ResultsCommand(Command):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("files", nargs="+", metavar="FILE", help="results, one on each line")
         parser.add_argument(
-            "-o", "--output", default="docs/results.md", metavar="PAGE", help="the page to fill; docs/results.md if left out"
+            "-o",
+            "--output",
+            default="docs/results.md",
+            metavar="PAGE",
+            help="the page to fill; docs/results.md if left out",
         )
 
     def run(self, args: argparse.Namespace, console: Console) -> int:

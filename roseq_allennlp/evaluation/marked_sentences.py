@@ -27,7 +27,7 @@ _MARK = '<mark style="background: {bg}">{text} <b>{label}{verdict}</b></mark>'
 def marked_sentences(
     models: Models, kinds: Mapping[str, list[KindsOfSentence]], types: Sequence[str]
 ) -> Iterable[dict[str, Any]]:
-    """Yields for each sentence with an entity its number, its rows of marked text, and what the page's filters look at."""
+    """Yields the number of each sentence with an entity, its rows of marked text, and what the filters look at."""
     colors = {label: _PASTELS[rank % len(_PASTELS)] for rank, label in enumerate(types)}
     for index, same in enumerate(zip(*models.values())):
         gold = same[0].gold_entities
@@ -41,7 +41,9 @@ def marked_sentences(
             rows.append((name, _displacy(sentence.words, sorted(marks, key=lambda mark: mark[0].start), colors)))
             wrong = [f"{kind}: {span.label}" for kind, span in kinds_by_model[number] if kind != "correct"]
             verdicts.append((name, wrong))
-            items += [[number, kind, label] for kind, span in kinds_by_model[number] for label in _labels_at(span, gold)]
+            items += [
+                [number, kind, label] for kind, span in kinds_by_model[number] for label in _labels_at(span, gold)
+            ]
         yield {"number": index + 1, "rows": rows, "verdicts": verdicts, "items": items}
 
 

@@ -66,7 +66,9 @@ def distribution_section(
             row += [values[index], 100 * values[index] / max(sum(values), 1)]
         rows.append(row)
     headers = ["label", *(header for name in series for header in (f"tokens, {name}", "%"))]
-    note = "Tokens of each label, on a logarithmic scale." + (f" The training split is unknown: {unknown}" if unknown else "")
+    note = "Tokens of each label, on a logarithmic scale." + (
+        f" The training split is unknown: {unknown}" if unknown else ""
+    )
     figure = bars("distribution", labels, series, "tokens", digits=0, log=True)
     return Section("Labels", note, [figure], [Table("Tokens by label", headers, rows)])
 
@@ -116,8 +118,8 @@ def errors_section(kinds: Mapping[str, list[error_kinds.KindsOfSentence]]) -> Se
     series = {name: list(by_kind.values()) for name, by_kind in counts.items()}
     rows = [[kind, *(by_kind[kind] for by_kind in counts.values())] for kind in error_kinds.KINDS]
     note = (
-        "Errors as nervaluate counts them: each predicted entity is correct, overlaps a gold one with a wrong boundary, type"
-        " or both, or is spurious; a gold entity is missed if no predicted one is matched with it."
+        "Errors as nervaluate counts them: a predicted entity is correct, overlaps a gold one with a wrong boundary, type or"
+        " both, or is spurious; a gold entity is missed if no predicted one is matched with it."
     )
     table = Table("Entities", ["kind", *counts], rows)
     return Section("Errors by kind", note, [bars("kinds", error_kinds.KINDS, series, "entities", digits=0)], [table])
@@ -143,14 +145,18 @@ def breakdown_sections(models: Models, training: Union[Training, str]) -> list[S
     ways = [
         (
             "F1 by entity length",
-            "The length in tokens of the gold or the predicted entity; the number of gold entities in brackets.",
+            "Length in tokens, of the gold or the predicted entity; gold entities in brackets.",
             breakdown.by_entity_length,
         ),
-        ("F1 by sentence length", "The length in tokens; the number of gold entities in brackets.", breakdown.by_sentence_length),
+        (
+            "F1 by sentence length",
+            "Length in tokens; gold entities in brackets.",
+            breakdown.by_sentence_length,
+        ),
     ]
     title = "F1 of seen and unseen entities"
     if isinstance(training, Training):
-        note = "Seen: an entity of the training split, of any type, has the same words; the number of gold entities in brackets."
+        note = "Seen: the training split has an entity with the same words, of any type; gold entities in brackets."
         seen = training.surface_forms
         ways.append((title, note, lambda sentences: breakdown.by_surface_form(sentences, seen)))
     sections = []

@@ -93,7 +93,7 @@ def tag_file(
 
 
 def model_names(paths: Sequence[Union[str, PathLike]]) -> list[str]:
-    """Names archives in tables and pictures: by the run's directory, or by the path if two directories are named alike."""
+    """Names archives for tables and pictures: by the run's directory, or by the path if two names are equal."""
     names = [
         path.parent.name if path.name.endswith(".tar.gz") else path.name
         for path in (Path(path).resolve() for path in paths)

@@ -24,7 +24,7 @@ _NOISE = (0.1, 0.2, 0.3)  # levels that a run is scored at
 
 
 def revision() -> str:
-    """Returns the git revision of the checkout, with `+` if it has changes; outside a checkout, the package's version."""
+    """Returns the git revision, with `+` if the tree was dirty, or outside a checkout the package's version."""
     here = Path(__file__).parent
 
     def git(*arguments: str) -> str:

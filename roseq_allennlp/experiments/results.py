@@ -25,7 +25,7 @@ class HeldOut:
         Correct, predicted and gold entities of each type.
     sentences : `int`
     counts : `List[List[int]]`
-        Number of a sentence, from 0, and its correct, predicted and gold entities; sentences without entities are left out.
+        Number of a sentence, from 0, with its correct, predicted and gold entities; sentences without any are left out.
     noise : `Dict[str, float]`
         F1 in percent, by the share of mistyped words.
     """
@@ -61,7 +61,7 @@ class Run:
         Its name in `ablation.SYSTEMS`.
     seed : `int`
     settings : `Dict[str, Any]`
-        Changes to the system's config, by dotted key; `sentences` is their number if only the first ones were trained on.
+        Changes to the system's config, by dotted key; `sentences` limits the training sentences to the first ones.
     dev_f1, dev_precision, dev_recall : `float`
         The scores of the best epoch.
     test_f1 : `float`, optional
@@ -132,7 +132,9 @@ def _run_of(line: str, position: str) -> Run:
         return Run(**{**values, "test": test})
     except (ValueError, TypeError, KeyError) as error:
         names = ", ".join(field.name for field in fields(Run))
-        raise ConfigurationError(f"{position}: is not the result of a run, a JSON object with {names}. {error}") from error
+        raise ConfigurationError(
+            f"{position}: is not the result of a run, a JSON object with {names}. {error}"
+        ) from error
 
 
 def keep_result(file: Union[str, os.PathLike], run: Run) -> None:

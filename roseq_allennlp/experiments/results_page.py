@@ -73,7 +73,7 @@ def _held_out(runs: Sequence[Run]) -> list[HeldOut]:
 
 
 def _compared(runs: Sequence[Run]) -> Iterator[tuple[str, list[list[HeldOut]]]]:
-    """Yields corpora with runs of base and RoSeq, shipped configs only, and a list of test results for each `_COMPARED`."""
+    """Yields each corpus with runs of base and RoSeq, and its test results of each system of `_COMPARED`."""
     for corpus, systems in _shipped(runs).items():
         if {"base", "roseq"} <= systems.keys():
             yield corpus, [_held_out(systems.get(system, [])) for system in _COMPARED]
@@ -143,7 +143,7 @@ def ablations(runs: Sequence[Run]) -> str:
 
 
 def effects(runs: Sequence[Run]) -> str:
-    """Shows what each component changes in Table IV: the mean of the four systems with it minus that of the other four."""
+    """Shows the effect of each component in Table IV: the mean of the four systems with it minus that of the others."""
     rows = []
     for title, _, systems in _table_iv(runs):
         for component in ("lacrf", "fl", "at"):
@@ -239,7 +239,9 @@ def tuning(runs: Sequence[Run]) -> str:
         size = {name: value for name, value in tuned[0].settings.items() if name == "sentences"}
         before = [scores.get(replace(run, settings=size).key) for run in tuned]
         known = [score for score in before if score is not None]
-        compared = len(known) == len(tuned) and size != tuned[0].settings  # the config on a part is itself the reference
+        compared = (
+            len(known) == len(tuned) and size != tuned[0].settings
+        )  # the config on a part is itself the reference
         change = statistics.mean(run.dev_f1 for run in tuned) - statistics.mean(known) if compared else None
         shown = f"`{settings[1:-1]}`"
         f1 = mean_and_deviation([run.dev_f1 for run in tuned])
@@ -251,7 +253,9 @@ def total(runs: Sequence[Run]) -> str:
     """Returns the cost, revisions and versions of all runs, in words."""
     hours = sum(run.seconds for run in runs) / 3600
     revisions = ", ".join(sorted({run.revision for run in runs}))
-    versions = "; ".join(sorted({", ".join(f"{name} {version}" for name, version in run.versions.items()) for run in runs}))
+    versions = "; ".join(
+        sorted({", ".join(f"{name} {version}" for name, version in run.versions.items()) for run in runs})
+    )
     return f"{len(runs)} runs, {hours:.1f} CPU hours, one thread each. Revisions: {revisions}. Versions: {versions}."
 
 

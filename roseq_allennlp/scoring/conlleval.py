@@ -9,9 +9,9 @@ The rules of `conlleval` (Tjong Kim Sang, version of 2004-01-26) for IOB1 and IO
 4. An entity is correct if one of the same type, with the same first and last token, is in the gold tags.
 5. Token accuracy compares tags as they are written, `B` and `I` apart.
 
-The script has no `S`, and takes a `B` after an `E` of its type for the same entity. So BIOES and BIOUL are converted to IOB2
-first. A valid sequence loses nothing by this; an invalid one is read by `tag_schemes.to_spans`, which applies rules 1 to 3
-and lets nothing continue an `S` or `E`.
+The script has no `S`, and takes a `B` after an `E` of its type for the same entity. So BIOES and BIOUL are converted to
+IOB2 first. A valid sequence loses nothing by this; an invalid one is read by `tag_schemes.to_spans`, which applies rules 1
+to 3 and lets nothing continue an `S` or `E`.
 """
 
 from collections import Counter
@@ -128,8 +128,8 @@ def count_matches(pairs: Iterable[tuple[Iterable[Span], Iterable[Span]]]) -> dic
 
 def token_scores(gold: Iterable[Tags], predicted: Iterable[Tags]) -> dict[str, Counts]:
     """
-    Counts tokens by label, O included, for token precision, recall and F1 (Table I and Fig. 5): a token's label is the type
-    of its tag, whatever the prefix.
+    Counts tokens by label, O included, for token precision, recall and F1 (Table I and Fig. 5): a token's label is the
+    type of its tag, whatever the prefix.
 
     # Raises
 

@@ -1,10 +1,10 @@
 """
 Errors by kind, as `nervaluate` finds them.
 
-Three of its four ways to match entities tell the kinds apart. A predicted entity is correct if `strict` matching says so. A
-predicted entity that overlaps a gold one is an error of type if its boundaries are right by `exact`, of boundary if its type
-is right by `ent_type`, and otherwise of both. A predicted entity without overlap is spurious, and a gold entity is missed
-if no predicted one is matched with it.
+Three of its four ways to match entities tell the kinds apart. A predicted entity is correct if `strict` matching says so.
+A predicted entity that overlaps a gold one is an error of type if `exact` finds its boundaries right, of boundary if
+`ent_type` finds its type right, and otherwise of both. A predicted entity that overlaps no gold one is spurious, and a
+gold entity is missed if no predicted one is matched with it.
 
 It differs from `conlleval` in what an error costs: there a wrong boundary is one predicted entity too many and one gold
 entity too few, here it is one error. It matches in the order of the text, so a prediction over two gold entities leaves

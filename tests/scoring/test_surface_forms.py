@@ -8,8 +8,8 @@ def test_surface_forms():
     words = [["New", "York", "and", "Rome"], ["New", "York"], ["new", "york"], ["Rome"]]
     gold = [["B-L", "I-L", "O", "B-L"], ["B-L", "I-L"], ["B-L", "I-L"], ["B-P"]]
     predicted = [["B-L", "I-L", "O", "O"], ["O", "B-L"], ["B-P", "I-P"], ["B-L"]]
-    found = surface_score(words, gold, predicted)
-    # Gold: L New York, L Rome, L new york, P Rome. Predicted: L New York, L York, P new york, and L Rome at another place.
-    assert found == {"L": Counts(correct=1, predicted=3, gold=3), "P": Counts(correct=0, predicted=1, gold=1)}
-    assert total(found).f1 == pytest.approx(100 * 2 * 1 / (4 + 4))
-    assert surface_layout(found).splitlines()[0] == "surface forms: 4; found: 4; correct: 1."
+    types = surface_score(words, gold, predicted)
+    # Gold: L New York, L Rome, L new york, P Rome. Predicted: L New York, L York, P new york, and L Rome in another sentence.
+    assert types == {"L": Counts(correct=1, predicted=3, gold=3), "P": Counts(correct=0, predicted=1, gold=1)}
+    assert total(types).f1 == pytest.approx(100 * 2 * 1 / (4 + 4))
+    assert surface_layout(types).splitlines()[0] == "surface forms: 4; found: 4; correct: 1."
