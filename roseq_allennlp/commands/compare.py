@@ -62,7 +62,8 @@ class CompareCommand(Command):
         counts = [sentence_counts(sentences) for sentences in models]
         title = f"{args.data}: {len(models[0])} sentences, {scores[0].overall.gold} entities"
         console.table(HEADERS, list(map(score_row, names, counts)), title)
-        print(f"{paired_test_sentence(*names, *counts)}; paired bootstrap, {SAMPLES} samples of sentences")
+        sentence = paired_test_sentence(names[0], names[1], counts[0], counts[1])
+        print(f"{sentence}; paired bootstrap, {SAMPLES} samples of sentences")
         return 0
 
 

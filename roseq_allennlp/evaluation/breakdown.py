@@ -17,7 +17,7 @@ _SENTENCE_LENGTHS = ((1, 10), (11, 20), (21, 30), (31, 50))
 
 
 def by_entity_length(sentences: Iterable[TaggedSentence]) -> dict[str, Counts]:
-    """Counts gold and predicted entities by their length in tokens."""
+    """Counts entities by length in tokens: gold entities by the gold length, predicted ones by the predicted length."""
     lengths = [*map(str, range(1, _LONGEST)), f"{_LONGEST} or more"]
     return _by(sentences, lengths, lambda _, span: lengths[min(span.end - span.start, _LONGEST) - 1])
 

@@ -40,7 +40,7 @@ def check_same_sentences(first: Sequence[WordsAndTags], second: Sequence[WordsAn
     # Parameters
 
     first, second : `Sequence[Tuple[Sequence[str], Sequence[str]]]`
-        Words and gold tags of each sentence; longer tuples may follow with other items, which are not compared.
+        Words and gold tags of each sentence; further items of a tuple are not compared.
     what : `str`
         How the error begins.
 

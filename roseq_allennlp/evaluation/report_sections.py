@@ -50,7 +50,8 @@ def overall_section(models: Models) -> Section:
         f" {SAMPLES:,} bootstrap samples of sentences."
     )
     if len(counts) == 2:
-        note += f" {paired_test_sentence(*counts, *counts.values())} by paired bootstrap."
+        first, second = counts
+        note += f" {paired_test_sentence(first, second, counts[first], counts[second])} by paired bootstrap."
     return Section("Overall", note, tables=[Table("Scores", [*HEADERS, "token accuracy"], rows)])
 
 

@@ -75,7 +75,7 @@ def _seconds(duration: str) -> float:
 def result_of(
     directory: Path, corpus: str, system: str, seed: int, settings: dict[str, Any], read_test: bool = True
 ) -> Run:
-    """Returns the result of a finished training run in this directory; without `read_test` no test split is read."""
+    """Returns the result of a finished training run in this directory; without `read_test` the test split is not read."""
     archive = load_archive(directory)
     metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
     epochs = epochs_of(directory)

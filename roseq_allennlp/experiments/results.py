@@ -56,9 +56,9 @@ class Run:
     # Parameters
 
     corpus : `str`
-        Its name in the catalogue.
+        The corpus's name in the catalogue.
     system : `str`
-        Its name in `ablation.SYSTEMS`.
+        The system's name in `ablation.SYSTEMS`.
     seed : `int`
     settings : `Dict[str, Any]`
         Changes to the system's config, by dotted key; `sentences` limits the training sentences to the first ones.

@@ -239,9 +239,8 @@ def tuning(runs: Sequence[Run]) -> str:
         size = {name: value for name, value in tuned[0].settings.items() if name == "sentences"}
         before = [scores.get(replace(run, settings=size).key) for run in tuned]
         known = [score for score in before if score is not None]
-        compared = (
-            len(known) == len(tuned) and size != tuned[0].settings
-        )  # the config on a part is itself the reference
+        # The config on a part of the training split is itself the reference.
+        compared = len(known) == len(tuned) and size != tuned[0].settings
         change = statistics.mean(run.dev_f1 for run in tuned) - statistics.mean(known) if compared else None
         shown = f"`{settings[1:-1]}`"
         f1 = mean_and_deviation([run.dev_f1 for run in tuned])
