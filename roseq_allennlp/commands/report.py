@@ -9,24 +9,25 @@ from allennlp.models.archival import Archive
 
 from roseq_allennlp.commands.command import Command, add_cuda_device
 from roseq_allennlp.console import Console
-from roseq_allennlp.evaluation.bootstrap import f1_interval, sentence_counts
+from roseq_allennlp.evaluation.bootstrap import sentence_counts
 from roseq_allennlp.evaluation.comparison import tag_with_each
 from roseq_allennlp.evaluation.report import render, training_of
 from roseq_allennlp.evaluation.report_sections import Training
+from roseq_allennlp.evaluation.score_rows import HEADERS, score_row
 from roseq_allennlp.evaluation.tagged_data import (
     gold_tags,
     model_names,
     read_labelled,
-    score_of,
     words_of,
 )
+from roseq_allennlp.files import replacing
 from roseq_allennlp.models.archive import load_archive
 from roseq_allennlp.version import VERSION
 
 
 @Subcommand.register("report")
 class ReportCommand(Command):
-    """`report ARCHIVE DATA -o report.html`: scores, errors and sentences as one page."""
+    """`report ARCHIVE DATA -o report.html`: writes scores, errors and sentences as one page."""
 
     description = (
         "Write a report on an archive and labelled data as one HTML file. It has scores with intervals, errors by kind,"
@@ -54,18 +55,14 @@ class ReportCommand(Command):
         page = render(models, args.data, archives, VERSION, training)
         _write_at_once(output, page)
 
-        rows = []
-        for name, sentences in models.items():
-            overall = score_of(sentences).overall
-            low, high = f1_interval(sentence_counts(sentences))
-            rows.append([name, overall.precision, overall.recall, overall.f1, f"{low:.2f} to {high:.2f}"])
-        console.table(["model", "precision", "recall", "F1", "95 % interval"], rows, str(args.data))
+        rows = [score_row(name, sentence_counts(sentences)) for name, sentences in models.items()]
+        console.table(HEADERS, rows, str(args.data))
         print(f"The report is {output}")
         return 0
 
 
 def _writable(path: str) -> Path:
-    """Before the work begins; directories are made."""
+    """Returns the report's path, makes its directory, and checks before the work begins that it can be written."""
     output = Path(path)
     if output.is_dir():
         raise ConfigurationError(f"{output}: is a directory; give the name of a file for the report.")
@@ -73,20 +70,16 @@ def _writable(path: str) -> Path:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
-            f"{output}: its directory cannot be made ({error.strerror}); give another place for the report."
+            f"{output}: its directory cannot be made ({error.strerror}); give another path for the report."
         ) from error
     if not os.access(output.parent, os.W_OK):
-        raise ConfigurationError(f"{output}: its directory cannot be written to; give another place for the report.")
+        raise ConfigurationError(f"{output}: its directory cannot be written to; give another path for the report.")
     return output
 
 
 def _write_at_once(output: Path, page: str) -> None:
-    unfinished = output.with_name(f"{output.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(output) as unfinished:
         unfinished.write_text(page, encoding="utf-8")
-        unfinished.replace(output)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _training(archive: Archive, given: Union[str, None]) -> Union[Training, str]:

@@ -27,7 +27,7 @@ _BOUNDARY = "-X-"  # conlleval's: a line that starts with it ends a sentence
 
 @Subcommand.register("score")
 class ScoreCommand(Command):
-    """`score [FILE]`: what `conlleval` prints, and more with `--surface` and `--json`."""
+    """`score [FILE]`: prints what `conlleval` prints, and more with `--surface` and `--json`."""
 
     description = (
         "Score tagged sentences as conlleval does. Each line holds a token's columns, the last two of them the gold and"
@@ -35,9 +35,9 @@ class ScoreCommand(Command):
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("file", nargs="?", metavar="FILE", help="standard input where it is left out, or -")
+        parser.add_argument("file", nargs="?", metavar="FILE", help="standard input if left out or -")
         parser.add_argument("--surface", action="store_true", help="WNUT-2017's F1 over distinct surface forms too")
-        parser.add_argument("--json", action="store_true", help="print all there is, as one line of JSON")
+        parser.add_argument("--json", action="store_true", help="print all scores as one line of JSON")
 
     def run(self, args: argparse.Namespace, console: Console) -> int:
         name = args.file if args.file not in (None, "-") else "standard input"
@@ -62,13 +62,13 @@ class ScoreCommand(Command):
 
 
 class _Token(NamedTuple):
-    word: Optional[str]  # None where there are no columns but the tags
+    word: Optional[str]  # None if there are only the columns of tags
     gold: str
     predicted: str
 
 
 def _lines(file: Optional[str], name: str) -> Iterator[str]:
-    # What is not UTF-8 goes through as it is; only "\n" ends a line.
+    # Bytes that are not UTF-8 pass through unchanged; only "\n" ends a line.
     try:
         with open(0 if file in (None, "-") else file, "rb", closefd=file not in (None, "-")) as stream:  # type: ignore[arg-type]
             for line in stream:
@@ -107,7 +107,7 @@ def _columns(line: str) -> list[str]:
     # Not `str.split()`, which also splits at the no-break space and others that tokens hold.
     by_tab = [column.strip(" ") for column in line.split("\t") if column.strip(" ")]
     if len(by_tab) > 1 and not any(" " in column for column in by_tab[-2:]):
-        return by_tab  # a token may hold spaces then
+        return by_tab  # then a token may hold spaces
     return [column for column in line.replace("\t", " ").split(" ") if column]
 
 
@@ -130,7 +130,7 @@ def _as_dicts(scores: dict[str, Counts]) -> dict[str, dict[str, float]]:
 
 
 def _seqeval_averages(gold: list[list[str]], predicted: list[list[str]]) -> dict[str, dict[str, float]]:
-    """Macro and weighted averages over types, which `conlleval` does not have, in percent."""
+    """Returns macro and weighted averages over types in percent, which `conlleval` does not have."""
     from seqeval.metrics import classification_report
 
     in_iob2 = [[convert(tags, "BIOES", "IOB2") for tags in side] for side in (gold, predicted)]

@@ -19,13 +19,13 @@ def bars(
     log: bool = False,
 ) -> str:
     """
-    Horizontal bars, a group for each label and in it one for each of `series`, with its value beside it; NaN is shown as
-    "none".
+    Draws horizontal bars: a group for each label, with a bar for each of `series` and its value beside it; NaN is shown
+    as "none". Returns the SVG.
 
     # Parameters
 
     name : `str`
-        Of letters, another one for each picture of a page.
+        Letters only; another name for each picture of a page.
     axis : `str`
         What the bars measure, with the unit.
     """
@@ -40,10 +40,10 @@ def bars(
     row = max(0.16 + 0.17 * len(series), 0.06 + 0.18 * lines)
     with drawing(_WIDTH, 1.1 + len(labels) * row) as (figure, axes):
         for number, ((title, values), look) in enumerate(zip(series.items(), LOOKS)):
-            places = [place + (number - (len(series) - 1) / 2) * thickness for place in range(len(labels))]
-            lengths = [max(_NONE if log else 0, value) for value in values]  # 0 has no place on a logarithmic scale
+            positions = [index + (number - (len(series) - 1) / 2) * thickness for index in range(len(labels))]
+            lengths = [max(_NONE if log else 0, value) for value in values]  # a logarithmic scale has no 0
             drawn = axes.barh(
-                places,
+                positions,
                 lengths,
                 thickness,
                 color=look.color,
@@ -70,11 +70,11 @@ def bars(
 
 
 def reliability_diagram(name: str, models: Mapping[str, Sequence[Bin]]) -> str:
-    """Share correct over mean probability, a point for each bin; on the diagonal they are equal."""
+    """Draws the share correct over the mean probability, a point for each bin; on the diagonal they are equal."""
     with drawing(_WIDTH, 4.2) as (figure, axes):
         axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=(0, (2, 3)), label="equal")
         for (title, bins), look in zip(models.items(), LOOKS):
-            points = [each.mean_probability for each in bins], [each.share_correct for each in bins]
+            points = [part.mean_probability for part in bins], [part.share_correct for part in bins]
             axes.plot(
                 *points, color=look.color, marker=look.marker, linestyle=look.line, markeredgecolor=INK, label=title
             )

@@ -47,7 +47,9 @@ def test_one_model(roseq, archive_path, tagged, tmp_path):
         assert kinds["correct"] == overall.correct and sum(kinds.values()) - kinds["spurious"] == overall.gold
     seen = cells(page, "F1 of seen and unseen entities")
     assert sum(int(row[1]) for row in seen) == overall.gold
-    assert page.count("<article") == sum(bool(each.gold_entities or each.predicted_entities) for each in tagged)
+    assert page.count("<article") == sum(
+        bool(sentence.gold_entities or sentence.predicted_entities) for sentence in tagged
+    )
     # What a page takes from elsewhere.
     assert not re.search(r'(src|href)="(?!#|data:,)', page) and "@import" not in page and "url(http" not in page
 
@@ -73,7 +75,7 @@ def test_two_models(roseq, archive_path, tmp_path):
     ],
 )
 def test_errors(roseq, archive_path, tmp_path, arguments, message):
-    status, _, said = roseq("report", *(each.format(archive=archive_path, directory=tmp_path) for each in arguments))
+    status, _, said = roseq("report", *(text.format(archive=archive_path, directory=tmp_path) for text in arguments))
     assert status == 1 and said.splitlines()[-1].startswith("report: error: ") and message in said
     assert not list(tmp_path.iterdir())
 

@@ -1,9 +1,9 @@
 import re
 
 import pytest
-from roseq_allennlp.evaluation.score_rows import HEADERS, paired_test_sentence, score_row
 
 from roseq_allennlp.evaluation.bootstrap import f1_interval, paired_test, sentence_counts
+from roseq_allennlp.evaluation.score_rows import HEADERS, paired_test_sentence, score_row
 from roseq_allennlp.evaluation.tagged_data import TaggedSentence, score_of
 
 
