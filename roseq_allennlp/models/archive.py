@@ -51,9 +51,10 @@ def load_archive(
 
     # Raises
 
-    `ConfigurationError`: there is no such file, it is none of these, or it has been damaged, with one sentence that says
-    what and what to do.
+    `ConfigurationError`: there is no such file, it is none of these, or it has been damaged, or there is no such GPU, with
+    one sentence that says what and what to do.
     """
+    _check_device(cuda_device)
     try:
         path = Path(cached_path(archive_file))
     except FileNotFoundError as error:
@@ -65,6 +66,15 @@ def load_archive(
     with tempfile.TemporaryDirectory() as directory:
         extract(path, directory, archive_file)
         return _load(archive_file, Path(directory), cuda_device, overrides, weights_file)
+
+
+def _check_device(cuda_device: int) -> None:
+    if cuda_device >= 0 and cuda_device >= (count := torch.cuda.device_count()):
+        numbers = f"0 to {count - 1}" if count > 1 else "0 only" if count else "none"
+        raise ConfigurationError(
+            f"cuda_device is {cuda_device}, but the GPUs that PyTorch finds here are: {numbers}. Give one of them, or -1 for"
+            " the CPU."
+        )
 
 
 def _load(

@@ -235,6 +235,14 @@ def test_no_archive(tmp_path):
     assert "no weights" in refused(tmp_path)
 
 
+@pytest.mark.parametrize(("count", "numbers"), [(0, "none"), (1, "0 only"), (4, "0 to 3")])
+def test_no_such_gpu(count, numbers, archive_path, monkeypatch, roseq):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    found = roseq("report", archive_path, "fixtures/wnut17/emerging.test.annotated", "--cuda-device", 4)
+    assert found.status == 1
+    assert f"cuda_device is 4, but the GPUs that PyTorch finds here are: {numbers}. Give one" in found.errors
+
+
 def test_the_directory_of_a_run(archive_path, tmp_path, tagger):
     with tarfile.open(archive_path) as archive:
         archive.extractall(tmp_path, filter="data")
