@@ -16,6 +16,7 @@ from roseq_allennlp.nn.forward_backward import (
     log_partition,
     log_sums,
     path_score,
+    span_probabilities,
     token_marginals,
 )
 
@@ -180,3 +181,19 @@ def test_start_end_and_transitions_of_any_size(scale, dtype):
         tolerance = (2e-5 if dtype == torch.float32 else 1e-10) * scale
         for found, wanted in zip(actual, expected):
             assert_close(found.double(), wanted.double(), rtol=tolerance, atol=tolerance)
+
+
+def test_the_faster_way_is_taken_whatever_the_size_of_the_emissions(monkeypatch):
+    monkeypatch.setattr(forward_backward, "forward_scores", None)
+    for scale in (1.0, 100.0, 1e4):
+        potentials, tags, mask = ragged(29, 6, 12, 4, scale=scale)
+        assert log_sums(potentials, mask)[2].isfinite().all()
+        assert log_likelihood(potentials, tags, mask).isfinite().all()
+
+
+def test_no_probability_of_a_span_is_above_1():
+    """Where there is one tag, each is 1, and about half of them would be rounded to more."""
+    potentials, tags, mask = ragged(31, 200, 20, 1, scale=100.0)
+    spans = torch.tensor([[row, 0, 1] for row in range(200)])
+    probabilities = span_probabilities(Potentials(*(scores.detach() for scores in potentials)), mask, tags, spans)
+    assert (probabilities <= 1).all() and (probabilities > 1 - 1e-9).all()
