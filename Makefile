@@ -1,5 +1,6 @@
 # make demo   installs into .venv, trains on fixtures/, evaluates, tags three sentences
-# make test   installs into .venv, checks format, lint and types, runs the tests
+# make test   installs into .venv, checks format, lint, types and layers, runs the tests, which build the site too
+# make docs   builds the documentation site into build/site
 # make bench  installs the other systems into .venv-bench, measures side by side, writes benchmarks/results/
 # make gpu    runs benchmarks/gpu.sh, everything there is to learn from a GPU; installs nothing
 # make fuzz   runs the properties of tests/test_properties.py on FUZZ inputs, counts in runs/fuzz.txt
@@ -18,7 +19,7 @@ PLUGIN := --include-package roseq_allennlp
 # More threads than idle cores make a model of this size many times slower.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test bench gpu fuzz install lock
+.PHONY: demo test docs bench gpu fuzz install lock
 
 install: .venv/installed
 
@@ -56,8 +57,12 @@ test: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 	@PYTHON=$(BIN)/python OUT=runs/gpu-rehearsal benchmarks/gpu.sh --device cpu --quick
+
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: .venv-bench/peers
 	@.venv-bench/bin/python -m benchmarks.run $(if $(ONLY),--only $(ONLY)) $(BENCH_ARGS)

@@ -4,20 +4,56 @@ AllenNLP itself is not in `install_requires`: its own metadata asks for torch < 
 versions. It is installed unmodified with `pip install --no-deps allennlp==2.10.1` (see README.md).
 """
 
+import re
 import runpy
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 RAY = "ray[data]>=2.44"
+# MkDocs 2 takes no plugins and no theme of MkDocs 1; Material for MkDocs, which gets no new features, needs MkDocs 1.
+DOCS = ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10", "mkdocstrings[python]>=1.0,<2"]
+# import-linter 2.17 needs rich 14; cached_path needs rich below 14.
+IMPORT_LINTER = "import-linter==2.5.2"
+
+
+def description() -> str:
+    """README.md for a package index, which has none of the files it links to: such a link becomes its text and the path."""
+
+    def without_link(link: re.Match) -> str:
+        text, target = link.groups()
+        return text if target.startswith("#") or Path(target).name in text else f"{text} (`{target}`)"
+
+    readme = Path(__file__).with_name("README.md").read_text(encoding="utf-8")
+    return re.sub(r"\[([^\]]+)\]\((?!\w+:)([^)\s]+)\)", without_link, readme)
+
 
 setup(
     name="roseq-allennlp",
     version=runpy.run_path(str(Path(__file__).with_name("roseq_allennlp") / "version.py"))["VERSION"],
     description="Robust named entity recognition for AllenNLP: label-aware CRF, focal loss, adversarial training",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description=description(),
     long_description_content_type="text/markdown",
-    license="Apache-2.0",
+    author="The roseq-allennlp developers",
+    license_expression="Apache-2.0",
+    license_files=["LICENSE"],
+    project_urls={"Paper": "https://doi.org/10.1109/TNNLS.2019.2911236"},
+    keywords=[
+        *("named entity recognition", "sequence labeling", "conditional random field", "adversarial training"),
+        *("focal loss", "noisy text", "allennlp", "nlp"),
+    ],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in range(10, 14)),
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Text Processing :: Linguistic",
+        "Typing :: Typed",
+    ],
     # The shipped configs stand at the top of the repository, and inside the package where that is installed.
     packages=[
         *find_packages(include=["roseq_allennlp", "roseq_allennlp.*"]),
@@ -69,6 +105,7 @@ setup(
     entry_points={"console_scripts": ["roseq=roseq_allennlp.__main__:main"]},
     extras_require={
         "ray": [RAY],
+        "docs": DOCS,
         # conlleval and playwright: what the tests hold scores and reports against.
         "dev": [
             "ruff",
@@ -78,7 +115,9 @@ setup(
             "hypothesis>=6.100",
             "conlleval>=0.2",
             "playwright>=1.49",
+            IMPORT_LINTER,
             RAY,
+            *DOCS,
         ],
     },
 )

@@ -1,0 +1,59 @@
+"""What a source distribution holds, that its tests run, and what a package index shows of it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from email import message_from_string
+
+import pytest
+
+NOT_SHIPPED = (".ci/", ".gitignore")
+HANDFUL = ("tests/scoring/test_surface_forms.py", "tests/data/test_orthography.py", "tests/test_tables.py")
+
+
+def files_of(repository):
+    """The files that git tracks; all files of the folder where it is not a checkout."""
+    listing = subprocess.run(["git", "ls-files"], cwd=repository, capture_output=True, text=True)
+    files = (path for path in repository.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    names = listing.stdout.splitlines() or [str(path.relative_to(repository)) for path in files]
+    return [name for name in names if not name.startswith(NOT_SHIPPED) and (repository / name).is_file()]
+
+
+@pytest.fixture(scope="module")
+def unpacked(repository, tmp_path_factory):
+    """A source distribution, built from a copy of the repository and unpacked."""
+    folder = tmp_path_factory.mktemp("packaging")
+    names = files_of(repository)
+    for name in names:
+        (folder / "checkout" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(repository / name, folder / "checkout" / name)
+    build = "from setuptools import build_meta; build_meta.build_sdist('..')"
+    subprocess.run([sys.executable, "-c", build], check=True, capture_output=True, cwd=folder / "checkout")
+    (archive,) = folder.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+    unpacked = folder / archive.name.removesuffix(".tar.gz")
+    assert [name for name in names if not (unpacked / name).is_file()] == []
+    return unpacked
+
+
+def test_a_source_distribution_has_all_files_and_its_tests_run(unpacked):
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *HANDFUL]
+    environment = {name: value for name, value in os.environ.items() if name != "ROSEQ_DATA"}
+    environment["PYTHONPATH"] = str(unpacked)
+    result = subprocess.run(command, cwd=unpacked, env=environment, capture_output=True, text=True, encoding="utf-8")
+    assert result.returncode == 0 and re.search(r"\d+ passed", result.stdout), result.stdout[-3000:]
+
+
+def test_a_package_index_shows_licence_paper_and_no_link_it_cannot_follow(unpacked):
+    text = (unpacked / "PKG-INFO").read_text(encoding="utf-8")
+    metadata = message_from_string(text)
+    assert metadata["License-Expression"] == "Apache-2.0" and metadata["License-File"] == "LICENSE"
+    assert metadata.get_all("Project-URL") == ["Paper, https://doi.org/10.1109/TNNLS.2019.2911236"]
+    assert "Programming Language :: Python :: 3.13" in metadata.get_all("Classifier")
+    targets = re.findall(r"\]\(([^)]*)\)", metadata.get_payload())
+    assert targets and all(target.startswith("https://") for target in targets)
+    assert "[conlleval.py]" not in text and "`conlleval.py`" in text and "docs/archives.md" in text
