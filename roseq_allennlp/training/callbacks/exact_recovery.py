@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import random
@@ -12,10 +13,11 @@ import torch
 import torch.distributed as dist
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import SigTermReceived, dump_metrics
+from allennlp.data import Vocabulary
 from allennlp.training.callbacks import TrainerCallback
 from allennlp.training.util import get_metrics
 
-from roseq_allennlp.files import save
+from roseq_allennlp.training.best_weights import BestWeights
 from roseq_allennlp.training.callbacks.adversarial import find_metrics
 
 _EXCEPTIONS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: SigTermReceived}
@@ -33,13 +35,13 @@ class ExactRecoveryCallback(TrainerCallback):
     - `on_start` captures the state of the generators, or sets it to that of the first start, from which AllenNLP replays
       the data loader over what was trained; wraps the trainer's data loader, which sets the generators to their state in
       the checkpoint before the first new batch; ties a moving average to the model again, to whose parameters AllenNLP's
-      recovery loses it; has `best.th` written whole or not at all, and anew where the checkpoint is the best and the run
-      may have died before that; and, outside distributed training, takes over SIGINT and SIGTERM.
+      recovery loses it; has `best.th` kept by `BestWeights`; and, outside distributed training, takes over SIGINT and
+      SIGTERM. A vocabulary other than the checkpoint's is refused (`ConfigurationError`).
     - `on_batch`: after the first of these signals a checkpoint is saved at the end of the batch (if it is the epoch's
       last, after the next one), and the run ends as it does without the callback. A second signal ends it at once.
     - `on_epoch` completes the training metrics of an epoch that was taken up in its middle.
     - `on_end` gives the signals back. A run that was complete, or had run out of patience, and died before its archive
-      was written, trains no further epoch and gets the metrics of its last one.
+      was written, trains no further epoch and gets the metrics of its last one. Damaged best weights are written anew.
 
     Accumulation: batches are counted as the trainer draws them. Distributed training: the generators of all processes
     are kept with the checkpoint at an epoch's end; of one in the middle of an epoch only the weights are exact.
@@ -63,6 +65,7 @@ class ExactRecoveryCallback(TrainerCallback):
         trainer = self.trainer
         distributed = trainer._distributed and trainer._batches_in_epoch_completed == 0
         return {
+            "vocabulary": self._vocabulary,
             "generators": self._gathered if distributed else [self._generators()],
             "loss": self._loss,
             "metrics": [metric.state_dict() for metric in self._metrics()],
@@ -76,18 +79,24 @@ class ExactRecoveryCallback(TrainerCallback):
         super().on_start(trainer, is_primary, **kwargs)
         self._device = trainer.cuda_device
         self._start = _generators(self._device)
-        model = trainer._ddp_wrapped_model or trainer.model
-        trainer._save_model_state = lambda path: save(model.state_dict(), path)
+        self._best = BestWeights(trainer, self.serialization_dir, is_primary)
+        self._vocabulary = _digest(trainer.model.vocab)
         if trainer._distributed:
             _check_same_start(trainer)
         if self._saved:
-            self._recover(trainer, is_primary)
+            self._recover(trainer)
         self._loader = trainer.data_loader
         trainer.data_loader = _WrappedDataLoader(self)
         if not trainer._distributed and threading.current_thread() is threading.main_thread():
             self._handlers = {number: signal.signal(number, self._on_signal) for number in _EXCEPTIONS}
 
-    def _recover(self, trainer: Any, is_primary: bool) -> None:
+    def _recover(self, trainer: Any) -> None:
+        if self._saved.get("vocabulary", self._vocabulary) != self._vocabulary:  # earlier versions saved none
+            raise ConfigurationError(
+                f"The vocabulary is not the one that the checkpoint in {self.serialization_dir} was trained with: the"
+                " training data, or the files in its directory vocabulary, have changed since. Put them back, or train anew:"
+                " with --force, or into another directory."
+            )
         world_size = dist.get_world_size() if trainer._distributed else 1
         if len(self._saved["generators"] or ()) == world_size:
             self._to_restore = self._saved["generators"][dist.get_rank() if trainer._distributed else 0]
@@ -99,31 +108,20 @@ class ExactRecoveryCallback(TrainerCallback):
         if trainer._scaler is not None and self._saved["scaler"]:
             trainer._scaler.load_state_dict(self._saved["scaler"])
         if trainer._moving_average is not None:
-            parameters = dict(trainer.model.named_parameters())
+            parameters = dict(trainer._pytorch_model.named_parameters())
             averaged = trainer._moving_average._parameters
             trainer._moving_average._parameters = [(name, parameters[name]) for name, _ in averaged]
 
-        tracker = trainer._metric_tracker
-        sharded = trainer._ddp_wrapped_model is not None and trainer._ddp_wrapped_model.is_sharded
-        if trainer._start_after_epochs_completed and not sharded:
-            trainer._best_model_filename = os.path.join(self.serialization_dir, "best.th")
-            if is_primary and tracker.is_best_so_far() and trainer._start_after_batches_in_epoch_completed == 0:
-                self._save_best(trainer)
-        if tracker.should_stop_early():
+        self._best.recover()
+        if trainer._metric_tracker.should_stop_early():
             trainer._num_epochs = trainer._start_after_epochs_completed
-
-    def _save_best(self, trainer: Any) -> None:
-        if trainer._moving_average is not None:
-            trainer._moving_average.assign_average_value()
-        trainer._save_model_state(trainer._best_model_filename)
-        if trainer._moving_average is not None:
-            trainer._moving_average.restore()
 
     def batches(self) -> Iterator[Any]:
         """Of one epoch, from the trainer's data loader; see `on_start`."""
         trainer = self.trainer
         if self._is_complete():
             return
+        self._best.release()
         resumed = trainer._epochs_completed == trainer._start_after_epochs_completed
         skipped = trainer._start_after_batches_in_epoch_completed * trainer._num_gradient_accumulation_steps
         iterator = iter(self._loader)
@@ -188,7 +186,10 @@ class ExactRecoveryCallback(TrainerCallback):
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers = {}
-        if metrics is not None and self._is_complete():
+        if metrics is None:
+            return
+        self._best.finish()
+        if self._is_complete():
             last = trainer._start_after_epochs_completed - 1
             with open(os.path.join(self.serialization_dir, f"metrics_epoch_{last}.json"), encoding="utf-8") as file:
                 metrics.update(json.load(file))
@@ -245,6 +246,16 @@ def _check_same_start(trainer: Any) -> None:
             f"The nodes of this run do not start from the same checkpoint: one of them has not all of {names}. Give each"
             " node --recover, and remove the checkpoints that are newer than the last one that all have."
         )
+
+
+def _digest(vocab: Vocabulary) -> str:
+    """Of all words, characters and labels, with their indices."""
+    digest = hashlib.sha256()
+    for namespace in sorted(vocab.get_namespaces()):
+        entries = sorted(vocab.get_index_to_token_vocabulary(namespace).items())
+        if len(entries) > 2:  # a namespace comes into being, with its two special entries, by being looked at
+            digest.update(repr((namespace, entries)).encode())
+    return digest.hexdigest()
 
 
 def _generators(device: torch.device) -> dict[str, Any]:
