@@ -3,6 +3,7 @@ RoSeq for AllenNLP. Importing the package registers its components, so `--includ
 config needs; `load` opens a trained archive.
 """
 
+import os
 import warnings
 from os import PathLike
 from typing import Union
@@ -13,6 +14,10 @@ with warnings.catch_warnings():
     from roseq_allennlp import commands, data, evaluation, models, modules, predictors, training
     from roseq_allennlp.models.archive import load_archive
     from roseq_allennlp.predictors import NerTagger
+    from roseq_allennlp.text import LOGS_VARIABLE, show_logs
+
+if os.environ.get(LOGS_VARIABLE):  # a process of a command of ours
+    show_logs()
 
 __all__ = ["commands", "data", "evaluation", "load", "models", "modules", "predictors", "training"]
 

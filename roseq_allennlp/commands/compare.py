@@ -67,7 +67,7 @@ class CompareCommand(Command):
         title = f"{args.data}: {len(models[0])} sentences, {scores[0].overall.gold} entities"
         console.table(["model", "precision", "recall", "F1", "95 % interval"], rows, title)
         found = paired_test(counts[0], counts[1])
-        print(
+        console.print(
             f"F1 {names[1]} - F1 {names[0]}: {found.difference:+.2f} (95 % {found.interval.low:+.2f} to"
             f" {found.interval.high:+.2f}), p = {found.p_value:.4f}; paired bootstrap, {SAMPLES} samples of sentences"
         )

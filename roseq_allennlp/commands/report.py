@@ -21,7 +21,9 @@ from roseq_allennlp.evaluation.tagged_data import (
     score_of,
     words_of,
 )
+from roseq_allennlp.files import replacing
 from roseq_allennlp.models.archive import load_archive
+from roseq_allennlp.text import without_secrets
 
 
 @Subcommand.register("report")
@@ -51,7 +53,13 @@ class ReportCommand(Command):
         if isinstance(training, str):
             console.say(f"Nothing is known of the training split: {training}")
         models = dict(zip(names, tag_with_each(archives, args.data, args.cuda_device, console.progress)))
-        page = render(models, args.data, archives, version("roseq-allennlp"), training)
+        page = render(
+            models,
+            without_secrets(args.data),
+            list(map(without_secrets, archives)),
+            version("roseq-allennlp"),
+            training,
+        )
         _write_at_once(output, page)
 
         rows = []
@@ -60,7 +68,7 @@ class ReportCommand(Command):
             low, high = f1_interval(sentence_counts(sentences))
             rows.append([name, overall.precision, overall.recall, overall.f1, f"{low:.2f} to {high:.2f}"])
         console.table(["model", "precision", "recall", "F1", "95 % interval"], rows, str(args.data))
-        print(f"The report is {output}")
+        console.print(f"The report is {output}")
         return 0
 
 
@@ -81,12 +89,8 @@ def _writable(path: str) -> Path:
 
 
 def _write_at_once(output: Path, page: str) -> None:
-    unfinished = output.with_name(f"{output.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(output) as unfinished:
         unfinished.write_text(page, encoding="utf-8")
-        unfinished.replace(output)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _training(archive: Archive, given: Union[str, None]) -> Union[Training, str]:
