@@ -83,7 +83,7 @@ def main() -> None:
         if training and isinstance(error, OSError):
             directory = Path(args.serialization_dir)
             inside = Path(str(error.filename)).is_relative_to(directory)
-            if inside and not directory.is_dir():
+            if inside and error.errno == errno.ENOENT and not directory.is_dir():
                 message += f". The directory {directory} is no longer there, and its checkpoints are lost: train anew."
             elif error.errno in _FULL or inside:
                 message += (

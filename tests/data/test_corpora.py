@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 import gzip
 import hashlib
@@ -85,6 +86,8 @@ def offer(monkeypatch, path, *addresses, sha256=SHA256):
     entry = {**corpora.CORPORA, **corpora.VECTORS}[name]
     source = Source(entry.files[file].local, addresses, sha256)
     monkeypatch.setitem(entry.files, file, source)
+    if isinstance(entry, corpora.Vectors):
+        monkeypatch.setitem(corpora.VECTORS, name, dataclasses.replace(entry, dimension=3))
 
 
 def error(path):
