@@ -35,12 +35,12 @@ def is_safe(output: str, lines: bool = True) -> bool:
 
 
 def test_every_character():
-    for number in range(0x110000):
-        character = chr(number)
+    unsafe = [character for character in map(chr, range(0x110000)) if not is_safe(character, lines=False)]
+    others = "".join(character for character in map(chr, range(0x110000)) if is_safe(character, lines=False))
+    assert text.shown(others) == others
+    for character in unsafe:
         assert is_safe(text.shown(character), lines=False) and is_safe(text.shown_lines(character))
-        assert (text.shown(character) == character) == is_safe(character, lines=False)
-        if not is_safe(character):
-            assert json.loads(text.shown_in_json(json.dumps(character, ensure_ascii=False))) == character
+        assert json.loads(text.shown_in_json(json.dumps(character, ensure_ascii=False))) == character
     assert text.shown(EVIL) == SEEN and text.shown("a\nb") == r"a\nb" and text.shown_lines("a\n\tb\r") == "a\n\tb\\r"
     assert text.shown("émoji 👩‍🔬 سلام") == "émoji 👩‍🔬 سلام"
 

@@ -52,7 +52,10 @@ class AtomicCheckpointer(Checkpointer):
         try:
             save(state, path)
         except OSError as error:
-            raise ConfigurationError(f"{error} {self._what_stands()} Go on with --recover.") from error
+            stands = f"{self._what_stands()} Go on with --recover."
+            if not os.path.isdir(self._serialization_dir):
+                stands = "Train anew."
+            raise ConfigurationError(f"{error} {stands}") from error
 
     def _what_stands(self) -> str:
         latest = self.find_latest_checkpoint()
