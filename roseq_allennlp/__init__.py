@@ -3,6 +3,7 @@ RoSeq for AllenNLP. Importing the package registers its components, so `--includ
 config needs; `load` opens a trained archive.
 """
 
+import os
 import warnings
 
 with warnings.catch_warnings():
@@ -10,6 +11,10 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)
     from roseq_allennlp import commands, data, evaluation, experiments, models, modules, predictors, scoring, training
     from roseq_allennlp.predictors import load
+    from roseq_allennlp.text import LOGS_VARIABLE, show_logs
+
+if os.environ.get(LOGS_VARIABLE):  # a process that one of this package's commands started
+    show_logs()
 
 __all__ = [
     "commands",

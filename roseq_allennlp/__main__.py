@@ -5,6 +5,8 @@ import contextlib
 import difflib
 import errno
 import inspect
+import io
+import logging
 import math
 import os
 import re
@@ -25,7 +27,10 @@ from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 import roseq_allennlp  # noqa: F401  registers the components and commands
 from roseq_allennlp.data import corpora
+from roseq_allennlp.data.downloads import fetch_vectors
 from roseq_allennlp.models import archive
+from roseq_allennlp.text import show_logs, shown, shown_lines
+from roseq_allennlp.training.run_directory import check_run
 from roseq_allennlp.version import VERSION
 
 # The names in AllenNLP's commands for which this package has a safer function.
@@ -42,8 +47,10 @@ def main() -> None:
     Runs the command of `sys.argv`. For AllenNLP's own, `--quiet` stands for `--file-friendly-logging` with nothing below
     warnings, where standard error is no terminal `--file-friendly-logging` is set, archives are written and opened by
     `roseq_allennlp.models.archive`, and what is wrong with a config, a file or an archive is one line and exit status 1.
-    A run stopped by Ctrl-C or SIGTERM has the exit status 130 or 143.
+    A run stopped by Ctrl-C or SIGTERM has the exit status 130 or 143. What goes to a terminal is written by `text.shown`.
     """
+    show_logs()
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # each retry; the last one is an error anyway
     if sys.argv[1:] == ["--version"]:
         print(f"roseq {VERSION}, AllenNLP {version('allennlp')}")
         return
@@ -52,7 +59,8 @@ def main() -> None:
     if quiet:
         sys.argv.remove("--quiet")
         os.environ.setdefault("ALLENNLP_LOG_LEVEL", "WARNING")
-    parser, args = parse_args(prog="roseq")
+    with shown_errors():
+        parser, args = parse_args(prog="roseq")
     if not hasattr(args, "func"):
         parser.print_help()
         return
@@ -65,29 +73,56 @@ def main() -> None:
     try:
         with own_archives():
             if training:
-                check_trainer(args)
+                check_training(args)
             args.func(args)
     except (KeyboardInterrupt, SigTermReceived) as error:
         advice = " Go on with --recover." if training else ""
         print(f"{command}: stopped.{advice}", file=sys.stderr)
         sys.exit(130 if isinstance(error, KeyboardInterrupt) else 143)
     except (ConfigurationError, OSError) as error:
-        advice = ""
+        message = (training and explain_mismatch(str(error.__cause__), args)) or str(error)
         if training and isinstance(error, OSError):
-            inside = Path(str(error.filename)).is_relative_to(args.serialization_dir)
-            if error.errno in _FULL or inside:
-                advice = ". The last checkpoint stands: make room, or the directory writable, and go on with --recover."
-        raise SystemExit(f"{command}: error: {error}{advice}") from error
+            directory = Path(args.serialization_dir)
+            inside = Path(str(error.filename)).is_relative_to(directory)
+            if inside and error.errno == errno.ENOENT and not directory.is_dir():
+                message += f". The directory {directory} is no longer there, and its checkpoints are lost: train anew."
+            elif error.errno in _FULL or inside:
+                message += (
+                    ". The last checkpoint stands: make room, or the directory writable, and go on with --recover."
+                )
+        raise SystemExit(shown(f"{command}: error: {message}")) from error
     except Exception as error:
         explained = explain(error, args) if own else None
         if explained is None:
             raise
-        raise SystemExit(f"{command}: error: {explained}") from error
+        raise SystemExit(shown(f"{command}: error: {explained}")) from error
 
 
-def check_trainer(args: argparse.Namespace) -> None:
+@contextlib.contextmanager
+def shown_errors() -> Iterator[None]:
+    """What the parser says of arguments, which may be names of files, goes to standard error by `shown_lines`."""
+    with contextlib.redirect_stderr(io.StringIO()) as errors:
+        try:
+            yield
+        finally:
+            sys.__stderr__ is None or print(shown_lines(errors.getvalue()), end="", file=sys.__stderr__)
+
+
+def check_training(args: argparse.Namespace) -> None:
+    """What AllenNLP would say of too late, with a stack trace, or not at all."""
+    config = Params.from_file(args.param_path, args.overrides)
+    if args.recover:
+        check_run(args.serialization_dir, config.get("distributed"))
+    check_trainer(config.get("trainer", Params({})))
+    flat = config.as_flat_dict()
+    for key, file in flat.items():
+        if key.endswith("pretrained_file") and file:
+            dimension = flat.get(f"{key.removesuffix('pretrained_file')}embedding_dim")
+            fetch_vectors(str(file), dimension if isinstance(dimension, int) else None)
+
+
+def check_trainer(trainer: Params) -> None:
     """AllenNLP's trainer takes any key and ignores what it does not know."""
-    trainer = Params.from_file(args.param_path, args.overrides).get("trainer", Params({}))
     known = inspect.signature(GradientDescentTrainer.from_partial_objects).parameters.keys()
     unknown = sorted(trainer.keys() - known - {"type"})
     if unknown and trainer.get("type", "gradient_descent") == "gradient_descent":
@@ -99,6 +134,8 @@ def explain(error: Exception, args: argparse.Namespace) -> Optional[str]:
     """What AllenNLP, Jsonnet and torch say by other exceptions of what is wrong with no program, in one line."""
     text = str(error)
     if isinstance(error, (ProcessExitedException, ProcessRaisedException)):  # ends in the worker's stack trace
+        if mismatch := explain_mismatch(text, args):
+            return mismatch
         kind, _, last = text.strip().splitlines()[-1].partition(": ")
         if kind.endswith("ConfigurationError"):
             return last
@@ -118,6 +155,17 @@ def explain(error: Exception, args: argparse.Namespace) -> Optional[str]:
                 reason = "no word and finite numbers, or no line at all"
                 return f"{file}, line {line}: {reason}. Remove it, or fetch the file again."
     return None
+
+
+def explain_mismatch(text: str, args: argparse.Namespace) -> Optional[str]:
+    """What torch says of weights that do not fit a model, where they are those of a checkpoint."""
+    if not (wrong := re.search(r"Error\(s\) in loading state_dict for .*\n\s*(.*)", text)):
+        return None
+    return (
+        f"the last checkpoint in {args.serialization_dir} does not fit the config and vocabulary of this run"
+        f" ({wrong[1].strip().rstrip('.')}). The training data or the files there have changed since: put them back, or train"
+        " anew: with --force, or into another directory."
+    )
 
 
 def bad_vector(file: str) -> Optional[int]:

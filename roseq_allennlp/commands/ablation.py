@@ -99,7 +99,7 @@ class AblationCommand(Command):
 
         results = run_all(directory, args.corpus, configs, score, console)
         console.table(HEADERS, summary(results), f"{args.corpus}: mean ± sample standard deviation, F1 in percent")
-        print(f"Table and plot are in {directory}, results in {file}")
+        console.print(f"Table and plot are in {directory}, results in {file}")
         return 0
 
 
@@ -168,7 +168,9 @@ def run_all(
             if not (run / "metrics.json").exists():
                 if console.plain:
                     console.say(f"{number} of {len(runs)}: {name}, log in {run.with_suffix('.log')}")
-                _train_to_the_end(run, train or start_training, lambda state: bar.set_description(f"{name}{state}"))
+                _train_to_the_end(
+                    *(run, train or start_training, console), lambda state: bar.set_description(f"{name}{state}")
+                )
             results.append(score(run, system, seed))
             write_tables(directory, corpus, results)
             bar.update()
@@ -187,7 +189,7 @@ def _keep_config(file: Path, config: dict[str, Any]) -> None:
         )
 
 
-def _train_to_the_end(run: Path, train: Train, show: Callable[[str], Any]) -> None:
+def _train_to_the_end(run: Path, train: Train, console: Console, show: Callable[[str], Any]) -> None:
     config, log = run.with_suffix(".json"), run.with_suffix(".log")
     recover = any(run.glob("training_state_e*.th"))  # without a checkpoint the run starts again
     process = train(config, run, log, recover)
@@ -201,8 +203,9 @@ def _train_to_the_end(run: Path, train: Train, show: Callable[[str], Any]) -> No
         raise ConfigurationError("stopped. The same command goes on where this was.") from None
     if process.exitcode != 0 or not (run / "metrics.json").exists():
         with open(log, encoding="utf-8", errors="replace") as file:
-            last = "".join(deque(file, _LINES_SHOWN))
-        raise ConfigurationError(f"{run}: training failed. The end of {log}:\n{last}")
+            for line in deque(file, _LINES_SHOWN):
+                console.say(line.rstrip("\n"))
+        raise ConfigurationError(f"{run}: training failed. Above is the end of {log}.")
 
 
 def _state(run: Path) -> str:

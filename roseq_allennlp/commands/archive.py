@@ -22,5 +22,5 @@ class ArchiveCommand(Command):
 
     def run(self, args: argparse.Namespace, console: Console) -> int:
         with_safetensors(args.archive, args.output)
-        print(f"Written: {args.output}")
+        console.print(f"Written: {args.output}")
         return 0

@@ -6,6 +6,7 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.console import Console
+from roseq_allennlp.text import shown
 
 
 class Command(Subcommand):
@@ -37,7 +38,7 @@ class Command(Subcommand):
         try:
             status = self.run(args, Console(args.quiet))
         except ConfigurationError as error:
-            raise SystemExit(f"{self.name}: error: {error.message}") from error
+            raise SystemExit(shown(f"{self.name}: error: {error.message}")) from error
         except BrokenPipeError:  # the reader of the output has closed it, as `… | head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the flush at exit fails too
             status = 1

@@ -63,7 +63,7 @@ class CompareCommand(Command):
         title = f"{args.data}: {len(models[0])} sentences, {scores[0].overall.gold} entities"
         console.table(HEADERS, list(map(score_row, names, counts)), title)
         sentence = paired_test_sentence(names[0], names[1], counts[0], counts[1])
-        print(f"{sentence}; paired bootstrap, {SAMPLES} samples of sentences")
+        console.print(f"{sentence}; paired bootstrap, {SAMPLES} samples of sentences")
         return 0
 
 

@@ -60,10 +60,10 @@ class LabelWeightsCommand(Command):
         )
         console.table(headers, rows, f"{args.config}: {total} tokens of the training split")
         if remark:
-            print(remark)
+            console.print(remark)
         if not all(counts.values()):
-            print("A tag that the training split does not hold has the largest weight of another.")
-        print(f"The plot is {args.output}")
+            console.print("A tag that the training split does not hold has the largest weight of another.")
+        console.print(f"The plot is {args.output}")
         return 0
 
 

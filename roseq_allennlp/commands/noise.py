@@ -71,7 +71,7 @@ class NoiseCommand(Command):
         _plot(args.output, levels, f1, bands)
         rows = [[f"{level:g}", *(f1[name][index] for name in names)] for index, level in enumerate(levels)]
         console.table(["words changed", *names], rows, f"F1 on {args.data}, seed {args.seed}")
-        print(f"The plot is {args.output}")
+        console.print(f"The plot is {args.output}")
         return 0
 
 

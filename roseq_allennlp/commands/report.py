@@ -22,6 +22,7 @@ from roseq_allennlp.evaluation.tagged_data import (
 )
 from roseq_allennlp.files import replacing
 from roseq_allennlp.models.archive import load_archive
+from roseq_allennlp.text import without_secrets
 from roseq_allennlp.version import VERSION
 
 
@@ -52,12 +53,12 @@ class ReportCommand(Command):
         if isinstance(training, str):
             console.say(f"Nothing is known of the training split: {training}")
         models = dict(zip(names, tag_with_each(archives, args.data, args.cuda_device, console.progress)))
-        page = render(models, args.data, archives, VERSION, training)
+        page = render(models, without_secrets(args.data), list(map(without_secrets, archives)), VERSION, training)
         _write_at_once(output, page)
 
         rows = [score_row(name, sentence_counts(sentences)) for name, sentences in models.items()]
         console.table(HEADERS, rows, str(args.data))
-        print(f"The report is {output}")
+        console.print(f"The report is {output}")
         return 0
 
 

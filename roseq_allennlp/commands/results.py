@@ -38,5 +38,5 @@ class ResultsCommand(Command):
             raise ConfigurationError(f"{page}: cannot be read. {error}") from error
         with replacing(page) as temporary:
             temporary.write_text(build(text, runs), encoding="utf-8")
-        print(f"{page} has the results of {len(runs)} runs")
+        console.print(f"{page} has the results of {len(runs)} runs")
         return 0

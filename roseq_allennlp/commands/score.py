@@ -1,7 +1,8 @@
 import argparse
 import json
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Optional
 
 from allennlp.commands.subcommand import Subcommand
@@ -21,6 +22,7 @@ from roseq_allennlp.scoring.conlleval import (
     total,
 )
 from roseq_allennlp.scoring.surface_forms import surface_layout, surface_score
+from roseq_allennlp.text import shown_in_json, shown_lines
 
 _BOUNDARY = "-X-"  # conlleval's: a line that starts with it ends a sentence
 
@@ -53,12 +55,20 @@ class ScoreCommand(Command):
         result = score(gold, predicted)
         forms = surface_score(words, gold, predicted) if args.surface or (args.json and has_words) else None
         if args.json:
-            text = json.dumps(_everything(result, forms, gold, predicted), ensure_ascii=False) + "\n"
+            text = _shown(
+                json.dumps(_everything(result, forms, gold, predicted), ensure_ascii=False) + "\n", shown_in_json
+            )
         else:
-            text = conlleval_layout(result) + ("" if forms is None else surface_layout(forms))
+            text = _shown(conlleval_layout(result) + ("" if forms is None else surface_layout(forms)), shown_lines)
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))  # types as they were read
         return 0
+
+
+def _shown(text: str, show: Callable[[str], str]) -> str:
+    """Bytes that are not UTF-8 stay as they are, but for those that are control characters of other encodings."""
+    parts = re.split("([\udca0-\udcff]+)", text)
+    return "".join(part if place % 2 else show(part) for place, part in enumerate(parts))
 
 
 class _Token(NamedTuple):
