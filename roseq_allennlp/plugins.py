@@ -29,7 +29,7 @@ def import_plugins() -> None:
         for name in plugins.discover_file_plugins(plugins.GLOBAL_PLUGINS_FILENAME):
             importlib.import_module(name)
     if os.path.isfile(plugins.LOCAL_PLUGINS_FILENAME):
-        names = set(plugins.discover_file_plugins()) - sys.modules.keys()
+        names = {name for name in plugins.discover_file_plugins() if name.isidentifier()} - sys.modules.keys()
         if names:
             print(
                 f"roseq does not read {plugins.LOCAL_PLUGINS_FILENAME} of the working directory: for what it names, give"
