@@ -1,7 +1,8 @@
 # make demo   installs into .venv, trains on fixtures/, evaluates, tags three sentences
 # make test   installs into .venv, checks format, lint and types, runs the tests
 # make bench  installs the other systems into .venv-bench, measures side by side, writes benchmarks/results/
-# make fuzz   runs the properties of tests/test_properties.py on FUZZ inputs, counts in runs/fuzz.txt
+# make fuzz   runs the properties of tests/test_properties.py on FUZZ inputs, and changes 2 000 archives at random; counts
+#             in runs/fuzz.txt
 # make lock   resolves requirements.txt anew
 #
 # TORCH_INDEX=https://…  takes torch and torchvision from another index (CPU-only wheels, another CUDA)
@@ -61,7 +62,8 @@ bench: .venv-bench/peers
 
 FUZZ ?= 210000
 fuzz: install
-	ROSEQ_FUZZ=$(FUZZ) $(BIN)/python -m pytest -q tests/test_properties.py && cat runs/fuzz.txt
+	ROSEQ_FUZZ=$(FUZZ) $(BIN)/python -m pytest -q tests/test_properties.py tests/models/test_archive_mutations.py \
+	  && cat runs/fuzz.txt
 
 lock: install
 	$(BIN)/python -m pip install --quiet uv

@@ -54,6 +54,9 @@ def main() -> None:
     if quiet:
         sys.argv.remove("--quiet")
         os.environ.setdefault("ALLENNLP_LOG_LEVEL", "WARNING")
+    os.environ.pop(
+        "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None
+    )  # by which torch would unpickle a run's weights for --recover
     with safer_functions():
         _run(bool(own), quiet)
 

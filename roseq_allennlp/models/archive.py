@@ -114,14 +114,14 @@ def _one_sentence(name: Union[str, PathLike], directory: Path) -> Iterator[None]
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
             raise
-        version = "of unknown version"
+        version = VERSION
         with contextlib.suppress(ConfigurationError, AttributeError):
             version = read_config(directory)[1].version  # type: ignore[union-attr]
+        other = "" if version == VERSION else f", or with AllenNLP {_one_line(version)} where this is {VERSION}"
         raise ConfigurationError(
             f"{name}: its config, vocabulary or weights do not fit this version"
             f" ({_one_line(str(error) or type(error).__name__)}). It is damaged, or was written by another version of"
-            f" roseq-allennlp, or with AllenNLP {_one_line(version)} where this is {VERSION}: fetch it again, open it with"
-            " that version, or train anew."
+            f" roseq-allennlp{other}: fetch it again, open it with that version, or train anew."
         ) from error
 
 

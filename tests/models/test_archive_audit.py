@@ -2,12 +2,15 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 RECORD = """
 import collections, json, os, sys, sysconfig, tempfile
@@ -145,18 +148,35 @@ def test_the_working_directory_is_no_place_for_plugins(package, archive_path, re
     assert (tmp_path / "mine.txt").exists() == package
 
 
+class Evil:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> Any:
+        return os.system, (f"touch {self.mark}",)
+
+
 def test_weights_run_nothing_under_any_setting(archive_path, tmp_path, monkeypatch, refused):
     """Also in the directory of a run, whose `best.th` is loaded."""
-    import torch
-
-    class Evil:
-        def __reduce__(self):
-            return os.system, (f"touch {tmp_path / 'executed'}",)
-
     with tarfile.open(archive_path) as archive:
         archive.extractall(tmp_path / "run", filter="data")
     (tmp_path / "run" / "weights.th").unlink()
-    torch.save({"x": Evil()}, tmp_path / "run" / "best.th")
+    torch.save({"x": Evil(tmp_path / "executed")}, tmp_path / "run" / "best.th")
     monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
     assert "cannot be read as tensors" in refused(tmp_path / "run")
     assert not (tmp_path / "executed").exists()
+
+
+def test_nor_do_those_of_a_run_that_is_recovered(tmp_path, roseq, monkeypatch):
+    config, run, mark = "training_configs/fixture.jsonnet", tmp_path / "run", tmp_path / "executed"
+    assert roseq("train", config, "-s", run, "-o", '{"trainer.num_epochs": 1}').status == 0
+    for number, file in enumerate([run / "best.th", *run.glob("*_state_e*.th")]):
+        torch.save({"x": Evil(mark)}, file)
+        monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+        try:
+            roseq("train", run / "config.json", "-s", run, "--recover")
+        except pickle.UnpicklingError:  # what torch says of it
+            pass
+        assert not mark.exists(), (number, file)

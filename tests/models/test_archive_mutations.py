@@ -198,7 +198,7 @@ def as_tar(members: Members, rng: random.Random) -> bytes:
     return change_bytes(data, rng) if kind == 4 else data
 
 
-MUTATIONS = [of_config, of_config, of_config, of_meta, of_file, of_vocabulary, of_vocabulary, of_weights, of_weights]
+MUTATIONS = [*[of_config] * 6, of_meta, *[of_file] * 2, *[of_vocabulary] * 4, *[of_weights] * 3]
 
 
 def mutated(members: Members, number: int, directory: Path) -> tuple[Path, str]:
