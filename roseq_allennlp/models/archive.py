@@ -79,9 +79,20 @@ def load_archive(
         built = checked_config(config)  # before the weights are read: they take long
         state = read_weights(Path(weights_file) if weights_file else weights)
         check_vocabulary(directory, max((max(value.shape, default=0) for value in state.values()), default=0))
-        archive = _build(built, Params(config), meta, state, directory)
+        archive = _build(built, _complete(config), meta, state, directory)
     archive.model.to(torch.device("cpu") if cuda_device < 0 else torch.device("cuda", cuda_device))
     return archive
+
+
+def _complete(config: dict[str, Any]) -> Params:
+    """With what AllenNLP's commands take from it without asking whether it is there."""
+    model = config["model"]
+    config = {**config, "model": {"type": model} if isinstance(model, str) else model}
+    if config.get("evaluation") in (None, "None"):
+        config.pop("evaluation", None)
+    if all(config.get(key) in (None, "None") for key in ("data_loader", "validation_data_loader")):
+        config["validation_data_loader"] = {"type": "in_memory", "batch_size": 64}
+    return Params(config)
 
 
 def _located(name: Union[str, PathLike]) -> Path:

@@ -21,7 +21,7 @@ MAX_SIZE = 4 * 2**30
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors of this machine that say nothing of an archive."""
 
-_MEMBERS = 1000
+_MEMBERS = 3000  # headers of members included
 _HEADER = 2**16  # of a pax header or a long name, in bytes
 _EXPANSION = (
     100  # trained weights hardly compress; an archive beyond this, and beyond `_SMALL`, was made to fill memory
@@ -30,6 +30,7 @@ _SMALL = 2**26
 _SIZES = {CONFIG_NAME: 2**22, META_NAME: 2**12}  # of files that are read whole
 _VOCABULARY_LINES = 100_000  # of a namespace, or as many as the weights have rows
 _VOCABULARY_LINE = 128  # bytes, on average
+_VOCABULARY = 2**28  # bytes of a file in the directory of a run
 _CHUNK = 2**20
 _TRAILER = 2**20  # zeros after the last member
 
@@ -79,8 +80,8 @@ def _members(stream: BinaryIO, limit: int, max_size: int) -> Iterator[tuple[str,
             break
         headers += 1
         member = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-        if headers > 3 * _MEMBERS:
-            raise ArchiveError(f"refused, it has more than {_MEMBERS} members, and a tagger's archive has some ten.")
+        if headers > _MEMBERS:
+            raise ArchiveError(f"refused, it has more than {_MEMBERS:,} members, and a tagger's archive has some ten.")
         if member.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME):
             if not 0 <= member.size <= _HEADER:
                 raise ArchiveError(f"refused, a header in it has {member.size} bytes; at most {_HEADER} are allowed.")
@@ -161,11 +162,11 @@ def copy_run(source: Path, directory: Path) -> None:
     vocabulary = source / "vocabulary"
     names = os.listdir(vocabulary) if vocabulary.is_dir() else []
     if len(names) > _MEMBERS:
-        raise ArchiveError(f"refused, its vocabulary has more than {_MEMBERS} files.")
+        raise ArchiveError(f"refused, its vocabulary has more than {_MEMBERS:,} files.")
     (directory / "vocabulary").mkdir()
     for name in names:
         if not name.startswith("."):  # locks
-            _copy(source, f"vocabulary/{name}", directory, MAX_SIZE)
+            _copy(source, f"vocabulary/{name}", directory, _VOCABULARY)
 
 
 def _copy(source: Path, name: str, directory: Path, limit: int) -> None:

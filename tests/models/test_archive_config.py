@@ -6,7 +6,7 @@ import json
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 import torch
@@ -290,7 +290,7 @@ class OtherReader(Reader):
 class Tagger(Model):
     """The first label for the first token."""
 
-    def __init__(self, vocab: Any, encoder: Seq2SeqEncoder, **kwargs: Any) -> None:
+    def __init__(self, vocab: Any, encoder: Optional[Seq2SeqEncoder] = None, **kwargs: Any) -> None:
         super().__init__(vocab, **kwargs)
         self.weight = torch.nn.Parameter(torch.zeros(1))
 
@@ -335,6 +335,10 @@ def test_components_of_the_user(of_user):
     tagger = roseq_allennlp.load(of_user({"type": "my_reader", "stem": True}, {"type": "my_tagger", **ENCODER}))
     answer = tagger.tag("Anna sings")
     assert answer["tags"] == ["S-person", "O"] and answer["entities"][0]["text"] == "Anna"
+
+
+def test_components_of_the_user_by_name_alone(of_user):
+    assert roseq_allennlp.load(of_user("my_reader", "my_tagger")).tag("Anna")["tags"] == ["S-person"]
 
 
 @pytest.mark.parametrize(

@@ -64,11 +64,11 @@ TAR: dict[str, tuple[Callable[[dict[str, bytes]], bytes], str]] = {
     "long link": (lambda m: header("x", tarfile.GNUTYPE_LONGLINK, b"/etc/passwd\0") + plain(m) + END, "no plain file"),
     "many pax headers": (
         lambda m: header("x", tarfile.XHDTYPE, record("mtime", "1.5")) * 100_000 + plain(m) + END,
-        "more than 1000 members",
+        "more than 3,000 members",
     ),
     "100 000 members": (
         lambda m: plain(m) + b"".join(header(f"f{i}", tarfile.REGTYPE, b"") for i in range(100_000)) + END,
-        "more than 1000 members",
+        "more than 3,000 members",
     ),
     "sparse member": (lambda m: plain(m) + header("s", tarfile.GNUTYPE_SPARSE, b"x") + END, "'s' is no plain file"),
     "sparse by pax": (
@@ -395,6 +395,18 @@ CONFIGS: dict[str, tuple[str, Any]] = {
 @pytest.mark.parametrize("name", CONFIGS)
 def test_configs(name, with_config, refused):
     refused(with_config(*CONFIGS[name]))
+
+
+@pytest.mark.parametrize("value", [None, "None", ...])
+def test_what_evaluating_asks_for_may_be_missing(value, with_config, write, members, roseq):
+    config = json.loads(members["config.json"])
+    for key in ("data_loader", "validation_data_loader", "evaluation", "random_seed"):
+        config.pop(key, None)
+        if value is not ...:
+            config[key] = value
+    path = write({"config.json": json.dumps(config).encode()})
+    result = roseq("evaluate", path, "fixtures/wnut17/emerging.test.annotated")
+    assert result.status == 0 and "f1-measure-overall" in result.errors + result.output
 
 
 def test_broken_archives_do_not_trace_in_commands(with_config, roseq):
