@@ -4,7 +4,12 @@ config needs; `load` opens a trained archive.
 """
 
 import os
+import sys
 import warnings
+
+# `python -m roseq_allennlp` has the working directory first on the path of imports, where no code of others must be found.
+if sys.argv[:1] == ["-m"] and sys.path[:1] == [os.getcwd()] != [os.path.dirname(os.path.dirname(__file__))]:
+    del sys.path[0]
 
 with warnings.catch_warnings():
     # Those of AllenNLP's and fairscale's own imports are not for the users of a command to mend.

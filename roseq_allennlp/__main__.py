@@ -15,17 +15,18 @@ from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from allennlp.commands import parse_args
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.util import SigTermReceived, import_module_and_submodules, install_sigterm_handler
+from allennlp.common.util import SigTermReceived, install_sigterm_handler
 from allennlp.modules.token_embedders.embedding import EmbeddingsTextFile
 from allennlp.training import GradientDescentTrainer
 from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 import roseq_allennlp  # noqa: F401  registers the components and commands
+from roseq_allennlp import plugins
 from roseq_allennlp.data import corpora
 from roseq_allennlp.data.downloads import fetch_vectors
 from roseq_allennlp.models import archive
@@ -33,11 +34,13 @@ from roseq_allennlp.text import show_logs, shown, shown_lines
 from roseq_allennlp.training.run_directory import check_run
 from roseq_allennlp.version import VERSION
 
-# The names in AllenNLP's commands for which this package has a safer function.
-_ARCHIVES = {
-    "allennlp.commands.train": "archive_model",
-    "allennlp.commands.evaluate": "load_archive",
-    "allennlp.commands.predict": "load_archive",
+# The names in AllenNLP's commands for which this package has a safer function, and where.
+_SAFER: dict[tuple[str, str], Any] = {
+    ("allennlp.commands", "import_plugins"): plugins,
+    ("allennlp.commands.train", "archive_model"): archive,
+    ("allennlp.commands.train", "_train_worker"): plugins,
+    ("allennlp.commands.evaluate", "load_archive"): archive,
+    ("allennlp.commands.predict", "load_archive"): archive,
 }
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -46,8 +49,9 @@ def main() -> None:
     """
     Runs the command of `sys.argv`. For AllenNLP's own, `--quiet` stands for `--file-friendly-logging` with nothing below
     warnings, where standard error is no terminal `--file-friendly-logging` is set, archives are written and opened by
-    `roseq_allennlp.models.archive`, and what is wrong with a config, a file or an archive is one line and exit status 1.
-    A run stopped by Ctrl-C or SIGTERM has the exit status 130 or 143. What goes to a terminal is written by `text.shown`.
+    `roseq_allennlp.models.archive`, no plugins of the working directory are imported, and what is wrong with a config, a
+    file or an archive is one line and exit status 1. A run stopped by Ctrl-C or SIGTERM has the exit status 130 or 143.
+    What goes to a terminal is written by `text.shown`.
     """
     show_logs()
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # each retry; the last one is an error anyway
@@ -59,6 +63,13 @@ def main() -> None:
     if quiet:
         sys.argv.remove("--quiet")
         os.environ.setdefault("ALLENNLP_LOG_LEVEL", "WARNING")
+    # This variable would have torch unpickle a run's weights for --recover.
+    os.environ.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
+    with safer_functions():
+        _run(bool(own), quiet)
+
+
+def _run(own: bool, quiet: bool) -> None:
     with shown_errors():
         parser, args = parse_args(prog="roseq")
     if not hasattr(args, "func"):
@@ -66,15 +77,13 @@ def main() -> None:
         return
     if hasattr(args, "file_friendly_logging"):
         args.file_friendly_logging |= quiet or not sys.stderr.isatty()
-    for name in getattr(args, "include_package", []):
-        import_module_and_submodules(name)
+    plugins.import_packages(getattr(args, "include_package", []))
     command, training = f"roseq {sys.argv[1]}", sys.argv[1] == "train"
     install_sigterm_handler()
     try:
-        with own_archives():
-            if training:
-                check_training(args)
-            args.func(args)
+        if training:
+            check_training(args)
+        args.func(args)
     except (KeyboardInterrupt, SigTermReceived) as error:
         advice = " Go on with --recover." if training else ""
         print(f"{command}: stopped.{advice}", file=sys.stderr)
@@ -185,15 +194,15 @@ def bad_vector(file: str) -> Optional[int]:
 
 
 @contextlib.contextmanager
-def own_archives() -> Iterator[None]:
-    before = {module: getattr(import_module(module), name) for module, name in _ARCHIVES.items()}
+def safer_functions() -> Iterator[None]:
+    before = {key: getattr(import_module(key[0]), key[1]) for key in _SAFER}
     try:
-        for module, name in _ARCHIVES.items():
-            setattr(import_module(module), name, getattr(archive, name))
+        for (module, name), source in _SAFER.items():
+            setattr(import_module(module), name, getattr(source, name.lstrip("_")))
         yield
     finally:
-        for module, function in before.items():
-            setattr(import_module(module), _ARCHIVES[module], function)
+        for (module, name), function in before.items():
+            setattr(import_module(module), name, function)
 
 
 if __name__ == "__main__":

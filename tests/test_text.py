@@ -10,9 +10,9 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from roseq_allennlp.commands.console import Console
 
 from roseq_allennlp import text
+from roseq_allennlp.console import Console
 
 EVIL = "\x1b[31m\x9b1m\u202e\u2066\x08\x7f"
 SEEN = r"\x1b[31m\x9b1m\u202e\u2066\x08\x7f"

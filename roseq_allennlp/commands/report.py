@@ -9,6 +9,8 @@ from allennlp.models.archival import Archive
 
 from roseq_allennlp.commands.command import Command, add_cuda_device
 from roseq_allennlp.console import Console
+from roseq_allennlp.data.catalogue import CORPORA
+from roseq_allennlp.data.corpora import SCHEME
 from roseq_allennlp.evaluation.bootstrap import sentence_counts
 from roseq_allennlp.evaluation.comparison import tag_with_each
 from roseq_allennlp.evaluation.report import render, training_of
@@ -24,6 +26,8 @@ from roseq_allennlp.files import replacing
 from roseq_allennlp.models.archive import load_archive
 from roseq_allennlp.text import without_secrets
 from roseq_allennlp.version import VERSION
+
+_CATALOGUE = {f"{SCHEME}://{name}/{file}" for name, corpus in CORPORA.items() for file in corpus.files}
 
 
 @Subcommand.register("report")
@@ -41,7 +45,9 @@ class ReportCommand(Command):
         parser.add_argument("-o", "--output", default="report.html", metavar="FILE", help="where to write it")
         parser.add_argument("--against", metavar="ARCHIVE", help="a second tagger, shown side by side")
         parser.add_argument(
-            "--train", metavar="DATA", help="the training split, where it is not at the path in the archive's config"
+            "--train",
+            metavar="DATA",
+            help="the training split, where the archive's config names no corpus://NAME/SPLIT",
         )
         add_cuda_device(parser)
 
@@ -84,13 +90,16 @@ def _write_at_once(output: Path, page: str) -> None:
 
 
 def _training(archive: Archive, given: Union[str, None]) -> Union[Training, str]:
+    """Whoever wrote the archive chose the path in its config: it may only name a corpus, and no error quotes a file."""
     path = given or archive.config.get("train_data_path")
-    if not isinstance(path, str):
-        return "the archive's config names no training data; give it with --train."
+    if not given and (not isinstance(path, str) or path not in _CATALOGUE):
+        return (
+            "the archive's config names no corpus of the catalogue, and other files are not read. Give it with --train."
+        )
     try:
         instances = read_labelled(archive.dataset_reader, path)
-    except ConfigurationError as error:
+    except ConfigurationError:
         if given:
             raise
-        return f"{error.message} Give it with --train."
+        return f"{path} is not at hand, or the archive's reader does not read it. Give it with --train."
     return training_of(map(words_of, instances), map(gold_tags, instances))
