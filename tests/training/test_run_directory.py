@@ -76,6 +76,19 @@ def test_the_command_says_it_and_its_way_out_works(run, roseq, tmp_path):
     assert (run / "model.tar.gz").exists() and labels.read_text() == written
 
 
+@pytest.mark.parametrize("content", [None, b"", b"\xff", b"[1]"])
+def test_the_metrics_of_a_complete_run_are_damaged(content, run, roseq):
+    metrics = run / "metrics_epoch_0.json"
+    metrics.unlink() if content is None else metrics.write_bytes(content)
+    (run / "model.tar.gz").unlink()
+    result = roseq("train", CONFIG, "-s", run, "-o", OVERRIDES, "--recover")
+    assert result.status == 1 and "Traceback" not in result.errors
+    assert result.errors.splitlines()[-1].startswith(
+        f"roseq train: error: {metrics}, the metrics of a run that is complete,"
+    )
+    assert not (run / "model.tar.gz").exists()
+
+
 @pytest.mark.parametrize(
     "old, new, message",
     [
