@@ -12,6 +12,7 @@ from roseq_allennlp.console import Console
 from roseq_allennlp.data.label_statistics import count_labels, label_weights
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes
 from roseq_allennlp.evaluation import plots
+from roseq_allennlp.text import shown
 
 _PAPER = 0.25
 
@@ -123,6 +124,7 @@ def _counts(config: dict[str, Any], path: str) -> dict[str, int]:
 
 
 def _plot(path: str, tags: list[str], series: dict[str, list[float]]) -> None:
+    tags = list(map(shown, tags))  # pictures are XML, which holds no control characters
     with plots.drawing(max(4.8, 1.5 + 0.22 * len(tags)), 4.2) as (figure, axes):
         for (name, values), look in zip(series.items(), plots.LOOKS):
             axes.plot(tags, values, color=look.color, marker=look.marker, linestyle=look.line, label=name, markersize=5)

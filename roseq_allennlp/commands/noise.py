@@ -18,6 +18,7 @@ from roseq_allennlp.evaluation.tagged_data import (
     words_of,
 )
 from roseq_allennlp.models.archive import load_archive
+from roseq_allennlp.text import shown
 
 _LEVELS = "0,0.05,0.1,0.2,0.3,0.5"
 _SAMPLES = 1000  # for the bands of the plot
@@ -90,7 +91,7 @@ def _levels(text: str) -> list[float]:
 def _plot(path: str, levels: list[float], f1: dict[str, list[float]], bands: dict[str, list[Interval]]) -> None:
     with plots.drawing() as (figure, axes):
         for (name, values), look in zip(f1.items(), plots.LOOKS):
-            axes.plot(levels, values, color=look.color, marker=look.marker, linestyle=look.line, label=name)
+            axes.plot(levels, values, color=look.color, marker=look.marker, linestyle=look.line, label=shown(name))
             low, high = zip(*bands[name])
             axes.fill_between(levels, low, high, color=look.color, alpha=0.15, linewidth=0)
         axes.set_xlabel("share of words with a typing error")

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from roseq_allennlp.evaluation.calibration import Bin
 from roseq_allennlp.evaluation.plots import INK, LOOKS, drawing, inline_svg
+from roseq_allennlp.text import shown, shown_lines
 
 _WIDTH = 4.8  # inches; on a phone text keeps its size
 _NONE = 0.5  # where a logarithmic scale of counts begins
@@ -31,9 +32,10 @@ def bars(
     """
     from matplotlib.ticker import EngFormatter
 
-    def shown(value: float) -> str:
+    def written(value: float) -> str:
         return "none" if math.isnan(value) else f"{value:,.{digits}f}"
 
+    labels = list(map(shown_lines, labels))  # XML holds no control characters
     thickness = 0.8 / max(len(series), 1)
     highest = max((value for values in series.values() for value in values if not math.isnan(value)), default=0)
     lines = max((label.count("\n") + 1 for label in labels), default=1)
@@ -50,9 +52,9 @@ def bars(
                 hatch=look.hatch,
                 edgecolor=INK,
                 linewidth=0.6,
-                label=title,
+                label=shown(title),
             )
-            axes.bar_label(drawn, list(map(shown, values)), padding=3, fontsize=8)
+            axes.bar_label(drawn, list(map(written, values)), padding=3, fontsize=8)
         axes.set_yticks(range(len(labels)), labels)
         axes.invert_yaxis()
         axes.set_xlabel(axis)
@@ -76,7 +78,12 @@ def reliability_diagram(name: str, models: Mapping[str, Sequence[Bin]]) -> str:
         for (title, bins), look in zip(models.items(), LOOKS):
             points = [part.mean_probability for part in bins], [part.share_correct for part in bins]
             axes.plot(
-                *points, color=look.color, marker=look.marker, linestyle=look.line, markeredgecolor=INK, label=title
+                *points,
+                color=look.color,
+                marker=look.marker,
+                linestyle=look.line,
+                markeredgecolor=INK,
+                label=shown(title),
             )
         axes.set_xlim(0, 1.02)
         axes.set_ylim(0, 1.02)

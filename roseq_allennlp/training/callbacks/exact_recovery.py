@@ -214,8 +214,15 @@ class ExactRecoveryCallback(TrainerCallback):
         self._best.finish()
         if self._is_complete():
             last = self._access.resumed_at[0] - 1
-            with open(os.path.join(self.serialization_dir, f"metrics_epoch_{last}.json"), encoding="utf-8") as file:
-                metrics.update(json.load(file))
+            path = os.path.join(self.serialization_dir, f"metrics_epoch_{last}.json")
+            try:
+                with open(path, encoding="utf-8") as file:
+                    metrics.update(json.load(file))
+            except (OSError, ValueError, TypeError) as error:
+                raise ConfigurationError(
+                    f"{path}, the metrics of a run that is complete, cannot be read: {error}. Put a copy of it back and give"
+                    " --recover again, or train anew with --force."
+                ) from error
 
     def _is_complete(self) -> bool:
         return 0 < self._access.num_epochs <= self._access.resumed_at[0]

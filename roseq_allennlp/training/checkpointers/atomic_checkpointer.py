@@ -64,6 +64,19 @@ class AtomicCheckpointer(Checkpointer):
         latest = self.find_latest_checkpoint()
         return f"The last good checkpoint is {latest[0]}." if latest else "There is no earlier checkpoint."
 
+    def _find_all_checkpoints(self) -> set[tuple[int, int]]:
+        """As AllenNLP's, which takes the brackets in `runs/[1]` for a pattern and finds none there."""
+        suffix = f"_w{self._rank}.th" if self.state_is_sharded else ".th"
+        names = os.listdir(self._serialization_dir) if os.path.isdir(self._serialization_dir) else []
+        parsed = {self._parse_model_state_path(name) for name in names if name.endswith(suffix)}
+        return {checkpoint for checkpoint in parsed if checkpoint is not None}
+
+    def _remove_checkpoint(self, epochs_completed: int, batches_in_epoch_completed: int) -> None:
+        checkpoint = (epochs_completed, batches_in_epoch_completed)
+        for name in os.listdir(self._serialization_dir):
+            if checkpoint in (self._parse_model_state_path(name), self._parse_training_state_path(name)):
+                os.remove(os.path.join(self._serialization_dir, name))
+
     def load_checkpoint(self) -> Optional[TrainerCheckpoint]:
         if self._is_primary:
             remove_leftovers(self._serialization_dir)

@@ -37,7 +37,10 @@ def names(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
 
 
-def test_two_are_kept(tmp_path):
+@pytest.mark.parametrize("name", ["run", "[1] *?"])
+def test_two_are_kept(name, tmp_path):
+    tmp_path = tmp_path / name
+    tmp_path.mkdir()
     checkpointer = AtomicCheckpointer(tmp_path)
     for epoch in range(1, 5):
         checkpointer.save_checkpoint(trainer(epoch))
