@@ -13,6 +13,7 @@ with warnings.catch_warnings():
     from roseq_allennlp import commands, data, evaluation, models, modules, predictors, training
     from roseq_allennlp.models.archive import load_archive
     from roseq_allennlp.predictors import NerTagger
+    from roseq_allennlp.predictors.forking import gate
 
 __all__ = ["commands", "data", "evaluation", "load", "models", "modules", "predictors", "training"]
 
@@ -41,7 +42,8 @@ def load(
 
     `ConfigurationError`, see `roseq_allennlp.models.archive.load_archive`.
     """
-    archive = load_archive(archive_path, cuda_device)
-    tagger = NerTagger.from_archive(archive, extra_args={"processes": processes, "bfloat16": bfloat16})
+    with gate.inside():  # locks of torch and of imports are held there, which a fork must not inherit
+        archive = load_archive(archive_path, cuda_device)
+        tagger = NerTagger.from_archive(archive, extra_args={"processes": processes, "bfloat16": bfloat16})
     assert isinstance(tagger, NerTagger)
     return tagger
