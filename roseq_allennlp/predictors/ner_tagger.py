@@ -161,7 +161,7 @@ class NerTagger(Predictor):
             [{"sentence" if item is None or isinstance(item, str) else "tokens": item} for item in window]
             for window in windows(iterator, batch_size, _WINDOW_SIZE)
         )
-        return itertools.chain.from_iterable(self._tag_windows(groups))
+        return (answer for answers in self._tag_windows(groups) for answer in answers)  # can be closed
 
     def load_line(self, line: str) -> JsonDict:
         try:
