@@ -3,6 +3,7 @@ from typing import Union
 
 from roseq_allennlp.models.archive import load_archive
 from roseq_allennlp.models.archive_files import MAX_SIZE
+from roseq_allennlp.predictors.forking import gate
 from roseq_allennlp.predictors.ner_tagger import NerTagger
 
 
@@ -36,7 +37,8 @@ def load(
 
     `ConfigurationError`, see `roseq_allennlp.models.archive.load_archive`.
     """
-    archive = load_archive(archive_path, cuda_device, max_size=max_size)
-    tagger = NerTagger.from_archive(archive, extra_args={"processes": processes, "bfloat16": bfloat16})
+    with gate.inside():  # loading holds locks of torch and of imports, which a fork must not inherit
+        archive = load_archive(archive_path, cuda_device, max_size=max_size)
+        tagger = NerTagger.from_archive(archive, extra_args={"processes": processes, "bfloat16": bfloat16})
     assert isinstance(tagger, NerTagger)
     return tagger
