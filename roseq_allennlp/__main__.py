@@ -7,27 +7,23 @@ import errno
 import inspect
 import io
 import logging
-import math
 import os
-import re
 import sys
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from allennlp.commands import parse_args
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import SigTermReceived, install_sigterm_handler
-from allennlp.modules.token_embedders.embedding import EmbeddingsTextFile
 from allennlp.training import GradientDescentTrainer
-from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 import roseq_allennlp  # noqa: F401  registers the components and commands
 from roseq_allennlp import plugins
-from roseq_allennlp.data import corpora
+from roseq_allennlp.commands.explanations import explain, explain_mismatch
 from roseq_allennlp.data.downloads import fetch_vectors
 from roseq_allennlp.models import archive
 from roseq_allennlp.text import show_logs, shown, shown_lines
@@ -109,7 +105,7 @@ def _run(own: bool, quiet: bool) -> None:
 
 @contextlib.contextmanager
 def shown_errors() -> Iterator[None]:
-    """What the parser says of arguments, which may be names of files, goes to standard error by `shown_lines`."""
+    """Writes the parser's messages, which may quote names of files, to standard error by `shown_lines`."""
     with contextlib.redirect_stderr(io.StringIO()) as errors:
         try:
             yield
@@ -118,7 +114,7 @@ def shown_errors() -> Iterator[None]:
 
 
 def check_training(args: argparse.Namespace) -> None:
-    """What AllenNLP would say of too late, with a stack trace, or not at all."""
+    """Finds faults that AllenNLP would report late, with a stack trace, or not at all."""
     config = Params.from_file(args.param_path, args.overrides)
     if args.recover:
         check_run(args.serialization_dir, config.get("distributed"))
@@ -139,62 +135,9 @@ def check_trainer(trainer: Params) -> None:
         raise ConfigurationError(f"the trainer has no {unknown}; did you mean one of {close or sorted(known)}?")
 
 
-def explain(error: Exception, args: argparse.Namespace) -> Optional[str]:
-    """What AllenNLP, Jsonnet and torch say by other exceptions of what is wrong with no program, in one line."""
-    text = str(error)
-    if isinstance(error, (ProcessExitedException, ProcessRaisedException)):  # ends in the worker's stack trace
-        if mismatch := explain_mismatch(text, args):
-            return mismatch
-        kind, _, last = text.strip().splitlines()[-1].partition(": ")
-        if kind.endswith("ConfigurationError"):
-            return last
-        if isinstance(error, ProcessExitedException) or re.search("by peer|NCCL|[Tt]imed out", last):
-            return f"a process of the distributed run has ended ({last or kind}). Go on with --recover, on each node."
-    if isinstance(error, TypeError) and re.match(r"Expected \w+ to be|.*unexpected keyword argument", text):
-        return f"the config does not fit: {text.rstrip('.')}. Correct the value, or the spelling of its key."
-    if isinstance(error, RuntimeError) and re.match("(STATIC|RUNTIME) ERROR", text):
-        return f"{args.param_path} is no valid Jsonnet: {' '.join(text.split())}"
-    if isinstance(error, KeyError) and "not found in vocab namespace" in text:
-        return f"{error.args[0]}. The data has labels that were neither declared nor trained on: take them out."
-    vectors = isinstance(error, (ValueError, StopIteration)) or "normal expects std" in text  # of NaN
-    if vectors and hasattr(args, "param_path"):
-        config = Params.from_file(args.param_path, args.overrides).as_flat_dict()
-        for file in {str(value) for key, value in config.items() if key.endswith("pretrained_file") and value}:
-            if (line := bad_vector(file)) is not None:
-                reason = "no word and finite numbers, or no line at all"
-                return f"{file}, line {line}: {reason}. Remove it, or fetch the file again."
-    return None
-
-
-def explain_mismatch(text: str, args: argparse.Namespace) -> Optional[str]:
-    """What torch says of weights that do not fit a model, where they are those of a checkpoint."""
-    if not (wrong := re.search(r"Error\(s\) in loading state_dict for .*\n\s*(.*)", text)):
-        return None
-    return (
-        f"the last checkpoint in {args.serialization_dir} does not fit the config and vocabulary of this run"
-        f" ({wrong[1].strip().rstrip('.')}). The training data or the files there have changed since: put them back, or train"
-        " anew: with --force, or into another directory."
-    )
-
-
-def bad_vector(file: str) -> Optional[int]:
-    """The number of the first line of a file of vectors that holds no finite numbers; 1 for an empty file."""
-    try:
-        with EmbeddingsTextFile(corpora.resolve(file)) as lines:
-            for number, line in enumerate(lines, 1):
-                try:
-                    numbers = list(map(float, line.rstrip().split(" ")[1:]))
-                except ValueError:
-                    return number
-                if not all(map(math.isfinite, numbers)):
-                    return number
-    except StopIteration:  # an empty file
-        return 1
-    return None
-
-
 @contextlib.contextmanager
 def safer_functions() -> Iterator[None]:
+    """Puts the functions of `_SAFER` in the place of AllenNLP's."""
     before = {key: getattr(import_module(key[0]), key[1]) for key in _SAFER}
     try:
         for (module, name), source in _SAFER.items():

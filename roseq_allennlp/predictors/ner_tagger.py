@@ -4,8 +4,8 @@ import json
 import multiprocessing
 import reprlib
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Optional, Union
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Optional, Union
 
 import spacy
 import torch
@@ -18,45 +18,24 @@ from allennlp.predictors import Predictor
 
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes
 from roseq_allennlp.data.word_table import word_table
-from roseq_allennlp.modules.seq2seq_encoders.bidirectional_lstm import cpu_has_bfloat16_lstm
+from roseq_allennlp.nn.bfloat16 import bfloat16_autocast
 from roseq_allennlp.predictors.batching import length_buckets, windows
 from roseq_allennlp.predictors.forking import gate
+from roseq_allennlp.predictors.sentences import (
+    Sentence,
+    Unreadable,
+    checked_input,
+    has_words_only,
+    iterator_of,
+    words_of,
+)
 from roseq_allennlp.predictors.worker_pool import WorkerPool
 
 _MAX_TOKENS = {"cpu": 4096, "cuda": 65_536}  # of a batch, padding included
 _WINDOW = 2048  # sentences
 _WINDOW_SIZE = 2**17  # of what is in them: tokens, or characters of text
 _TOKENIZER_WORDS = 100_000
-_KERNELS = threading.RLock()  # torch has one switch of oneDNN for all threads
 _READING = threading.RLock()  # not every tokeniser and indexer bears several threads
-
-
-@contextlib.contextmanager
-def _bfloat16(device: torch.device) -> Iterator[None]:
-    """Autocast; on a CPU where oneDNN refuses an LSTM in bfloat16, with torch's own kernels, which do it slowly."""
-    with contextlib.ExitStack() as stack:
-        if device.type == "cpu" and not cpu_has_bfloat16_lstm():
-            stack.enter_context(_KERNELS)
-            stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
-        stack.enter_context(torch.autocast(device.type, torch.bfloat16))
-        yield
-
-
-class Unreadable(dict[str, Any]):
-    """Input that cannot be tagged; holds the reason, its `error`, until its turn in the output comes."""
-
-
-class Sentence(NamedTuple):
-    """Words, and where they are from: the text, and where in it each starts (in Unicode code points)."""
-
-    words: list[str]
-    text: Optional[str] = None  # None: the words with single spaces between them
-    starts: Optional[list[int]] = None
-
-    def placed(self) -> tuple[str, list[int]]:
-        if self.text is not None and self.starts is not None:
-            return self.text, self.starts
-        return " ".join(self.words), list(itertools.accumulate((len(word) + 1 for word in self.words), initial=0))
 
 
 @Predictor.register("ner_tagger")
@@ -134,7 +113,7 @@ class NerTagger(Predictor):
 
     def tag_tokens(self, tokens: Sequence[str]) -> JsonDict:
         """Tags one sentence of tokens. Raises `ValueError` if they are not all non-empty `str`."""
-        words = list(_iterator(tokens, "tag_tokens takes a list of strings"))
+        words = list(iterator_of(tokens, "tag_tokens takes a list of strings"))
         return _answer_or_raise(self.predict_json({"tokens": words}))
 
     def tag_many(self, sentences: Iterable[Union[str, Sequence[str]]], batch_size: int = _WINDOW) -> Iterator[JsonDict]:
@@ -154,7 +133,7 @@ class NerTagger(Predictor):
         `ValueError` for what is no collection of texts, such as a single one, and for `batch_size` below 1;
         `RuntimeError` if one of several processes dies, in each thread that waits for their answers.
         """
-        iterator = _iterator(sentences, "tag_many takes many texts or lists of tokens; use tag for one")
+        iterator = iterator_of(sentences, "tag_many takes many texts or lists of tokens; use tag for one")
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {reprlib.repr(batch_size)}")
         groups = (
@@ -173,14 +152,14 @@ class NerTagger(Predictor):
         return self.predict_batch_json([inputs])[0]
 
     def predict_batch_json(self, inputs: list[JsonDict]) -> list[JsonDict]:
-        return self._tag_list(list(_iterator(inputs, "predict_batch_json takes a list of inputs")))
+        return self._tag_list(list(iterator_of(inputs, "predict_batch_json takes a list of inputs")))
 
     def predict_instance(self, instance: Instance) -> JsonDict:
         return self.predict_batch_instance([instance])[0]
 
     def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:
-        sentences = [Sentence(_words(instance)) for instance in instances]
-        if self._word_table is not None and all(map(_is_plain, instances)):
+        sentences = [Sentence(words_of(instance)) for instance in instances]
+        if self._word_table is not None and all(map(has_words_only, instances)):
             return self._tag_list(sentences)
         return self._tag_sentences(sentences, instances)
 
@@ -192,8 +171,8 @@ class NerTagger(Predictor):
         return list(itertools.chain.from_iterable(self._tag_windows(windows, keep=True)))
 
     def _tag_windows(self, windows: Iterator[list[Any]], keep: bool = False) -> Iterator[list[JsonDict]]:
-        """Of more than one window in the processes, which with `keep` stay for the next call."""
-        windows = ([_checked(item) for item in window] for window in windows)
+        """Tags more than one window in the processes, which with `keep` stay for the next call."""
+        windows = ([checked_input(item) for item in window] for window in windows)
         if self._processes == 1 or multiprocessing.current_process().daemon:
             yield from map(self._tag_window, windows)
             return
@@ -209,7 +188,7 @@ class NerTagger(Predictor):
                 yield from self._pool.map(itertools.chain([first, second], windows), keep)
 
     def _json_to_instance(self, json_dict: JsonDict) -> Instance:
-        checked = _checked(json_dict)
+        checked = checked_input(json_dict)
         if isinstance(checked, Unreadable):
             raise ValueError(checked["error"])
         return self._dataset_reader.text_to_instance(self._sentence(checked).words)
@@ -229,49 +208,47 @@ class NerTagger(Predictor):
         return spacy.blank(self._language).tokenizer
 
     def _tag_window(self, items: list[Union[str, Sentence, Unreadable]]) -> list[JsonDict]:
-        answers: dict[int, JsonDict] = {}  # by place in the input
+        answers: dict[int, JsonDict] = {}  # by index in the input
         sentences: dict[int, Sentence] = {}  # those with words
-        for place, item in enumerate(items):
+        for index, item in enumerate(items):
             if isinstance(item, Unreadable):
-                answers[place] = dict(item)
+                answers[index] = dict(item)
                 continue
             try:
                 sentence = self._sentence(item)
                 if sentence.words:
-                    sentences[place] = sentence
+                    sentences[index] = sentence
                 else:
-                    answers[place] = {"words": [], "tags": [], "entities": []}
+                    answers[index] = {"words": [], "tags": [], "entities": []}
             except ValueError as error:
-                answers[place] = {"error": str(error)}
+                answers[index] = {"error": str(error)}
         answers.update(zip(sentences, self._tag_sentences(list(sentences.values()))))
-        return [answers[place] for place in range(len(items))]
+        return [answers[index] for index in range(len(items))]
 
     def _tag_sentences(self, sentences: list[Sentence], instances: Optional[list[Instance]] = None) -> list[JsonDict]:
-        """Of `sentences` that all have words; `instances`, if given, are what the model sees of them."""
-        answers: dict[int, JsonDict] = {}  # by place in `sentences`
+        """Answers to `sentences` that all have words; `instances`, if given, are what the model sees of them."""
+        answers: dict[int, JsonDict] = {}  # by index in `sentences`
         device = next(self._model.parameters()).device
-        for places in length_buckets([sentence.words for sentence in sentences], _MAX_TOKENS.get(device.type, 4096)):
-            words = [sentences[place].words for place in places]
+        for indices in length_buckets([sentence.words for sentence in sentences], _MAX_TOKENS.get(device.type, 4096)):
+            words = [sentences[index].words for index in indices]
             with gate.inside():
-                output = self._tag_batch(self._inputs(words, places, instances, device), device)
-            for number, place in enumerate(places):
-                answers[place] = self._answer(
-                    sentences[place], {name: values[number] for name, values in output.items()}
-                )
-        return [answers[place] for place in range(len(sentences))]
+                output = self._tag_batch(self._inputs(words, indices, instances, device), device)
+            for row, index in enumerate(indices):
+                answers[index] = self._answer(sentences[index], {name: values[row] for name, values in output.items()})
+        return [answers[index] for index in range(len(sentences))]
 
     def _inputs(
-        self, words: list[list[str]], places: list[int], instances: Optional[list[Instance]], device: torch.device
+        self, words: list[list[str]], indices: list[int], instances: Optional[list[Instance]], device: torch.device
     ) -> dict[str, Any]:
-        """A batch of `words`, or of the `instances` at these places, for the model."""
+        """A batch of `words`, or of the `instances` with these indices, for the model."""
         if instances is None and self._word_table is not None:
             tokens = move_to_device(self._word_table.tensors(words), device)
-            return {"tokens": tokens, "metadata": [{"words": each} for each in words]}
+            return {"tokens": tokens, "metadata": [{"words": sentence} for sentence in words]}
         with _READING:
             if instances is None:
-                chosen = [self._dataset_reader.text_to_instance(each) for each in words]
+                chosen = [self._dataset_reader.text_to_instance(sentence) for sentence in words]
             else:
-                chosen = [instances[place] for place in places]
+                chosen = [instances[index] for index in indices]
             for instance in chosen:
                 self._dataset_reader.apply_token_indexers(instance)
             batch = Batch(chosen)
@@ -279,9 +256,9 @@ class NerTagger(Predictor):
             return move_to_device(batch.as_tensor_dict(), device)
 
     def _tag_batch(self, inputs: dict[str, Any], device: torch.device) -> dict[str, Any]:
-        """`tags`, `entities` and, if there are, `top_k_tags`, each a list with an entry for each sentence."""
+        """`tags`, `entities` and, with `top_k` above 1, `top_k_tags`: lists with an entry for each sentence."""
         with torch.inference_mode():
-            with _bfloat16(device) if self._bfloat16 else contextlib.nullcontext():
+            with bfloat16_autocast(device) if self._bfloat16 else contextlib.nullcontext():
                 output = self._model(**inputs)
             output = self._model.make_output_human_readable(output)
         return {name: output[name] for name in ("tags", "entities", "top_k_tags") if name in output}
@@ -293,58 +270,14 @@ class NerTagger(Predictor):
             for entity in output["entities"]:
                 last = entity["end_token"] - 1
                 start, end = starts[entity["start_token"]], starts[last] + len(sentence.words[last])
-                place = {"text": text[start:end], "label": entity["label"], "start": start, "end": end}
-                answer["entities"].append({**place, **entity})
+                in_text = {"text": text[start:end], "label": entity["label"], "start": start, "end": end}
+                answer["entities"].append({**in_text, **entity})
         if "top_k_tags" in output:
             answer["top_k_tags"] = [{**path, "tags": self._in_bioes(path["tags"])} for path in output["top_k_tags"]]
         return answer
 
     def _in_bioes(self, tags: list[str]) -> list[str]:
         return list(map(self._bioes.__getitem__, tags))
-
-
-def _checked(item: Any) -> Union[str, Sentence, Unreadable]:
-    """A text, words, or what is wrong with input that holds neither: what any process can be sent."""
-    if isinstance(item, (Sentence, Unreadable)):
-        return item
-    if not isinstance(item, dict) or ("sentence" in item) == ("tokens" in item):
-        return Unreadable(error='expected {"sentence": "…"} or {"tokens": ["…", …]}')
-    if "sentence" in item:
-        if not isinstance(item["sentence"], str):
-            return Unreadable(error=f"`sentence` must be a string, not {reprlib.repr(item['sentence'])}")
-        return _plain(item["sentence"])
-    words = item["tokens"]
-    if (
-        not isinstance(words, (list, tuple))
-        or not all(map(isinstance, words, itertools.repeat(str)))
-        or not all(map(str.strip, words))
-    ):
-        return Unreadable(error="`tokens` must be a list of strings, none of them empty or white space")
-    return Sentence(list(map(_plain, words)))
-
-
-def _iterator(items: Any, rule: str) -> Iterator[Any]:
-    """Raises `ValueError` with the rule for what has no items, or only those of one text or dictionary."""
-    if not isinstance(items, (str, bytes, Mapping)):
-        with contextlib.suppress(TypeError):
-            return iter(items)
-    raise ValueError(f"{rule}; got {reprlib.repr(items)}")
-
-
-def _plain(text: str) -> str:
-    """The same of `str` itself, where it is a subclass."""
-    return text if type(text) is str else str.__str__(text)
-
-
-def _is_plain(instance: Instance) -> bool:
-    """Whether the model would see no more of the instance than its words; tags it may have are not looked at."""
-    if not instance.fields.keys() <= {"tokens", "metadata", "tags"}:
-        return False
-    return [token.text for token in instance["tokens"]] == _words(instance)  # type: ignore[attr-defined]
-
-
-def _words(instance: Instance) -> list[str]:
-    return list(instance["metadata"]["words"])  # type: ignore[index]
 
 
 def _answer_or_raise(answer: JsonDict) -> JsonDict:

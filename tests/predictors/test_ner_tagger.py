@@ -16,6 +16,7 @@ from allennlp.predictors import Predictor
 import roseq_allennlp
 from roseq_allennlp.data.dataset_readers import WnutReader
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes, invalid_positions
+from roseq_allennlp.nn import bfloat16
 from roseq_allennlp.predictors import NerTagger, ner_tagger
 
 EMPTY = {"words": [], "tags": [], "entities": []}
@@ -486,7 +487,7 @@ def test_processes_that_cannot_be(tagger, archive_path, monkeypatch):
 
 def test_bfloat16_in_threads_leaves_torch_as_it_was(tagger, monkeypatch):
     # As on a CPU that has no LSTM in bfloat16: a switch of torch's is turned for all threads, and back.
-    monkeypatch.setattr(ner_tagger, "cpu_has_bfloat16_lstm", lambda: False)
+    monkeypatch.setattr(bfloat16, "cpu_has_bfloat16_lstm", lambda: False)
     half = NerTagger(tagger._model, tagger._dataset_reader, bfloat16=True)
     threads = [threading.Thread(target=lambda: [half.tag(MARTA) for _ in range(20)]) for _ in range(4)]
     for thread in threads:
