@@ -3,7 +3,8 @@
 # make docs   builds the documentation site into build/site
 # make bench  installs the other systems into .venv-bench, measures side by side, writes benchmarks/results/
 # make gpu    runs benchmarks/gpu.sh, everything there is to learn from a GPU; installs nothing
-# make fuzz   runs the properties of tests/test_properties.py on FUZZ inputs, counts in runs/fuzz.txt
+# make fuzz   runs the properties of tests/test_properties.py on FUZZ inputs, and changes 2 000 archives at random; counts
+#             in runs/fuzz.txt
 # make lock   resolves requirements.txt anew
 #
 # TORCH_INDEX=https://…  takes torch and torchvision from another index (CPU-only wheels, another CUDA)
@@ -72,7 +73,8 @@ gpu:
 
 FUZZ ?= 210000
 fuzz: install
-	ROSEQ_FUZZ=$(FUZZ) $(BIN)/python -m pytest -q tests/test_properties.py && cat runs/fuzz.txt
+	ROSEQ_FUZZ=$(FUZZ) $(BIN)/python -m pytest -q tests/test_properties.py tests/models/test_archive_mutations.py \
+	  && cat runs/fuzz.txt
 
 lock: install
 	$(BIN)/python -m pip install --quiet uv

@@ -79,7 +79,7 @@ elif ! "$python" -c "import xdist" 2> /dev/null; then
   tests=(-m gpu)
 fi
 
-module 1 environment 40 10
+module 1 environment 40 5
 step 2 tests 110 30 "$python" -m pytest -q -p no:cacheprovider "${tests[@]}" tests/gpu
 module 3 training 190 60
 module 4 distributed 60 30

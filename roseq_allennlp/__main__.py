@@ -5,34 +5,38 @@ import contextlib
 import difflib
 import errno
 import inspect
-import math
+import io
+import logging
 import os
-import re
 import sys
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Optional
+from typing import Any
 
 from allennlp.commands import parse_args
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.util import SigTermReceived, import_module_and_submodules, install_sigterm_handler
-from allennlp.modules.token_embedders.embedding import EmbeddingsTextFile
+from allennlp.common.util import SigTermReceived, install_sigterm_handler
 from allennlp.training import GradientDescentTrainer
-from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 import roseq_allennlp  # noqa: F401  registers the components and commands
-from roseq_allennlp.data import corpora
+from roseq_allennlp import plugins
+from roseq_allennlp.commands.explanations import explain, explain_mismatch
+from roseq_allennlp.data.downloads import fetch_vectors
 from roseq_allennlp.models import archive
+from roseq_allennlp.text import show_logs, shown, shown_lines
+from roseq_allennlp.training.run_directory import check_run
 from roseq_allennlp.version import VERSION
 
-# The names in AllenNLP's commands for which this package has a safer function.
-_ARCHIVES = {
-    "allennlp.commands.train": "archive_model",
-    "allennlp.commands.evaluate": "load_archive",
-    "allennlp.commands.predict": "load_archive",
+# The names in AllenNLP's commands for which this package has a safer function, and where.
+_SAFER: dict[tuple[str, str], Any] = {
+    ("allennlp.commands", "import_plugins"): plugins,
+    ("allennlp.commands.train", "archive_model"): archive,
+    ("allennlp.commands.train", "_train_worker"): plugins,
+    ("allennlp.commands.evaluate", "load_archive"): archive,
+    ("allennlp.commands.predict", "load_archive"): archive,
 }
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -41,9 +45,12 @@ def main() -> None:
     """
     Runs the command of `sys.argv`. For AllenNLP's own, `--quiet` stands for `--file-friendly-logging` with nothing below
     warnings, where standard error is no terminal `--file-friendly-logging` is set, archives are written and opened by
-    `roseq_allennlp.models.archive`, and what is wrong with a config, a file or an archive is one line and exit status 1.
-    A run stopped by Ctrl-C or SIGTERM has the exit status 130 or 143.
+    `roseq_allennlp.models.archive`, no plugins of the working directory are imported, and what is wrong with a config, a
+    file or an archive is one line and exit status 1. A run stopped by Ctrl-C or SIGTERM has the exit status 130 or 143.
+    What goes to a terminal is written by `text.shown`.
     """
+    show_logs()
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # each retry; the last one is an error anyway
     if sys.argv[1:] == ["--version"]:
         print(f"roseq {VERSION}, AllenNLP {version('allennlp')}")
         return
@@ -52,42 +59,75 @@ def main() -> None:
     if quiet:
         sys.argv.remove("--quiet")
         os.environ.setdefault("ALLENNLP_LOG_LEVEL", "WARNING")
-    parser, args = parse_args(prog="roseq")
+    # This variable would have torch unpickle a run's weights for --recover.
+    os.environ.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
+    with safer_functions():
+        _run(bool(own), quiet)
+
+
+def _run(own: bool, quiet: bool) -> None:
+    with shown_errors():
+        parser, args = parse_args(prog="roseq")
     if not hasattr(args, "func"):
         parser.print_help()
         return
     if hasattr(args, "file_friendly_logging"):
         args.file_friendly_logging |= quiet or not sys.stderr.isatty()
-    for name in getattr(args, "include_package", []):
-        import_module_and_submodules(name)
+    plugins.import_packages(getattr(args, "include_package", []))
     command, training = f"roseq {sys.argv[1]}", sys.argv[1] == "train"
     install_sigterm_handler()
     try:
-        with own_archives():
-            if training:
-                check_trainer(args)
-            args.func(args)
+        if training:
+            check_training(args)
+        args.func(args)
     except (KeyboardInterrupt, SigTermReceived) as error:
         advice = " Go on with --recover." if training else ""
         print(f"{command}: stopped.{advice}", file=sys.stderr)
         sys.exit(130 if isinstance(error, KeyboardInterrupt) else 143)
     except (ConfigurationError, OSError) as error:
-        advice = ""
+        message = (training and explain_mismatch(str(error.__cause__), args)) or str(error)
         if training and isinstance(error, OSError):
-            inside = Path(str(error.filename)).is_relative_to(args.serialization_dir)
-            if error.errno in _FULL or inside:
-                advice = ". The last checkpoint stands: make room, or the directory writable, and go on with --recover."
-        raise SystemExit(f"{command}: error: {error}{advice}") from error
+            directory = Path(args.serialization_dir)
+            inside = Path(str(error.filename)).is_relative_to(directory)
+            if inside and error.errno == errno.ENOENT and not directory.is_dir():
+                message += f". The directory {directory} is no longer there, and its checkpoints are lost: train anew."
+            elif error.errno in _FULL or inside:
+                message += (
+                    ". The last checkpoint stands: make room, or the directory writable, and go on with --recover."
+                )
+        raise SystemExit(shown(f"{command}: error: {message}")) from error
     except Exception as error:
         explained = explain(error, args) if own else None
         if explained is None:
             raise
-        raise SystemExit(f"{command}: error: {explained}") from error
+        raise SystemExit(shown(f"{command}: error: {explained}")) from error
 
 
-def check_trainer(args: argparse.Namespace) -> None:
+@contextlib.contextmanager
+def shown_errors() -> Iterator[None]:
+    """Writes the parser's messages, which may quote names of files, to standard error by `shown_lines`."""
+    with contextlib.redirect_stderr(io.StringIO()) as errors:
+        try:
+            yield
+        finally:
+            sys.__stderr__ is None or print(shown_lines(errors.getvalue()), end="", file=sys.__stderr__)
+
+
+def check_training(args: argparse.Namespace) -> None:
+    """Finds faults that AllenNLP would report late, with a stack trace, or not at all."""
+    config = Params.from_file(args.param_path, args.overrides)
+    if args.recover:
+        check_run(args.serialization_dir, config.get("distributed"))
+    check_trainer(config.get("trainer", Params({})))
+    flat = config.as_flat_dict()
+    for key, file in flat.items():
+        if key.endswith("pretrained_file") and file:
+            dimension = flat.get(f"{key.removesuffix('pretrained_file')}embedding_dim")
+            fetch_vectors(str(file), dimension if isinstance(dimension, int) else None)
+
+
+def check_trainer(trainer: Params) -> None:
     """AllenNLP's trainer takes any key and ignores what it does not know."""
-    trainer = Params.from_file(args.param_path, args.overrides).get("trainer", Params({}))
     known = inspect.signature(GradientDescentTrainer.from_partial_objects).parameters.keys()
     unknown = sorted(trainer.keys() - known - {"type"})
     if unknown and trainer.get("type", "gradient_descent") == "gradient_descent":
@@ -95,57 +135,17 @@ def check_trainer(args: argparse.Namespace) -> None:
         raise ConfigurationError(f"the trainer has no {unknown}; did you mean one of {close or sorted(known)}?")
 
 
-def explain(error: Exception, args: argparse.Namespace) -> Optional[str]:
-    """What AllenNLP, Jsonnet and torch say by other exceptions of what is wrong with no program, in one line."""
-    text = str(error)
-    if isinstance(error, (ProcessExitedException, ProcessRaisedException)):  # ends in the worker's stack trace
-        kind, _, last = text.strip().splitlines()[-1].partition(": ")
-        if kind.endswith("ConfigurationError"):
-            return last
-        if isinstance(error, ProcessExitedException) or re.search("by peer|NCCL|[Tt]imed out", last):
-            return f"a process of the distributed run has ended ({last or kind}). Go on with --recover, on each node."
-    if isinstance(error, TypeError) and re.match(r"Expected \w+ to be|.*unexpected keyword argument", text):
-        return f"the config does not fit: {text.rstrip('.')}. Correct the value, or the spelling of its key."
-    if isinstance(error, RuntimeError) and re.match("(STATIC|RUNTIME) ERROR", text):
-        return f"{args.param_path} is no valid Jsonnet: {' '.join(text.split())}"
-    if isinstance(error, KeyError) and "not found in vocab namespace" in text:
-        return f"{error.args[0]}. The data has labels that were neither declared nor trained on: take them out."
-    vectors = isinstance(error, (ValueError, StopIteration)) or "normal expects std" in text  # of NaN
-    if vectors and hasattr(args, "param_path"):
-        config = Params.from_file(args.param_path, args.overrides).as_flat_dict()
-        for file in {str(value) for key, value in config.items() if key.endswith("pretrained_file") and value}:
-            if (line := bad_vector(file)) is not None:
-                reason = "no word and finite numbers, or no line at all"
-                return f"{file}, line {line}: {reason}. Remove it, or fetch the file again."
-    return None
-
-
-def bad_vector(file: str) -> Optional[int]:
-    """The number of the first line of a file of vectors that holds no finite numbers; 1 for an empty file."""
-    try:
-        with EmbeddingsTextFile(corpora.resolve(file)) as lines:
-            for number, line in enumerate(lines, 1):
-                try:
-                    numbers = list(map(float, line.rstrip().split(" ")[1:]))
-                except ValueError:
-                    return number
-                if not all(map(math.isfinite, numbers)):
-                    return number
-    except StopIteration:  # an empty file
-        return 1
-    return None
-
-
 @contextlib.contextmanager
-def own_archives() -> Iterator[None]:
-    before = {module: getattr(import_module(module), name) for module, name in _ARCHIVES.items()}
+def safer_functions() -> Iterator[None]:
+    """Puts the functions of `_SAFER` in the place of AllenNLP's."""
+    before = {key: getattr(import_module(key[0]), key[1]) for key in _SAFER}
     try:
-        for module, name in _ARCHIVES.items():
-            setattr(import_module(module), name, getattr(archive, name))
+        for (module, name), source in _SAFER.items():
+            setattr(import_module(module), name, getattr(source, name.lstrip("_")))
         yield
     finally:
-        for module, function in before.items():
-            setattr(import_module(module), _ARCHIVES[module], function)
+        for (module, name), function in before.items():
+            setattr(import_module(module), name, function)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any, Optional, TypeVar
 from tqdm import tqdm
 
 from roseq_allennlp.tables import table
+from roseq_allennlp.text import shown
 
 T = TypeVar("T")
 
@@ -15,7 +16,8 @@ T = TypeVar("T")
 class Console:
     """
     Progress goes to standard error, results to standard output. On a terminal progress is a bar and tables are ruled;
-    with `quiet`, or where standard error is no terminal, both are plain lines.
+    with `quiet`, or where standard error is no terminal, both are plain lines. All is written by `shown`: what a terminal
+    would obey in labels, words and the names of files is seen, and not done.
 
     # Parameters
 
@@ -32,15 +34,19 @@ class Console:
             yield from items
             self.say(f"{title}: done in {time.monotonic() - started:.1f} s")
         else:
-            yield from tqdm(items, desc=title, file=sys.stderr, dynamic_ncols=True)
+            yield from tqdm(items, desc=shown(title), file=sys.stderr, dynamic_ncols=True)
 
     def bar(self, total: int, title: str) -> "tqdm[Any]":
         """A bar to be moved by hand, for work whose parts show progress of their own; none with plain lines."""
-        return tqdm(total=total, desc=title, file=sys.stderr, dynamic_ncols=True, disable=self.plain)
+        return tqdm(total=total, desc=shown(title), file=sys.stderr, dynamic_ncols=True, disable=self.plain)
 
     def say(self, line: str) -> None:
         """A line beside the results."""
-        tqdm.write(line, file=sys.stderr)
+        tqdm.write(shown(line), file=sys.stderr)
+
+    def print(self, line: str) -> None:
+        """A line of the results."""
+        print(shown(line))
 
     def table(
         self,
@@ -51,5 +57,6 @@ class Console:
     ) -> None:
         """`widths` are those beyond which the text of a column is wrapped, in characters; `None` for no limit."""
         if title:
-            print(f"\n{title}")
-        print(table(headers, rows, "plain" if self.plain else "simple_outline", widths))
+            print(f"\n{shown(title)}")
+        cells = [[shown(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+        print(table(list(map(shown, headers)), cells, "plain" if self.plain else "simple_outline", widths))

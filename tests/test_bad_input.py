@@ -1,11 +1,14 @@
 """One test for each row of docs/bad_input.md, by its name."""
 
+import functools
 import gzip
+import http.server
 import json
 import os
 import shutil
+import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import pytest
 
@@ -46,6 +49,16 @@ VECTOR_FILES: dict[str, tuple[str, str]] = {
     "vectors with a broken line": (VECTORS + "bad " + " ".join(["x"] * 100) + "\n", "vectors.txt, line 4: "),
     "vectors with a number that is none": (VECTORS + "bad " + " ".join(["nan"] * 100) + "\n", "vectors.txt, line 4: "),
     "vectors without a line": ("", "vectors.txt, line 1: "),
+}
+ADDRESSES: dict[str, tuple[str, bytes, str]] = {
+    "vectors from an address that answers with a web page": ("v.txt", b"<!DOCTYPE html><p>Log in", "is a web page"),
+    "vectors from an address that are not compressed as it ends": ("v.txt.gz", VECTORS.encode(), "the file is not .gz"),
+    "vectors from an address that are no vectors": (
+        "v.txt",
+        b"Please log in\n",
+        "a word and 100 numbers, as word vectors",
+    ),
+    "vectors from an address that has none": ("v.txt", b"", "the server has no such file (404)"),
 }
 TEXTS = {
     "text of 0 tokens": " ",
@@ -100,7 +113,24 @@ def test_vectors(name, train, tmp_path):
     check(train(vectors(tmp_path / "vectors.txt")), expected)
 
 
-def vectors(path: Path) -> dict[str, Any]:
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_vectors_from_an_address(name, train, tmp_path, monkeypatch):
+    file, content, expected = ADDRESSES[name]
+    if content:
+        (tmp_path / file).write_bytes(content)
+    monkeypatch.setenv("NO_PROXY", "*")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *arguments: None)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/{file}"
+        error = train(vectors(address))
+        server.shutdown()
+    check(error, expected)
+    assert address in error
+
+
+def vectors(path: Union[str, Path]) -> dict[str, Any]:
     key = "model.text_field_embedder.token_embedders.tokens.pretrained_file"
     return {key: str(path), "vocabulary.pretrained_files": {"tokens": str(path)}}
 
@@ -163,4 +193,4 @@ def test_a_config_that_is_no_jsonnet(train, tmp_path):
 def test_each_row_of_the_table_is_a_test(repository):
     lines = (repository / "docs" / "bad_input.md").read_text(encoding="utf-8").splitlines()
     rows = {line.split(" | ")[0].removeprefix("| ") for line in lines if line.startswith("| ")} - {"input"}
-    assert rows == {*FILES, *CONFIGS, *VECTOR_FILES, *TEXTS, *OTHERS}
+    assert rows == {*FILES, *CONFIGS, *VECTOR_FILES, *ADDRESSES, *TEXTS, *OTHERS}

@@ -1,5 +1,5 @@
-// Table IV: any subset of the three components, on any corpus of the catalogue. Both variables must be set; no component
-// is the base model; `best` beside them is what best_*.jsonnet add.
+// Table IV: any subset of the three components, on any corpus of the catalogue. Set both variables. Without components this
+// is the base model; `best` among them adds what best_*.jsonnet add.
 //
 //   ROSEQ_CORPUS=wnut16 ROSEQ_COMPONENTS=lacrf,at \
 //     allennlp train training_configs/ablation.jsonnet -s runs/wnut16_lacrf_at --include-package roseq_allennlp

@@ -1,5 +1,5 @@
 // The base model, RoSeq without label-aware CRF, focal loss and adversarial training, on CoNLL-2002 Dutch.
-// The paper's Table III has test F1 85.23, its epoch chosen by test F1; here it is chosen by development F1.
+// The paper's Table III has test F1 85.23, with the epoch chosen by test F1; here development F1 chooses it.
 // The paper's 50-d Wikipedia vectors have no lasting address, so words are learned with the model, 50-d.
 //
 //   allennlp train training_configs/base_conll02_nl.jsonnet -s runs/base_conll02_nl --include-package roseq_allennlp

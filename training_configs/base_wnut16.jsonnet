@@ -1,5 +1,5 @@
 // The base model, RoSeq without label-aware CRF, focal loss and adversarial training, on WNUT-2016.
-// The paper's Table III has test F1 46.13, its epoch chosen by test F1; here it is chosen by development F1.
+// The paper's Table III has test F1 46.13, with the epoch chosen by test F1; here development F1 chooses it.
 // Vectors: GloVe 6B, 100-d, fixed, as in the paper.
 //
 //   allennlp train training_configs/base_wnut16.jsonnet -s runs/base_wnut16 --include-package roseq_allennlp

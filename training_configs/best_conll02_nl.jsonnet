@@ -1,6 +1,6 @@
-// RoSeq and what was found to go past it on CoNLL-2002 Dutch: three taggers side by side, decoded as one, trained on
-// variants of the sentences too (`best` of lib/corpora.libsonnet). Test F1 80.24 (two seeds), RoSeq 77.49, its base
-// model 76.44; what else was tried: docs/results.md.
+// RoSeq with the additions of `best` (lib/corpora.libsonnet) on CoNLL-2002 Dutch: three taggers side by side, decoded
+// as one, trained on variants of the sentences too. Test F1 80.24 (two seeds), RoSeq 77.49, its base model 76.44;
+// docs/results.md has what else was tried.
 // The paper's 50-d Wikipedia vectors have no lasting address, so words are learned with the model, 50-d.
 //
 //   allennlp train training_configs/best_conll02_nl.jsonnet -s runs/best_conll02_nl --include-package roseq_allennlp

@@ -1,6 +1,6 @@
-// RoSeq and what was found to go past it on CoNLL-2003 English: three taggers side by side, decoded as one, trained
-// on variants of the sentences too (`best` of lib/corpora.libsonnet). Not measured on this corpus; what it
-// gives on the others, and what else was tried: docs/results.md.
+// RoSeq with the additions of `best` (lib/corpora.libsonnet) on CoNLL-2003 English: three taggers side by side, decoded
+// as one, trained on variants of the sentences too. It has not been measured on this corpus; docs/results.md has its
+// gains on the others and what else was tried.
 // Vectors: GloVe 6B, 100-d, fixed, as in the paper.
 //
 //   allennlp train training_configs/best_conll03_en.jsonnet -s runs/best_conll03_en --include-package roseq_allennlp

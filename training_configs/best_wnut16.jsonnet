@@ -1,6 +1,6 @@
-// RoSeq and what was found to go past it on WNUT-2016: three taggers side by side, decoded as one, trained on variants
-// of the sentences too (`best` of lib/corpora.libsonnet). Test F1 45.79 (two seeds), RoSeq 43.38, its base model 41.31;
-// what else was tried: docs/results.md.
+// RoSeq with the additions of `best` (lib/corpora.libsonnet) on WNUT-2016: three taggers side by side, decoded as one,
+// trained on variants of the sentences too. Test F1 45.79 (two seeds), RoSeq 43.38, its base model 41.31;
+// docs/results.md has what else was tried.
 // Vectors: GloVe 6B, 100-d, fixed, as in the paper.
 //
 //   allennlp train training_configs/best_wnut16.jsonnet -s runs/best_wnut16 --include-package roseq_allennlp

@@ -1,6 +1,6 @@
-// RoSeq and what was found to go past it on WNUT-2017: three taggers side by side, decoded as one, trained on variants
-// of the sentences too (`best` of lib/corpora.libsonnet). Test F1 41.83 (two seeds), RoSeq 38.57, its base model 35.38;
-// what else was tried: docs/results.md.
+// RoSeq with the additions of `best` (lib/corpora.libsonnet) on WNUT-2017: three taggers side by side, decoded as one,
+// trained on variants of the sentences too. Test F1 41.83 (two seeds), RoSeq 38.57, its base model 35.38;
+// docs/results.md has what else was tried.
 // Vectors: GloVe 6B, 100-d, fixed, as in the paper.
 //
 //   allennlp train training_configs/best_wnut17.jsonnet -s runs/best_wnut17 --include-package roseq_allennlp

@@ -1,5 +1,5 @@
 // RoSeq on CoNLL-2003 English.
-// The paper's Table III has test F1 91.42, its epoch chosen by test F1; here it is chosen by development F1.
+// The paper's Table III has test F1 91.42, with the epoch chosen by test F1; here development F1 chooses it.
 // Vectors: GloVe 6B, 100-d, fixed, as in the paper.
 //
 //   allennlp train training_configs/roseq_conll03_en.jsonnet -s runs/roseq_conll03_en --include-package roseq_allennlp

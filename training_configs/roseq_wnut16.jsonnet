@@ -1,5 +1,5 @@
 // RoSeq on WNUT-2016.
-// The paper's Table III has test F1 52.94, its epoch chosen by test F1; here it is chosen by development F1.
+// The paper's Table III has test F1 52.94, with the epoch chosen by test F1; here development F1 chooses it.
 // Vectors: GloVe 6B, 100-d, fixed, as in the paper.
 //
 //   allennlp train training_configs/roseq_wnut16.jsonnet -s runs/roseq_wnut16 --include-package roseq_allennlp

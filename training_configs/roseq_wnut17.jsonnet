@@ -1,5 +1,5 @@
 // RoSeq on WNUT-2017.
-// The paper's Table III has test F1 43.03, its epoch chosen by test F1; here it is chosen by development F1.
+// The paper's Table III has test F1 43.03, with the epoch chosen by test F1; here development F1 chooses it.
 // Vectors: GloVe 6B, 100-d, fixed, as in the paper.
 //
 //   allennlp train training_configs/roseq_wnut17.jsonnet -s runs/roseq_wnut17 --include-package roseq_allennlp

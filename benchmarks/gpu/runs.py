@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import torch
 
@@ -77,9 +77,9 @@ def metrics(directory: Path) -> dict[str, Any]:
     return {name: value for name, value in values.items() if "duration" not in name and "memory" not in name}
 
 
-def without_deterministic_kernel(*logs: Path) -> Optional[list[str]]:
+def without_deterministic_kernel(*logs: Path) -> list[str]:
     """Operations that torch had no deterministic kernel for, by its warnings."""
-    found = set()
+    found: set[str] = set()
     for log in logs:
         for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
             if "does not have a deterministic implementation" in line:

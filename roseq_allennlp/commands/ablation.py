@@ -24,7 +24,7 @@ from roseq_allennlp.experiments.measuring import epochs_of, result_of
 from roseq_allennlp.experiments.results import Run, keep_result, read_results
 from roseq_allennlp.predictors.worker_pool import end_with_parent
 
-_LINES_SHOWN = 20  # of the log of a run that failed
+_LINES_SHOWN = 20  # from the end of a failed run's log
 _RESULT = "result.json"
 
 Score = Callable[[Path, str, int], Run]
@@ -33,41 +33,51 @@ Train = Callable[[Path, Path, Path, bool], "multiprocessing.process.BaseProcess"
 
 @Subcommand.register("ablation")
 class AblationCommand(Command):
-    """`ablation CORPUS --seeds 1,2,3`: the eight systems of Table IV."""
+    """`ablation CORPUS --seeds 1,2,3`: trains the eight systems of Table IV."""
 
     description = (
         "Train the eight systems of the paper's Table IV, or some of them, one after another, and write their table."
-        " Stopped at any time, the same command goes on where it was."
+        " A stopped command goes on where it stopped when it is run again."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("corpus", metavar="CORPUS", help=f"of the catalogue: {', '.join(CORPORA)}")
+        parser.add_argument("corpus", metavar="CORPUS", help=f"a corpus of the catalogue: {', '.join(CORPORA)}")
         parser.add_argument(
-            "--systems", default=",".join(TABLE_IV), metavar="A,B", help=f"of {', '.join(SYSTEMS)}; all but best"
+            "--systems",
+            default=",".join(TABLE_IV),
+            metavar="A,B",
+            help=f"among {', '.join(SYSTEMS)}; all but best if left out",
         )
-        parser.add_argument("--seeds", default="1,2,3", metavar="A,B", help="of the runs of each system")
+        parser.add_argument("--seeds", default="1,2,3", metavar="A,B", help="a run of each system for each seed")
         parser.add_argument("--sentences", type=int, metavar="N", help="train on the first N sentences only")
         parser.add_argument(
-            "-s", "--serialization-dir", metavar="DIR", help="for runs and tables; runs/ablation/CORPUS"
+            "-s",
+            "--serialization-dir",
+            metavar="DIR",
+            help="where to write runs and tables; runs/ablation/CORPUS if left out",
         )
         parser.add_argument("--config", default="training_configs/ablation.jsonnet", metavar="FILE")
-        parser.add_argument("--overrides", default="", metavar="JSON", help="of the config, with dotted keys")
+        parser.add_argument("--overrides", default="", metavar="JSON", help="changes to the config, with dotted keys")
         parser.add_argument(
-            "--results", metavar="FILE", help="where results are kept, a line of JSON each; DIR/results.jsonl"
+            "--results",
+            metavar="FILE",
+            help="where to keep results, a line of JSON for each run; DIR/results.jsonl if left out",
         )
-        parser.add_argument("--no-test", action="store_true", help="leave the test split alone: for tuning")
+        parser.add_argument("--no-test", action="store_true", help="do not read the test split, for tuning")
 
     def run(self, args: argparse.Namespace, console: Console) -> int:
         if args.corpus not in CORPORA:
-            raise ConfigurationError(f"{args.corpus!r} is no corpus of the catalogue. Known are {', '.join(CORPORA)}.")
+            raise ConfigurationError(
+                f"{args.corpus!r} is not in the catalogue of corpora. Choose from {', '.join(CORPORA)}."
+            )
         systems = args.systems.split(",")
         unknown = sorted(set(systems) - set(SYSTEMS))
         if unknown:
-            raise ConfigurationError(f"--systems: there is no {unknown}. Known are {', '.join(SYSTEMS)}.")
+            raise ConfigurationError(f"--systems: there is no {unknown}. Choose from {', '.join(SYSTEMS)}.")
         if args.sentences is not None and args.sentences < 1:
             raise ConfigurationError(f"--sentences must be at least 1; got {args.sentences}.")
         for split in CORPORA[args.corpus].files:
-            resolve(f"{SCHEME}://{args.corpus}/{split}")  # what is missing is said before hours of training
+            resolve(f"{SCHEME}://{args.corpus}/{split}")  # a missing file is an error before hours of training
         part = "" if args.sentences is None else f"_{args.sentences}"
         directory = Path(args.serialization_dir or f"runs/ablation/{args.corpus}{part}")
         configs = {
@@ -89,16 +99,16 @@ class AblationCommand(Command):
 
         results = run_all(directory, args.corpus, configs, score, console)
         console.table(HEADERS, summary(results), f"{args.corpus}: mean ± sample standard deviation, F1 in percent")
-        print(f"Table and plot are in {directory}, results in {file}")
+        console.print(f"Table and plot are in {directory}, results in {file}")
         return 0
 
 
 def _seeds(text: str) -> list[int]:
     try:
-        return list(dict.fromkeys(int(each) for each in text.split(",")))
+        return list(dict.fromkeys(int(seed) for seed in text.split(",")))
     except ValueError as error:
         raise ConfigurationError(
-            f"--seeds: {text!r} is not whole numbers with commas between, such as 1,2,3."
+            f"--seeds: {text!r} is not a list of whole numbers separated by commas, such as 1,2,3."
         ) from error
 
 
@@ -128,25 +138,25 @@ def run_all(
     train: Optional[Train] = None,
 ) -> list[Run]:
     """
-    Trains what is not trained yet, scores all, and writes the tables anew after each run.
+    Trains the runs that are not trained yet, scores all of them, and rewrites the tables after each.
 
     # Parameters
 
     directory : `Path`
-        Gets, for each system and seed, the config `SYSTEM/seedN.json`, the run `SYSTEM/seedN`, and the log
+        Receives, for each system and seed, the config `SYSTEM/seedN.json`, the run `SYSTEM/seedN`, and the log
         `SYSTEM/seedN.log`; and the tables.
     corpus : `str`
     configs : `Dict[Tuple[str, int], Dict[str, Any]]`
-        By system and seed, in the order to train in.
+        The configs by system and seed, in the order of training.
     score : `Score`
-        Gives the result of the training in a directory, a system's with a seed.
+        Returns the result of a run from its directory, system and seed.
     console : `Console`
     train : `Train`, optional
-        Starts a training in a process of its own.
+        Starts a training run in a new process.
 
     # Raises
 
-    `ConfigurationError`: a run there has another config, or a training failed.
+    `ConfigurationError`: a run in `directory` has another config, or a training run failed.
     """
     runs = {key: directory / key[0] / f"seed{key[1]}" for key in configs}
     for key, run in runs.items():
@@ -158,7 +168,9 @@ def run_all(
             if not (run / "metrics.json").exists():
                 if console.plain:
                     console.say(f"{number} of {len(runs)}: {name}, log in {run.with_suffix('.log')}")
-                _train_to_the_end(run, train or start_training, lambda state: bar.set_description(f"{name}{state}"))
+                _train_to_the_end(
+                    *(run, train or start_training, console), lambda state: bar.set_description(f"{name}{state}")
+                )
             results.append(score(run, system, seed))
             write_tables(directory, corpus, results)
             bar.update()
@@ -177,9 +189,9 @@ def _keep_config(file: Path, config: dict[str, Any]) -> None:
         )
 
 
-def _train_to_the_end(run: Path, train: Train, show: Callable[[str], Any]) -> None:
+def _train_to_the_end(run: Path, train: Train, console: Console, show: Callable[[str], Any]) -> None:
     config, log = run.with_suffix(".json"), run.with_suffix(".log")
-    recover = any(run.glob("training_state_e*.th"))  # else there is nothing yet to go on from
+    recover = any(run.glob("training_state_e*.th"))  # without a checkpoint the run starts again
     process = train(config, run, log, recover)
     try:
         while process.is_alive():
@@ -191,14 +203,15 @@ def _train_to_the_end(run: Path, train: Train, show: Callable[[str], Any]) -> No
         raise ConfigurationError("stopped. The same command goes on where this was.") from None
     if process.exitcode != 0 or not (run / "metrics.json").exists():
         with open(log, encoding="utf-8", errors="replace") as file:
-            last = "".join(deque(file, _LINES_SHOWN))
-        raise ConfigurationError(f"{run}: training failed. The end of {log}:\n{last}")
+            for line in deque(file, _LINES_SHOWN):
+                console.say(line.rstrip("\n"))
+        raise ConfigurationError(f"{run}: training failed. Above is the end of {log}.")
 
 
 def _state(run: Path) -> str:
     try:
         epochs = epochs_of(run)
-    except ValueError:  # one is being written
+    except ValueError:  # an epoch's file is being written
         return ""
     if not epochs:
         return ""
@@ -207,7 +220,7 @@ def _state(run: Path) -> str:
 
 
 def start_training(config: Path, run: Path, log: Path, recover: bool) -> "multiprocessing.process.BaseProcess":
-    """In a process of its own, with its own memory and random numbers, that ends with this one."""
+    """Starts a training run in a new process, with its own memory and random numbers, that ends when this one ends."""
     process = multiprocessing.get_context("spawn").Process(target=_train, args=(config, run, log, recover))
     process.start()
     return process

@@ -9,11 +9,11 @@ from roseq_allennlp.models.archive import with_safetensors
 
 @Subcommand.register("archive")
 class ArchiveCommand(Command):
-    """`archive ARCHIVE OUTPUT`: an archive, or the directory of a run, as an archive with its weights in safetensors."""
+    """`archive ARCHIVE OUTPUT`: copies an archive, or the directory of a run, with its weights in safetensors."""
 
     description = (
-        "Write an archive anew with its weights as safetensors, a format that cannot hold code. Every command of roseq"
-        " opens it; AllenNLP's own loader does not."
+        "Copy an archive with its weights as safetensors, a format that cannot hold code. Every command of roseq opens the"
+        " copy; AllenNLP's own loader does not."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -22,5 +22,5 @@ class ArchiveCommand(Command):
 
     def run(self, args: argparse.Namespace, console: Console) -> int:
         with_safetensors(args.archive, args.output)
-        print(f"Written: {args.output}")
+        console.print(f"Written: {args.output}")
         return 0

@@ -6,13 +6,14 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.console import Console
+from roseq_allennlp.text import shown
 
 
 class Command(Subcommand):
     """
-    A command of this package, both of `roseq` and of `allennlp`.
+    A command of this package, for both `roseq` and `allennlp`.
 
-    What is wrong with its arguments or data, a `ConfigurationError`, is printed as one line, and its exit status is 1.
+    A `ConfigurationError`, about its arguments or data, is printed as one line, and the exit status is 1.
     """
 
     description: str
@@ -22,7 +23,7 @@ class Command(Subcommand):
         raise NotImplementedError
 
     def run(self, args: argparse.Namespace, console: Console) -> int:
-        """Returns the exit status."""
+        """Does the work and returns the exit status."""
         raise NotImplementedError
 
     def add_subparser(self, parser: "argparse._SubParsersAction") -> argparse.ArgumentParser:
@@ -37,9 +38,9 @@ class Command(Subcommand):
         try:
             status = self.run(args, Console(args.quiet))
         except ConfigurationError as error:
-            raise SystemExit(f"{self.name}: error: {error.message}") from error
-        except BrokenPipeError:  # the reader of the output has seen enough: `… | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left for the flush at exit
+            raise SystemExit(shown(f"{self.name}: error: {error.message}")) from error
+        except BrokenPipeError:  # the reader of the output has closed it, as `… | head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the flush at exit fails too
             status = 1
         if status:
             sys.exit(status)

@@ -5,17 +5,18 @@ from allennlp.commands.subcommand import Subcommand
 
 from roseq_allennlp.commands.command import Command, add_cuda_device
 from roseq_allennlp.console import Console
-from roseq_allennlp.evaluation.bootstrap import SAMPLES, f1_interval, paired_test, sentence_counts
-from roseq_allennlp.evaluation.comparison import differences, marked, tag_with_each
+from roseq_allennlp.evaluation.bootstrap import SAMPLES, sentence_counts
+from roseq_allennlp.evaluation.comparison import differences, tag_with_each, with_brackets
+from roseq_allennlp.evaluation.score_rows import HEADERS, paired_test_sentence, score_row
 from roseq_allennlp.evaluation.tagged_data import model_names, score_of
 from roseq_allennlp.scoring.conlleval import Counts, token_scores
 
-_WIDTH = 160  # of a page that is no terminal, in characters
+_WIDTH = 160  # of output that does not go to a terminal, in characters
 
 
 @Subcommand.register("compare")
 class CompareCommand(Command):
-    """`compare ARCHIVE ARCHIVE DATA`: two taggers on the same sentences."""
+    """`compare ARCHIVE ARCHIVE DATA`: compares two taggers on the same sentences."""
 
     description = (
         "Compare two archives on the same labelled sentences. Shows where one is right and the other wrong, F1 for each"
@@ -34,18 +35,18 @@ class CompareCommand(Command):
         wide = max(20, ((_WIDTH if console.plain else shutil.get_terminal_size().columns) - 20) // 2)
         rows = []
         for number, first_is_right, *pair in differences(*models):
-            cells = [marked(sentence.words, sentence.predicted_entities) for sentence in pair]
+            cells = [with_brackets(sentence.words, sentence.predicted_entities) for sentence in pair]
             rows.append([number, *map(": ".join, zip(("right", "wrong")[:: 1 if first_is_right else -1], cells))])
         if rows:
             console.table(["sentence", *names], rows, "One is right and the other wrong", [None, wide, wide])
 
         scores = [score_of(sentences) for sentences in models]
-        tokens = [token_scores([each.gold for each in model], [each.predicted for each in model]) for model in models]
+        tokens = [token_scores([s.gold for s in model], [s.predicted for s in model]) for model in models]
         by_frequency = sorted({*tokens[0], *tokens[1]}, key=lambda label: (-_gold(tokens, label), label))
         rows = []
         for label in by_frequency:
             f1s = [score.types.get(label, Counts()).f1 for score in scores]
-            of_tokens = [found.get(label, Counts()).f1 for found in tokens]
+            of_tokens = [counts.get(label, Counts()).f1 for counts in tokens]
             rows.append(
                 [label, _gold(tokens, label), *of_tokens, *(["", "", ""] if label == "O" else [*f1s, _change(f1s)])]
             )
@@ -59,23 +60,15 @@ class CompareCommand(Command):
         console.table(headers, rows, "Labels by frequency")
 
         counts = [sentence_counts(sentences) for sentences in models]
-        rows = []
-        for name, score, each in zip(names, scores, counts):
-            low, high = f1_interval(each)
-            overall = score.overall
-            rows.append([name, overall.precision, overall.recall, overall.f1, f"{low:.2f} to {high:.2f}"])
         title = f"{args.data}: {len(models[0])} sentences, {scores[0].overall.gold} entities"
-        console.table(["model", "precision", "recall", "F1", "95 % interval"], rows, title)
-        found = paired_test(counts[0], counts[1])
-        print(
-            f"F1 {names[1]} - F1 {names[0]}: {found.difference:+.2f} (95 % {found.interval.low:+.2f} to"
-            f" {found.interval.high:+.2f}), p = {found.p_value:.4f}; paired bootstrap, {SAMPLES} samples of sentences"
-        )
+        console.table(HEADERS, list(map(score_row, names, counts)), title)
+        sentence = paired_test_sentence(names[0], names[1], counts[0], counts[1])
+        console.print(f"{sentence}; paired bootstrap, {SAMPLES} samples of sentences")
         return 0
 
 
 def _gold(tokens: list[dict[str, Counts]], label: str) -> int:
-    return max(found.get(label, Counts()).gold for found in tokens)
+    return max(counts.get(label, Counts()).gold for counts in tokens)
 
 
 def _change(pair: list[float]) -> str:

@@ -20,7 +20,7 @@ _ENTRIES: dict[str, Union[Corpus, Vectors]] = {**CORPORA, **VECTORS}
 
 @Subcommand.register("corpora")
 class CorporaCommand(Command):
-    """`corpora list | fetch | verify | stats`: the catalogue of `data.corpora`."""
+    """`corpora list | fetch | verify | stats`: shows, fetches, verifies or counts the catalogue's files."""
 
     description = (
         "Show the catalogue of corpora and word vectors, fetch or verify their files, count their labels. `list` and"
@@ -31,16 +31,16 @@ class CorporaCommand(Command):
         parser.add_argument(
             "action",
             choices=["list", "fetch", "verify", "stats"],
-            help="list: what there is, and where. fetch: download what is not here. verify: compare SHA-256 sums."
-            " stats: sentences, tokens and entities of each split, and the counts of each label",
+            help="list: show the catalogue and where its files are. fetch: download missing files."
+            " verify: compare SHA-256 sums. stats: count sentences, tokens, entities and labels of each split",
         )
-        parser.add_argument("names", nargs="*", metavar="NAME", help="of the catalogue; all corpora, if left out")
+        parser.add_argument("names", nargs="*", metavar="NAME", help="names in the catalogue; all corpora if left out")
 
     def run(self, args: argparse.Namespace, console: Console) -> int:
         for name in args.names:
             if name not in _ENTRIES:
-                raise ConfigurationError(f"{name!r} is not in the catalogue. Known are {', '.join(_ENTRIES)}.")
-        # Vectors are large: fetched only by name.
+                raise ConfigurationError(f"{name!r} is not in the catalogue. Choose from {', '.join(_ENTRIES)}.")
+        # Vectors are large, so they are fetched by name only.
         names = args.names or list(_ENTRIES if args.action in ("list", "verify") else CORPORA)
         if args.action == "list":
             console.table(["name", "language", "reader", "types", "where", "licence"], list(map(_described, names)))
@@ -80,8 +80,8 @@ def _verify(names: Sequence[str], console: Console) -> int:
     differing = [path for path, status, _ in rows if status == "differs"]
     if differing:
         console.say(
-            f"{', '.join(differing)}: not the files that results are known for. Put those in their place, or remove them and"
-            f" unset {DATA_VARIABLE} to have them downloaded."
+            f"{', '.join(differing)}: not the files of the known results. Replace them with those files, or remove them and"
+            f" unset {DATA_VARIABLE} to have those files downloaded."
         )
     return 1 if differing else 0
 
@@ -90,11 +90,11 @@ def _fetch(names: Sequence[str], asked_for: Sequence[str], console: Console) -> 
     rows, failed = [], False
     for path in console.progress([path for name in names for path in _paths(name)], "fetching"):
         try:
-            # Vectors as the text file that configs name, corpora as the file they are read from.
+            # Vectors are shown as the text file that configs name, corpora as the file that the reader opens.
             rows.append([path, cached_path(resolve(path))])
         except ConfigurationError as error:
             console.say(error.message)
-            # Nobody who asked for all of them meant those that need a licence.
+            # Asking for all corpora does not ask for those that need a licence.
             needs_a_licence = not _ENTRIES[path.split("/")[2]].files[path.split("/")[3]].addresses
             failed = failed or bool(asked_for) or not needs_a_licence
     console.table(["file", "where"], rows)
@@ -106,7 +106,7 @@ def _statistics(names: Sequence[str], asked_for: Sequence[str], console: Console
     for name in console.progress(names, "counting"):
         corpus = _ENTRIES[name]
         if isinstance(corpus, Vectors):
-            raise ConfigurationError(f"{name}: is word vectors; counts are those of corpora: {', '.join(CORPORA)}.")
+            raise ConfigurationError(f"{name}: has word vectors; only corpora are counted: {', '.join(CORPORA)}.")
         try:
             reader = DatasetReader.by_name(corpus.reader)()
             splits[name] = {
@@ -117,15 +117,15 @@ def _statistics(names: Sequence[str], asked_for: Sequence[str], console: Console
             if asked_for:
                 raise
             console.say(error.message)
-    for name, found in splits.items():
-        console.table(*_label_counts(found), title=f"{name}: tokens of each label, entities of each type")
+    for name, by_split in splits.items():
+        console.table(*_label_counts(by_split), title=f"{name}: tokens of each label, entities of each type")
     headers = ["corpus", "language"]
     headers += [f"{split} {what}" for split in ("train", "dev", "test") for what in ("sentences", "tokens", "entities")]
     rows = []
-    for name, found in splits.items():
+    for name, by_split in splits.items():
         row: list[Any] = [name, _ENTRIES[name].language]
-        for each in found.values():
-            row += [each.sentences, each.tokens.total(), each.entities.total()]
+        for statistics in by_split.values():
+            row += [statistics.sentences, statistics.tokens.total(), statistics.entities.total()]
         rows.append(row)
     console.table(headers, rows, "All")
     return 0
@@ -133,13 +133,13 @@ def _statistics(names: Sequence[str], asked_for: Sequence[str], console: Console
 
 def _label_counts(splits: dict[str, SplitStatistics]) -> tuple[list[str], list[list[Any]]]:
     headers = ["label", *(header for split in splits for header in (f"{split} tokens", "%", "entities"))]
-    labels = {label for found in splits.values() for label in found.tokens}
+    labels = {label for statistics in splits.values() for label in statistics.tokens}
     training = next(iter(splits.values())).tokens
     rows = []
     for label in sorted(labels, key=lambda label: (-training[label], label)):
         row: list[Any] = [label]
-        for found in splits.values():
-            share = 100 * found.tokens[label] / max(found.tokens.total(), 1)
-            row += [found.tokens[label], share, "" if label == "O" else found.entities[label]]
+        for statistics in splits.values():
+            share = 100 * statistics.tokens[label] / max(statistics.tokens.total(), 1)
+            row += [statistics.tokens[label], share, "" if label == "O" else statistics.entities[label]]
         rows.append(row)
     return headers, rows

@@ -12,13 +12,14 @@ from roseq_allennlp.console import Console
 from roseq_allennlp.data.label_statistics import count_labels, label_weights
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes
 from roseq_allennlp.evaluation import plots
+from roseq_allennlp.text import shown
 
 _PAPER = 0.25
 
 
 @Subcommand.register("label-weights")
 class LabelWeightsCommand(Command):
-    """`label-weights CONFIG`: θ and ζ (eq. 8) of each tag, as a training with that config has them."""
+    """`label-weights CONFIG`: shows θ and ζ (eq. 8) of each tag, as training with that config computes them."""
 
     description = (
         "Show the share θ and the label-aware weight ζ of each tag for a training config. ζ is that of the config's τ and"
@@ -27,8 +28,10 @@ class LabelWeightsCommand(Command):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("config", metavar="CONFIG", help="a training config (jsonnet)")
-        parser.add_argument("--tau", metavar="A,B", help="the others; half and twice the config's, if left out")
-        parser.add_argument("--overrides", default="", metavar="JSON", help="of the config, with dotted keys")
+        parser.add_argument(
+            "--tau", metavar="A,B", help="the two other values of τ; half and twice the config's if left out"
+        )
+        parser.add_argument("--overrides", default="", metavar="JSON", help="changes to the config, with dotted keys")
         parser.add_argument(
             "-o", "--output", default="label-weights.svg", metavar="FILE", help="where to write the plot"
         )
@@ -41,16 +44,16 @@ class LabelWeightsCommand(Command):
         taus = sorted({tau, *others})
         counts = _counts(config, args.config)
         try:
-            label_weights(counts, tau)  # first, so that an error names the config's own
-            weights = [label_weights(counts, each) for each in taus]
+            label_weights(counts, tau)  # first, so that an error names the config's own τ
+            weights = [label_weights(counts, value) for value in taus]
         except ValueError as error:
             raise ConfigurationError(f"{args.config}: {error}") from error
         tags = sorted(counts, key=lambda tag: (-counts[tag], tag))
         total = sum(counts.values())
-        headers = ["tag", "tokens", "θ", *(f"ζ, τ = {each:g}" for each in taus)]
+        headers = ["tag", "tokens", "θ", *(f"ζ, τ = {value:g}" for value in taus)]
         headers = [f"{header} (config)" if header == f"ζ, τ = {tau:g}" and not remark else header for header in headers]
         rows = [
-            [name, counts[tag], f"{counts[tag] / total:.5f}", *(f"{found[tag]:.5f}" for found in weights)]
+            [name, counts[tag], f"{counts[tag] / total:.5f}", *(f"{of_tau[tag]:.5f}" for of_tau in weights)]
             for name, tag in zip(bioul_to_bioes(tags), tags)
         ]
         _plot(
@@ -58,10 +61,10 @@ class LabelWeightsCommand(Command):
         )
         console.table(headers, rows, f"{args.config}: {total} tokens of the training split")
         if remark:
-            print(remark)
+            console.print(remark)
         if not all(counts.values()):
-            print("A tag that the training split does not hold has the largest weight of another.")
-        print(f"The plot is {args.output}")
+            console.print("A tag that the training split does not hold has the largest weight of another.")
+        console.print(f"The plot is {args.output}")
         return 0
 
 
@@ -72,20 +75,20 @@ def _config(path: str, overrides: str) -> dict[str, Any]:
         reason = str(error).splitlines()[0]  # jsonnet goes on with its stack
         raise ConfigurationError(f"{path}: cannot be read as a training config. {reason}") from error
     if not isinstance(config, dict):
-        raise ConfigurationError(f"{path}: cannot be read as a training config. It is no object with keys.")
+        raise ConfigurationError(f"{path}: cannot be read as a training config. It is not an object with keys.")
     for key in ("dataset_reader", "train_data_path"):
         if not config.get(key):
             raise ConfigurationError(f"{path}: has no `{key}`; give a config to train with.")
-    # As AllenNLP reads them: a name alone is an object of that type, null is none.
+    # Like AllenNLP: a name alone is an object of that type, and null is an empty object.
     for key in ("dataset_reader", "model", "vocabulary"):
         value = config.get(key) or {}
         config[key] = {"type": value} if isinstance(value, str) else value
-    config["model"] = config["model"].get("member", config["model"])  # of an ensemble, all alike
+    config["model"] = config["model"].get("member", config["model"])  # all members of an ensemble are alike
     return config
 
 
 def _tau(config: dict[str, Any], path: str) -> tuple[float, Optional[str]]:
-    """That of the config, or else the paper's with a remark that says why."""
+    """Returns the config's τ, or else the paper's with a remark that says why."""
     model = config["model"]
     tau = model.get("tau")
     if tau is None:
@@ -103,24 +106,25 @@ def _numbers(text: str) -> list[float]:
         first, second = map(float, text.split(","))
     except ValueError as error:
         raise ConfigurationError(
-            f"--tau: {text!r} is not two numbers with a comma between, such as 0.1,0.5."
+            f"--tau: {text!r} is not two numbers separated by a comma, such as 0.1,0.5."
         ) from error
     return [first, second]
 
 
 def _counts(config: dict[str, Any], path: str) -> dict[str, int]:
-    """Of each tag of the label set (BIOUL), as the callback `label_statistics` counts them."""
+    """Counts each tag of the label set (BIOUL), as the callback `label_statistics` does."""
     named = (config["vocabulary"].get("tokens_to_add") or {}).get("labels", [])
     reader = DatasetReader.from_params(Params(config["dataset_reader"]))
-    found: Counter[str] = count_labels(reader.read(config["train_data_path"]), "labels")
-    if not found:
+    counts: Counter[str] = count_labels(reader.read(config["train_data_path"]), "labels")
+    if not counts:
         raise ConfigurationError(
             f"{path}: its `train_data_path` has no tags; ζ is counted from those of labelled data."
         )
-    return {tag: found[tag] for tag in [*named, *(tag for tag in found if tag not in named)]}
+    return {tag: counts[tag] for tag in [*named, *(tag for tag in counts if tag not in named)]}
 
 
 def _plot(path: str, tags: list[str], series: dict[str, list[float]]) -> None:
+    tags = list(map(shown, tags))  # pictures are XML, which holds no control characters
     with plots.drawing(max(4.8, 1.5 + 0.22 * len(tags)), 4.2) as (figure, axes):
         for (name, values), look in zip(series.items(), plots.LOOKS):
             axes.plot(tags, values, color=look.color, marker=look.marker, linestyle=look.line, label=name, markersize=5)

@@ -18,6 +18,7 @@ from roseq_allennlp.evaluation.tagged_data import (
     words_of,
 )
 from roseq_allennlp.models.archive import load_archive
+from roseq_allennlp.text import shown
 
 _LEVELS = "0,0.05,0.1,0.2,0.3,0.5"
 _SAMPLES = 1000  # for the bands of the plot
@@ -25,7 +26,7 @@ _SAMPLES = 1000  # for the bands of the plot
 
 @Subcommand.register("noise")
 class NoiseCommand(Command):
-    """`noise ARCHIVE … DATA`: F1 as typing noise grows."""
+    """`noise ARCHIVE … DATA`: measures F1 as typing noise grows."""
 
     description = (
         "Score archives on labelled data as typing noise grows. Words are mistyped at random but never split or lost, so"
@@ -46,7 +47,7 @@ class NoiseCommand(Command):
         if len(args.archives) > len(plots.LOOKS):
             raise ConfigurationError(f"One plot holds {len(plots.LOOKS)} archives at most; got {len(args.archives)}.")
         levels, kinds = _levels(args.levels), args.kinds.split(",")
-        add_noise([], 0, args.seed, kinds)  # what is wrong with the kinds is said before the work
+        add_noise([], 0, args.seed, kinds)  # an unknown kind is an error before the work begins
         names = model_names(args.archives)
         archives = [load_archive(path, args.cuda_device) for path in args.archives]
         data = [read_labelled(archive.validation_dataset_reader, args.data) for archive in archives]
@@ -69,18 +70,18 @@ class NoiseCommand(Command):
                 f1[name].append(score_of(tagged).overall.f1)
                 bands[name].append(f1_interval(sentence_counts(tagged), _SAMPLES))
         _plot(args.output, levels, f1, bands)
-        rows = [[f"{level:g}", *(f1[name][place] for name in names)] for place, level in enumerate(levels)]
+        rows = [[f"{level:g}", *(f1[name][index] for name in names)] for index, level in enumerate(levels)]
         console.table(["words changed", *names], rows, f"F1 on {args.data}, seed {args.seed}")
-        print(f"The plot is {args.output}")
+        console.print(f"The plot is {args.output}")
         return 0
 
 
 def _levels(text: str) -> list[float]:
     try:
-        levels = sorted({float(each) for each in text.split(",")})
+        levels = sorted({float(level) for level in text.split(",")})
     except ValueError as error:
         raise ConfigurationError(
-            f"--levels: {text!r} is not numbers with commas between, such as {_LEVELS}."
+            f"--levels: {text!r} is not a list of numbers separated by commas, such as {_LEVELS}."
         ) from error
     for level in levels:
         add_noise([], level)
@@ -90,7 +91,7 @@ def _levels(text: str) -> list[float]:
 def _plot(path: str, levels: list[float], f1: dict[str, list[float]], bands: dict[str, list[Interval]]) -> None:
     with plots.drawing() as (figure, axes):
         for (name, values), look in zip(f1.items(), plots.LOOKS):
-            axes.plot(levels, values, color=look.color, marker=look.marker, linestyle=look.line, label=name)
+            axes.plot(levels, values, color=look.color, marker=look.marker, linestyle=look.line, label=shown(name))
             low, high = zip(*bands[name])
             axes.fill_between(levels, low, high, color=look.color, alpha=0.15, linewidth=0)
         axes.set_xlabel("share of words with a typing error")

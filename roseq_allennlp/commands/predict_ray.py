@@ -21,27 +21,30 @@ class PredictRayCommand(Command):
 
     description = (
         "Tag text, JSON lines or Parquet by a pool of actors on a Ray cluster, or on all processors of this machine. Each"
-        " row keeps what it had; one that cannot be tagged gets an `error`."
+        " row keeps its fields; a row that cannot be tagged gets an `error`."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "input", metavar="INPUT", help="a file, a directory or a quoted pattern: .txt, .jsonl, .parquet"
         )
-        parser.add_argument("output", metavar="OUTPUT", help="the directory to write; it must not be there")
+        parser.add_argument("output", metavar="OUTPUT", help="the directory to write; it must not exist")
         parser.add_argument(
             "--archive", required=True, metavar="ARCHIVE", help="a model.tar.gz, or the directory of a run"
         )
         parser.add_argument("--output-format", choices=("jsonl", "parquet"), default="jsonl")
         parser.add_argument(
-            "--actors", type=int, metavar="N", help="as many as the cluster has processors, if left out"
+            "--actors",
+            type=int,
+            metavar="N",
+            help="number of actors; as many as the cluster has processors if left out",
         )
         parser.add_argument("--batch-size", type=int, default=2048, metavar="N", help="rows an actor gets at a time")
         parser.add_argument(
-            "--gpus-per-actor", type=float, default=0.0, metavar="X", help="0 for the CPU; may be a part"
+            "--gpus-per-actor", type=float, default=0.0, metavar="X", help="0 for the CPU; may be a fraction"
         )
         parser.add_argument(
-            "--address", metavar="ADDRESS", help="of a running cluster, or auto; this machine, if left out"
+            "--address", metavar="ADDRESS", help="address of a running cluster, or auto; this machine if left out"
         )
 
     def run(self, args: argparse.Namespace, console: Console) -> int:
@@ -56,13 +59,13 @@ class PredictRayCommand(Command):
                 raise ConfigurationError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}.")
         output = Path(args.output).resolve()
         if output.exists():
-            raise ConfigurationError(f"{args.output}: is there already. Remove it, or give another directory.")
+            raise ConfigurationError(f"{args.output}: exists already. Remove it, or give another directory.")
         paths, source = _files(args.input)
         archive = args.archive if "://" in args.archive else str(Path(args.archive).resolve())
-        load_archive(archive)  # here, where what is wrong with it is one line
+        load_archive(archive)  # before the actors load it, so that its error is one line
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
-        # Of every pool of actors it says on standard error that they might not be started again; they are.
+        # Ray warns about every pool of actors that they might not be restarted; they are.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         local: dict[str, Any] = {} if args.address else {"include_dashboard": False}
         ray.init(address=args.address, log_to_driver=False, logging_level=logging.ERROR, **local)
@@ -81,15 +84,15 @@ class PredictRayCommand(Command):
 
 
 def _files(pattern: str) -> tuple[list[str], str]:
-    """All files of one kind, and the kind."""
+    """Returns the input files, all of one kind, and the kind."""
     path = Path(pattern)
-    found = [str(each) for each in path.iterdir() if each.is_file()] if path.is_dir() else glob(pattern)
-    paths = sorted(str(Path(each).resolve()) for each in found if not Path(each).name.startswith("."))
-    kinds = {_SOURCES.get(Path(each).suffix) for each in paths}
+    files = [str(file) for file in path.iterdir() if file.is_file()] if path.is_dir() else glob(pattern)
+    paths = sorted(str(Path(file).resolve()) for file in files if not Path(file).name.startswith("."))
+    kinds = {_SOURCES.get(Path(file).suffix) for file in paths}
     if not paths:
         raise ConfigurationError(f"{pattern}: no such file. Paths are relative to the working directory.")
     if len(kinds) > 1 or None in kinds:
-        suffixes = ", ".join(sorted({Path(each).suffix or "none" for each in paths}))
+        suffixes = ", ".join(sorted({Path(file).suffix or "none" for file in paths}))
         raise ConfigurationError(
             f"{pattern}: files must all end in .txt (a sentence a line), in .jsonl or in .parquet; got {suffixes}."
         )

@@ -9,24 +9,30 @@ from allennlp.models.archival import Archive
 
 from roseq_allennlp.commands.command import Command, add_cuda_device
 from roseq_allennlp.console import Console
-from roseq_allennlp.evaluation.bootstrap import f1_interval, sentence_counts
+from roseq_allennlp.data.catalogue import CORPORA
+from roseq_allennlp.data.corpora import SCHEME
+from roseq_allennlp.evaluation.bootstrap import sentence_counts
 from roseq_allennlp.evaluation.comparison import tag_with_each
 from roseq_allennlp.evaluation.report import render, training_of
 from roseq_allennlp.evaluation.report_sections import Training
+from roseq_allennlp.evaluation.score_rows import HEADERS, score_row
 from roseq_allennlp.evaluation.tagged_data import (
     gold_tags,
     model_names,
     read_labelled,
-    score_of,
     words_of,
 )
+from roseq_allennlp.files import replacing
 from roseq_allennlp.models.archive import load_archive
+from roseq_allennlp.text import without_secrets
 from roseq_allennlp.version import VERSION
+
+_CATALOGUE = {f"{SCHEME}://{name}/{file}" for name, corpus in CORPORA.items() for file in corpus.files}
 
 
 @Subcommand.register("report")
 class ReportCommand(Command):
-    """`report ARCHIVE DATA -o report.html`: scores, errors and sentences as one page."""
+    """`report ARCHIVE DATA -o report.html`: writes scores, errors and sentences as one page."""
 
     description = (
         "Write a report on an archive and labelled data as one HTML file. It has scores with intervals, errors by kind,"
@@ -39,7 +45,9 @@ class ReportCommand(Command):
         parser.add_argument("-o", "--output", default="report.html", metavar="FILE", help="where to write it")
         parser.add_argument("--against", metavar="ARCHIVE", help="a second tagger, shown side by side")
         parser.add_argument(
-            "--train", metavar="DATA", help="the training split, where it is not at the path in the archive's config"
+            "--train",
+            metavar="DATA",
+            help="the training split, where the archive's config names no corpus://NAME/SPLIT",
         )
         add_cuda_device(parser)
 
@@ -51,21 +59,17 @@ class ReportCommand(Command):
         if isinstance(training, str):
             console.say(f"Nothing is known of the training split: {training}")
         models = dict(zip(names, tag_with_each(archives, args.data, args.cuda_device, console.progress)))
-        page = render(models, args.data, archives, VERSION, training)
+        page = render(models, without_secrets(args.data), list(map(without_secrets, archives)), VERSION, training)
         _write_at_once(output, page)
 
-        rows = []
-        for name, sentences in models.items():
-            overall = score_of(sentences).overall
-            low, high = f1_interval(sentence_counts(sentences))
-            rows.append([name, overall.precision, overall.recall, overall.f1, f"{low:.2f} to {high:.2f}"])
-        console.table(["model", "precision", "recall", "F1", "95 % interval"], rows, str(args.data))
-        print(f"The report is {output}")
+        rows = [score_row(name, sentence_counts(sentences)) for name, sentences in models.items()]
+        console.table(HEADERS, rows, str(args.data))
+        console.print(f"The report is {output}")
         return 0
 
 
 def _writable(path: str) -> Path:
-    """Before the work begins; directories are made."""
+    """Returns the report's path, makes its directory, and checks before the work begins that it can be written."""
     output = Path(path)
     if output.is_dir():
         raise ConfigurationError(f"{output}: is a directory; give the name of a file for the report.")
@@ -73,30 +77,29 @@ def _writable(path: str) -> Path:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
-            f"{output}: its directory cannot be made ({error.strerror}); give another place for the report."
+            f"{output}: its directory cannot be made ({error.strerror}); give another path for the report."
         ) from error
     if not os.access(output.parent, os.W_OK):
-        raise ConfigurationError(f"{output}: its directory cannot be written to; give another place for the report.")
+        raise ConfigurationError(f"{output}: its directory cannot be written to; give another path for the report.")
     return output
 
 
 def _write_at_once(output: Path, page: str) -> None:
-    unfinished = output.with_name(f"{output.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(output) as unfinished:
         unfinished.write_text(page, encoding="utf-8")
-        unfinished.replace(output)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _training(archive: Archive, given: Union[str, None]) -> Union[Training, str]:
+    """Whoever wrote the archive chose the path in its config: it may only name a corpus, and no error quotes a file."""
     path = given or archive.config.get("train_data_path")
-    if not isinstance(path, str):
-        return "the archive's config names no training data; give it with --train."
+    if not given and (not isinstance(path, str) or path not in _CATALOGUE):
+        return (
+            "the archive's config names no corpus of the catalogue, and other files are not read. Give it with --train."
+        )
     try:
         instances = read_labelled(archive.dataset_reader, path)
-    except ConfigurationError as error:
+    except ConfigurationError:
         if given:
             raise
-        return f"{error.message} Give it with --train."
+        return f"{path} is not at hand, or the archive's reader does not read it. Give it with --train."
     return training_of(map(words_of, instances), map(gold_tags, instances))

@@ -13,17 +13,21 @@ from roseq_allennlp.files import replacing
 
 @Subcommand.register("results")
 class ResultsCommand(Command):
-    """`results FILE …`: the tables of a page from the results of runs."""
+    """`results FILE …`: builds the tables of a page from the results of runs."""
 
     description = (
-        "Make the tables of a page of results anew from the lines of JSON that `ablation --results` keeps, so that a new"
-        " run extends it."
+        "Rebuild the tables of a page of results from the lines of JSON that `ablation --results` keeps, so that a new run"
+        " extends the page."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("files", nargs="+", metavar="FILE", help="a result on each line")
+        parser.add_argument("files", nargs="+", metavar="FILE", help="results, one on each line")
         parser.add_argument(
-            "-o", "--output", default="docs/results.md", metavar="PAGE", help="with parts to fill, docs/results.md"
+            "-o",
+            "--output",
+            default="docs/results.md",
+            metavar="PAGE",
+            help="the page to fill; docs/results.md if left out",
         )
 
     def run(self, args: argparse.Namespace, console: Console) -> int:
@@ -34,5 +38,5 @@ class ResultsCommand(Command):
             raise ConfigurationError(f"{page}: cannot be read. {error}") from error
         with replacing(page) as temporary:
             temporary.write_text(build(text, runs), encoding="utf-8")
-        print(f"{page} has the results of {len(runs)} runs")
+        console.print(f"{page} has the results of {len(runs)} runs")
         return 0

@@ -1,7 +1,8 @@
 import argparse
 import json
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Optional
 
 from allennlp.commands.subcommand import Subcommand
@@ -21,13 +22,14 @@ from roseq_allennlp.scoring.conlleval import (
     total,
 )
 from roseq_allennlp.scoring.surface_forms import surface_layout, surface_score
+from roseq_allennlp.text import shown_in_json, shown_lines
 
 _BOUNDARY = "-X-"  # conlleval's: a line that starts with it ends a sentence
 
 
 @Subcommand.register("score")
 class ScoreCommand(Command):
-    """`score [FILE]`: what `conlleval` prints, and more with `--surface` and `--json`."""
+    """`score [FILE]`: prints what `conlleval` prints, and more with `--surface` and `--json`."""
 
     description = (
         "Score tagged sentences as conlleval does. Each line holds a token's columns, the last two of them the gold and"
@@ -35,9 +37,9 @@ class ScoreCommand(Command):
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("file", nargs="?", metavar="FILE", help="standard input where it is left out, or -")
+        parser.add_argument("file", nargs="?", metavar="FILE", help="standard input if left out or -")
         parser.add_argument("--surface", action="store_true", help="WNUT-2017's F1 over distinct surface forms too")
-        parser.add_argument("--json", action="store_true", help="print all there is, as one line of JSON")
+        parser.add_argument("--json", action="store_true", help="print all scores as one line of JSON")
 
     def run(self, args: argparse.Namespace, console: Console) -> int:
         name = args.file if args.file not in (None, "-") else "standard input"
@@ -53,22 +55,30 @@ class ScoreCommand(Command):
         result = score(gold, predicted)
         forms = surface_score(words, gold, predicted) if args.surface or (args.json and has_words) else None
         if args.json:
-            text = json.dumps(_everything(result, forms, gold, predicted), ensure_ascii=False) + "\n"
+            text = _shown(
+                json.dumps(_everything(result, forms, gold, predicted), ensure_ascii=False) + "\n", shown_in_json
+            )
         else:
-            text = conlleval_layout(result) + ("" if forms is None else surface_layout(forms))
+            text = _shown(conlleval_layout(result) + ("" if forms is None else surface_layout(forms)), shown_lines)
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))  # types as they were read
         return 0
 
 
+def _shown(text: str, show: Callable[[str], str]) -> str:
+    """Bytes that are not UTF-8 stay as they are, but for those that are control characters of other encodings."""
+    parts = re.split("([\udca0-\udcff]+)", text)
+    return "".join(part if place % 2 else show(part) for place, part in enumerate(parts))
+
+
 class _Token(NamedTuple):
-    word: Optional[str]  # None where there are no columns but the tags
+    word: Optional[str]  # None if there are only the columns of tags
     gold: str
     predicted: str
 
 
 def _lines(file: Optional[str], name: str) -> Iterator[str]:
-    # What is not UTF-8 goes through as it is; only "\n" ends a line.
+    # Bytes that are not UTF-8 pass through unchanged; only "\n" ends a line.
     try:
         with open(0 if file in (None, "-") else file, "rb", closefd=file not in (None, "-")) as stream:  # type: ignore[arg-type]
             for line in stream:
@@ -107,7 +117,7 @@ def _columns(line: str) -> list[str]:
     # Not `str.split()`, which also splits at the no-break space and others that tokens hold.
     by_tab = [column.strip(" ") for column in line.split("\t") if column.strip(" ")]
     if len(by_tab) > 1 and not any(" " in column for column in by_tab[-2:]):
-        return by_tab  # a token may hold spaces then
+        return by_tab  # then a token may hold spaces
     return [column for column in line.replace("\t", " ").split(" ") if column]
 
 
@@ -130,7 +140,7 @@ def _as_dicts(scores: dict[str, Counts]) -> dict[str, dict[str, float]]:
 
 
 def _seqeval_averages(gold: list[list[str]], predicted: list[list[str]]) -> dict[str, dict[str, float]]:
-    """Macro and weighted averages over types, which `conlleval` does not have, in percent."""
+    """Returns macro and weighted averages over types in percent, which `conlleval` does not have."""
     from seqeval.metrics import classification_report
 
     in_iob2 = [[convert(tags, "BIOES", "IOB2") for tags in side] for side in (gold, predicted)]

@@ -17,7 +17,7 @@ from allennlp.common.checks import ConfigurationError
 from cached_path import SchemeClient, add_scheme_client, resource_to_filename
 
 from roseq_allennlp.data.catalogue import CORPORA, VECTORS, Corpus, Source, Vectors
-from roseq_allennlp.data.downloads import download, uncompressed, with_checksum
+from roseq_allennlp.data.downloads import BROKEN, discard, download, no_vectors, uncompressed, with_checksum
 
 SCHEME = "corpus"
 DATA_VARIABLE = "ROSEQ_DATA"
@@ -89,21 +89,48 @@ class CorpusClient(SchemeClient):
     def get_etag(self) -> Optional[str]:
         local = _local(self.resource, self._entry, self._source)
         if local is None:
-            return self._source.sha256 or " ".join(self._source.addresses)
+            version = self._source.sha256 or " ".join(self._source.addresses)
+            self._discard_what_is_no_vectors(version)
+            return version
         status = local.stat()
         return f"{local} {status.st_size} {status.st_mtime_ns}"
 
     def get_size(self) -> Optional[int]:
         """Gets the file: a download shows its progress, and once `get_resource` is called another display is open."""
         local = _local(self.resource, self._entry, self._source)
-        self._content = uncompressed(str(local)) if local else self._download()
+        self._content = self._uncompressed(local) if local else self._download()
         return self._content.seek(0, io.SEEK_END)
+
+    def _dimension(self) -> Optional[int]:
+        return self._entry.dimension if isinstance(self._entry, Vectors) else None
+
+    def _discard_what_is_no_vectors(self, version: str) -> None:
+        """Without a checksum, whatever once came from the address could stay in the cache for good."""
+        cached = Path(file_utils.CACHE_DIRECTORY) / resource_to_filename(self.resource, version)
+        if self._dimension() is not None and cached.is_file():
+            with open(cached, "rb") as file:
+                problem = no_vectors(file, self._dimension())
+            if problem:
+                discard(cached)
+
+    def _uncompressed(self, local: Path) -> IO[bytes]:
+        try:
+            content = uncompressed(str(local))
+            # Of any width: whoever puts a file in its place may have reasons.
+            if self._dimension() is None or not (problem := no_vectors(content, None)):
+                return content
+            content.close()
+            raise ValueError(problem)
+        except BROKEN as error:
+            raise ConfigurationError(
+                f"{self.resource}: {local} cannot be used ({error}). Fetch the file again."
+            ) from error
 
     def _download(self) -> IO[bytes]:
         otherwise = (
             f"put the file at {self._source.local[0]} below a directory and set {DATA_VARIABLE} to that directory."
         )
-        return download(self.resource, self._source.addresses, self._source.sha256, otherwise)
+        return download(self.resource, self._source.addresses, self._source.sha256, otherwise, self._dimension())
 
     def get_resource(self, temp_file: io.BufferedWriter) -> None:
         if self._content is None:

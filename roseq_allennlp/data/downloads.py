@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 import io
+import lzma
+import math
 import os
 import shutil
 import tarfile
@@ -11,22 +13,28 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from os import PathLike
 from pathlib import Path
-from typing import IO, Optional
+from typing import IO, Optional, Union
 
 from allennlp.common import file_utils
 from allennlp.common.checks import ConfigurationError
-from allennlp.modules.token_embedders.embedding import parse_embeddings_file_uri
+from allennlp.modules.token_embedders.embedding import EmbeddingsTextFile, parse_embeddings_file_uri
+
+from roseq_allennlp.data import http_client  # noqa: F401  how `cached_path` fetches over HTTP
+from roseq_allennlp.text import without_secrets
+
+BROKEN = (
+    *(OSError, EOFError, KeyError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError),
+    *(ValueError, RuntimeError, NotImplementedError),  # wrong checksums; encrypted and unknown members of a zip
+)
+"""What reading a broken file raises, compressed or not."""
+_LONGEST_LINE = 1 << 20  # bytes, in a file of vectors
 
 
-class _WrongChecksum(ValueError):
-    pass
-
-
-_BROKEN = (OSError, EOFError, KeyError, zlib.error, zipfile.BadZipFile, tarfile.TarError, _WrongChecksum)
-
-
-def download(path: str, addresses: Sequence[str], sha256: Optional[str], otherwise: str) -> IO[bytes]:
+def download(
+    path: str, addresses: Sequence[str], sha256: Optional[str], otherwise: str, dimension: Optional[int] = None
+) -> IO[bytes]:
     """
     The contents of a file, uncompressed and in UTF-8.
 
@@ -40,10 +48,12 @@ def download(path: str, addresses: Sequence[str], sha256: Optional[str], otherwi
         Of the file in UTF-8; not checked if `None`.
     otherwise : `str`
         What to do without a download, for the error.
+    dimension : `Optional[int]`
+        Of the word vectors that the file must hold; not looked at if `None`.
 
     # Raises
 
-    `ConfigurationError`: no address gives the file, or not with that checksum.
+    `ConfigurationError`: no address gives the file, or not with that checksum or such vectors.
     """
     failures = []
     for address in addresses:
@@ -52,12 +62,80 @@ def download(path: str, addresses: Sequence[str], sha256: Optional[str], otherwi
         try:
             archive = file_utils.cached_path(url)
             content = uncompressed(archive, member)
+            if dimension is not None and (problem := no_vectors(content, dimension)):
+                content.close()
+                raise ValueError(problem)
             return content if sha256 is None else _verified(content, sha256)
-        except _BROKEN as error:
-            failures.append(f"{address}: {type(error).__name__}: {error}")
+        except BROKEN as error:
+            failures.append(f"{address}: {_reason(error, url)}")
             if archive is not None:
-                _discard(archive)
-    raise ConfigurationError(f"{path} could not be downloaded. Tried: {'; '.join(failures)}. Try again, or {otherwise}")
+                discard(archive)
+    tried = without_secrets("; ".join(failures))
+    raise ConfigurationError(f"{path} could not be downloaded. Tried: {tried}. Try again, or {otherwise}")
+
+
+def _reason(error: BaseException, url: str) -> str:
+    """On one line, without the address that stands before it."""
+    text = " ".join(str(error).removeprefix(f"{without_secrets(url)}: ").split()).rstrip(".")
+    return text if isinstance(error, (OSError, ValueError)) and text else f"{type(error).__name__}: {text}"
+
+
+def fetch_vectors(file: str, dimension: Optional[int]) -> None:
+    """
+    Word vectors from an address, into the cache, where AllenNLP looks for them; those from a file of one's own, and those
+    of the catalogue, which are looked at by `download`, are left alone.
+
+    # Parameters
+
+    file : `str`
+        As in a config: a path, an address, or `(address of an archive)#file`.
+    dimension : `Optional[int]`
+        As in the config; any if `None`.
+
+    # Raises
+
+    `ConfigurationError`: they cannot be fetched, or the file's first line is no word and its vector. It is not cached then.
+    """
+    url = parse_embeddings_file_uri(file)[0]
+    if not url.startswith(("http://", "https://")):
+        return
+    try:
+        archive = file_utils.cached_path(url)
+    except BROKEN as error:
+        reason = without_secrets(_reason(error, url))
+        raise ConfigurationError(f"{without_secrets(file)} could not be downloaded: {reason}. Try again.") from error
+    try:
+        with EmbeddingsTextFile(file) as lines:
+            content = io.BytesIO(lines.readline().encode())
+        problem = no_vectors(content, dimension)
+    except (*BROKEN, StopIteration) as error:
+        problem = _reason(error, url)
+    if problem:
+        discard(archive)
+        raise ConfigurationError(
+            f"{without_secrets(file)}: {problem}. It has been removed from the cache: correct the address or `embedding_dim`,"
+            " or try again."
+        )
+
+
+def no_vectors(content: IO[bytes], dimension: Optional[int]) -> Optional[str]:
+    """What is wrong with the beginning of a file of word vectors in text, read from its start and left there; or `None`."""
+    content.seek(0)
+    first = content.readline(_LONGEST_LINE).split()
+    if len(first) <= 2 and first and all(field.isdigit() for field in first):  # a header: words and width
+        first = content.readline(_LONGEST_LINE).split()
+    content.seek(0)
+    if not first:
+        return "the file is empty"
+    width = len(first) - 1 if dimension is None else dimension
+    try:
+        numbers = list(map(float, first[1:] if dimension is None else first[-width:]))
+    except ValueError:
+        numbers = []
+    if not 0 < width == len(numbers) < len(first) or not all(map(math.isfinite, numbers)):
+        wanted = "numbers" if dimension is None else f"{dimension} numbers"
+        return f"the file does not begin with a word and {wanted}, as word vectors do"
+    return None
 
 
 def _verified(content: IO[bytes], sha256: str) -> IO[bytes]:
@@ -65,9 +143,7 @@ def _verified(content: IO[bytes], sha256: str) -> IO[bytes]:
         data = content.read()
     in_utf8 = with_checksum(data, sha256)
     if in_utf8 is None:
-        raise _WrongChecksum(
-            f"the file's SHA-256 is {hashlib.sha256(data).hexdigest()}, expected {sha256}; it is not used"
-        )
+        raise ValueError(f"the file's SHA-256 is {hashlib.sha256(data).hexdigest()}, expected {sha256}; it is not used")
     return io.BytesIO(in_utf8)
 
 
@@ -79,7 +155,7 @@ def with_checksum(data: bytes, sha256: str) -> Optional[bytes]:
     return None
 
 
-def _discard(archive: str) -> None:
+def discard(archive: Union[str, PathLike]) -> None:
     """A broken download must not stay in the cache; a file that is not in the cache is not ours to delete."""
     file = Path(archive)
     if Path(file_utils.CACHE_DIRECTORY) in file.parents:

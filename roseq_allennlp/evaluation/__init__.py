@@ -1,4 +1,4 @@
-"""What is said about tagged data: `tagged_data` tags it with an archive, and the other modules say where its errors are."""
+"""Evaluation of taggers: `tagged_data` tags labelled data with an archive, and the other modules analyse the errors."""
 
 from roseq_allennlp.scoring import Counts, Score, score, surface_score, token_scores
 

@@ -15,14 +15,14 @@ SAMPLES = 10_000
 
 
 class Interval(NamedTuple):
-    """In percent."""
+    """The two ends of a 95 % interval, in percent."""
 
     low: float
     high: float
 
 
 def sentence_counts(sentences: Iterable[TaggedSentence]) -> np.ndarray:
-    """`(sentences, 3)` int64: correct, predicted and gold entities of each."""
+    """Counts the correct, predicted and gold entities of each sentence: `(sentences, 3)` int64."""
     pairs = ([(sentence.gold_entities, sentence.predicted_entities)] for sentence in sentences)
     counts = [sum(count_matches(pair).values(), Counts()) for pair in pairs]
     return np.array(counts, dtype=np.int64).reshape(-1, 3)
@@ -30,13 +30,13 @@ def sentence_counts(sentences: Iterable[TaggedSentence]) -> np.ndarray:
 
 def f1_interval(counts: np.ndarray, samples: int = SAMPLES, seed: int = 1) -> Interval:
     """
-    The 95 % percentile interval of micro F1 (Efron and Tibshirani 1993, chapter 13), from `sentence_counts`.
+    Returns the 95 % percentile interval of micro F1 (Efron and Tibshirani 1993, chapter 13), from `sentence_counts`.
     """
     return Interval(*np.percentile(_f1(_resampled(counts, samples, seed)), [2.5, 97.5]).tolist())
 
 
 class PairedTest(NamedTuple):
-    """`difference` is F1 of the second less F1 of the first, in percent; `p_value` is two-sided."""
+    """`difference` is the second tagger's F1 minus the first's, in percent; `p_value` is two-sided."""
 
     difference: float
     interval: Interval
@@ -45,9 +45,9 @@ class PairedTest(NamedTuple):
 
 def paired_test(first: np.ndarray, second: np.ndarray, samples: int = SAMPLES, seed: int = 1) -> PairedTest:
     """
-    Two taggers on the same sentences, from the `sentence_counts` of each. The p-value is the share of samples whose
-    difference is as far from the difference found as that is from none (Berg-Kirkpatrick et al. 2012, equation 1, both
-    ways), the data themselves counted as one of the samples.
+    Tests whether two taggers differ on the same sentences, from the `sentence_counts` of each. The p-value is the share of
+    samples whose difference is at least as far from the observed difference as that is from 0 (Berg-Kirkpatrick et al.
+    2012, equation 1, two-sided); the data themselves count as one of the samples.
 
     # Raises
 
@@ -55,19 +55,19 @@ def paired_test(first: np.ndarray, second: np.ndarray, samples: int = SAMPLES, s
     """
     if first.shape != second.shape:
         raise ValueError(f"Two taggers are compared on the same sentences; got {len(first)} and {len(second)}.")
-    found = float(_f1(second.sum(axis=0)) - _f1(first.sum(axis=0)))
+    observed = float(_f1(second.sum(axis=0)) - _f1(first.sum(axis=0)))
     drawn = _resampled(np.concatenate([first, second], axis=1), samples, seed)
-    return _test(found, _f1(drawn[:, 3:]) - _f1(drawn[:, :3]))
+    return _test(observed, _f1(drawn[:, 3:]) - _f1(drawn[:, :3]))
 
 
 def mean_difference(
     first: Sequence[np.ndarray], second: Sequence[np.ndarray], samples: int = SAMPLES, seed: int = 1
 ) -> PairedTest:
     """
-    Two systems, each trained with several seeds, on the same sentences: the mean F1 of the second less that of the first,
-    from the `sentence_counts` of each run. A sample draws sentences, the same for all runs, and for each system as many
-    of its runs as there are, both with replacement: the interval covers the choice of the test sentences and that of
-    the seeds. The p-value is that of `paired_test`.
+    Tests whether two systems, each trained with several seeds, differ on the same sentences, from the `sentence_counts` of
+    each run: `difference` is the second system's mean F1 minus the first's. A sample draws sentences, the same for all
+    runs, and from each system's runs as many as it has, both with replacement, so the interval covers the choice of the
+    test sentences and that of the seeds. The p-value is computed as in `paired_test`.
 
     # Raises
 
@@ -81,22 +81,23 @@ def mean_difference(
     whole = _f1(np.stack([run.sum(axis=0) for run in runs]))
     generator = np.random.default_rng(seed)
     sides = []
-    for place, number in ((0, len(first)), (len(first), len(second))):
-        chosen = place + generator.integers(number, size=(samples, number))
+    for start, number in ((0, len(first)), (len(first), len(second))):
+        chosen = start + generator.integers(number, size=(samples, number))
         sides.append(np.take_along_axis(f1, chosen, axis=1).mean(axis=1))
     return _test(float(whole[len(first) :].mean() - whole[: len(first)].mean()), sides[1] - sides[0])
 
 
-def _test(found: float, differences: np.ndarray) -> PairedTest:
-    as_far = np.count_nonzero(np.abs(differences - found) >= abs(found) - 1e-9)
+def _test(observed: float, differences: np.ndarray) -> PairedTest:
+    as_far = np.count_nonzero(np.abs(differences - observed) >= abs(observed) - 1e-9)
     interval = Interval(*np.percentile(differences, [2.5, 97.5]).tolist())
-    return PairedTest(found, interval, float((as_far + 1) / (len(differences) + 1)))
+    return PairedTest(observed, interval, float((as_far + 1) / (len(differences) + 1)))
 
 
 def _resampled(counts: np.ndarray, samples: int, seed: int) -> np.ndarray:
     """
-    Counts of `samples` data sets of as many sentences, drawn with replacement: `(samples, columns)`. Sentences with equal
-    counts are drawn as one kind: few kinds stand for thousands of sentences, and the distribution is the same.
+    Draws `samples` data sets with as many sentences as this one, with replacement, and returns their counts: `(samples,
+    columns)`. Sentences with equal counts are drawn as one kind: few kinds stand for thousands of sentences, and the
+    distribution is the same.
     """
     if not len(counts):
         return np.zeros((samples, counts.shape[1]), dtype=np.int64)
@@ -106,6 +107,6 @@ def _resampled(counts: np.ndarray, samples: int, seed: int) -> np.ndarray:
 
 
 def _f1(counts: np.ndarray) -> np.ndarray:
-    """In percent, of `(…, 3)` correct, predicted, gold."""
-    below = counts[..., 1] + counts[..., 2]
-    return 200 * counts[..., 0] / np.maximum(below, 1)
+    """Returns F1 in percent from `(…, 3)` correct, predicted and gold entities."""
+    denominator = counts[..., 1] + counts[..., 2]
+    return 200 * counts[..., 0] / np.maximum(denominator, 1)

@@ -1,4 +1,4 @@
-"""Where a tagger is right: by length of the entity, by length of the sentence, by whether training had the entity."""
+"""Scores of parts of the data: by entity length, by sentence length, by whether the training split has the entity."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -17,13 +17,13 @@ _SENTENCE_LENGTHS = ((1, 10), (11, 20), (21, 30), (31, 50))
 
 
 def by_entity_length(sentences: Iterable[TaggedSentence]) -> dict[str, Counts]:
-    """Tokens of the entity: of the gold one where gold entities are counted, of the predicted one elsewhere."""
+    """Counts entities by length in tokens: gold entities by the gold length, predicted ones by the predicted length."""
     lengths = [*map(str, range(1, _LONGEST)), f"{_LONGEST} or more"]
     return _by(sentences, lengths, lambda _, span: lengths[min(span.end - span.start, _LONGEST) - 1])
 
 
 def by_sentence_length(sentences: Iterable[TaggedSentence]) -> dict[str, Counts]:
-    """Tokens of the sentence."""
+    """Counts entities by the length of their sentence in tokens."""
     beyond = f"more than {_SENTENCE_LENGTHS[-1][1]}"
     names = {f"{low} to {high}": high for low, high in _SENTENCE_LENGTHS}
 
@@ -34,7 +34,7 @@ def by_sentence_length(sentences: Iterable[TaggedSentence]) -> dict[str, Counts]
 
 
 def by_surface_form(sentences: Iterable[TaggedSentence], seen: set[SurfaceForm]) -> dict[str, Counts]:
-    """Whether the words of the entity are those of an entity of the training split, of any type."""
+    """Counts entities by whether an entity of the training split, of any type, has the same words."""
 
     def group(sentence: TaggedSentence, span: Span) -> str:
         return "seen" if tuple(sentence.words[span.start : span.end]) in seen else "unseen"
@@ -43,17 +43,17 @@ def by_surface_form(sentences: Iterable[TaggedSentence], seen: set[SurfaceForm])
 
 
 def confusion(sentences: Sequence[TaggedSentence], labels: Sequence[str]) -> np.ndarray:
-    """`(labels, labels)` int64: tokens by their gold label, a row each, and their predicted one, a column each."""
-    places = {label: place for place, label in enumerate(labels)}
+    """Counts tokens by their gold label, in rows, and their predicted label, in columns: `(labels, labels)` int64."""
+    indices = {label: index for index, label in enumerate(labels)}
     matrix = np.zeros((len(labels), len(labels)), dtype=np.int64)
     for sentence in sentences:
         for gold, predicted in zip(sentence.gold, sentence.predicted):
-            matrix[places[label_of(gold)], places[label_of(predicted)]] += 1
+            matrix[indices[label_of(gold)], indices[label_of(predicted)]] += 1
     return matrix
 
 
 def token_labels(tags: Iterable[Sequence[str]]) -> "Counter[str]":
-    """How many tokens have each label, O among them."""
+    """Counts the tokens of each label, O included."""
     return Counter(label_of(tag) for sentence in tags for tag in sentence)
 
 

@@ -1,4 +1,4 @@
-"""Whether the probabilities of predicted entities are what they say: of those near 0.8, are eight in ten correct?"""
+"""Calibration: are eight in ten of the entities correct that a tagger predicts with a probability near 0.8?"""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ BINS = 10
 
 
 class Bin(NamedTuple):
-    """Predicted entities with a probability in `(low, high]`, the first bin with its lower end too."""
+    """The predicted entities with a probability in `(low, high]`; the first bin includes its lower end."""
 
     low: float
     high: float
@@ -19,16 +19,16 @@ class Bin(NamedTuple):
 
 
 def predicted_probabilities(sentences: Iterable[TaggedSentence]) -> list[tuple[float, bool]]:
-    """Of each predicted entity: its probability, and whether it is correct."""
-    found = []
+    """Returns the probability of each predicted entity, and whether the entity is correct."""
+    predicted = []
     for sentence in sentences:
         gold = set(sentence.gold_entities)
-        found += [(sentence.probabilities[span], span in gold) for span in sentence.predicted_entities]
-    return found
+        predicted += [(sentence.probabilities[span], span in gold) for span in sentence.predicted_entities]
+    return predicted
 
 
 def reliability(predicted: Sequence[tuple[float, bool]], bins: int = BINS) -> list[Bin]:
-    """Bins of equal width; those that nothing falls into are left out."""
+    """Sorts predicted entities into bins of equal width; leaves out empty bins."""
     members: list[list[tuple[float, bool]]] = [[] for _ in range(bins)]
     for probability, is_correct in predicted:
         members[max(0, min(bins, -int(-probability * bins // 1)) - 1)].append((probability, is_correct))
@@ -47,9 +47,9 @@ def reliability(predicted: Sequence[tuple[float, bool]], bins: int = BINS) -> li
 
 def expected_calibration_error(bins: Iterable[Bin]) -> float:
     """
-    Mean distance between probability and share correct over the bins, weighted by their entities (Naeini et al. 2015;
-    Guo et al. 2017, eq. 3), in [0, 1]; 0 of nothing.
+    Returns the mean distance between probability and share correct over the bins, weighted by their entities (Naeini et
+    al. 2015; Guo et al. 2017, eq. 3), in [0, 1]; 0 without entities.
     """
     bins = list(bins)
-    total = sum(each.entities for each in bins)
-    return sum(each.entities * abs(each.share_correct - each.mean_probability) for each in bins) / max(total, 1)
+    total = sum(part.entities for part in bins)
+    return sum(part.entities * abs(part.share_correct - part.mean_probability) for part in bins) / max(total, 1)

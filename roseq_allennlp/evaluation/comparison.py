@@ -1,4 +1,4 @@
-"""Several taggers on the same sentences."""
+"""Comparison of several taggers on the same sentences."""
 
 from collections.abc import Sequence
 from os import PathLike
@@ -18,12 +18,12 @@ def tag_with_each(
     archives: Sequence[Path], data_path: Path, cuda_device: int = -1, progress: Optional[Progress] = None
 ) -> list[list[TaggedSentence]]:
     """
-    The sentences of a labelled file, tagged by each archive, each with its own reader.
+    Tags the sentences of a labelled file with each archive, which reads the file with its own reader.
 
     # Raises
 
     `ConfigurationError` as `load_archive` and `read_labelled`, and if the readers do not agree on the sentences and their
-    gold tags: one may split long sentences, or take another column.
+    gold tags: one may split long sentences, or read another column.
     """
     tagged = [
         tag_file(load_archive(path, cuda_device), data_path, progress, f"tagging with {path}") for path in archives
@@ -35,10 +35,12 @@ def tag_with_each(
 
 def check_same_sentences(first: Sequence[WordsAndTags], second: Sequence[WordsAndTags], what: str) -> None:
     """
+    Checks that two taggers had the same sentences with the same gold tags.
+
     # Parameters
 
     first, second : `Sequence[Tuple[Sequence[str], Sequence[str]]]`
-        Words and gold tags of each sentence; of longer tuples the first two are looked at.
+        Words and gold tags of each sentence; further items of a tuple are not compared.
     what : `str`
         How the error begins.
 
@@ -60,24 +62,24 @@ class Difference(NamedTuple):
     """A sentence in which one of two taggers finds exactly the gold entities and the other does not."""
 
     number: int
-    """In the data, from 1."""
+    """The sentence's number in the data, from 1."""
     first_is_right: bool
     first: TaggedSentence
     second: TaggedSentence
 
 
 def differences(first: Sequence[TaggedSentence], second: Sequence[TaggedSentence]) -> list[Difference]:
-    """The sentences where one is right and the other wrong, as in Table V, in the order of the data."""
-    found = []
+    """Returns the sentences where one tagger is right and the other wrong, as in Table V, in the order of the data."""
+    result = []
     for number, pair in enumerate(zip(first, second), 1):
         right = [sentence.predicted_entities == sentence.gold_entities for sentence in pair]
         if right[0] != right[1]:
-            found.append(Difference(number, right[0], *pair))
-    return found
+            result.append(Difference(number, right[0], *pair))
+    return result
 
 
-def marked(words: Sequence[str], spans: Sequence[Span]) -> str:
-    """The sentence with its entities in brackets: `[Marta Keller|person] flies to [Oslo|location]`."""
+def with_brackets(words: Sequence[str], spans: Sequence[Span]) -> str:
+    """Returns the sentence with its entities in brackets: `[Marta Keller|person] flies to [Oslo|location]`."""
     parts = list(words)
     for span in spans:
         parts[span.start] = f"[{parts[span.start]}"

@@ -10,10 +10,10 @@ from roseq_allennlp.scoring.conlleval import Tags, entities, label_of
 @dataclass
 class SplitStatistics:
     """
-    Of one split: its sentences, its tokens by label (O among them) and its entities by type.
+    The sentences of a split, its tokens by label (O included) and its entities by type.
 
-    Entities are those of `conlleval`, which a stray `I` starts too. The paper's Table II counts the tokens of entities
-    instead for both WNUT corpora.
+    Entities are counted as `conlleval` counts them: a stray `I` starts one too. For both WNUT corpora the paper's Table II
+    counts the tokens of entities instead.
     """
 
     sentences: int = 0
@@ -22,10 +22,10 @@ class SplitStatistics:
 
 
 def split_statistics(tags: Iterable[Tags]) -> SplitStatistics:
-    """From the tags of each sentence."""
-    found = SplitStatistics()
+    """Counts a split from the tags of each sentence."""
+    statistics = SplitStatistics()
     for sentence in tags:
-        found.sentences += 1
-        found.tokens.update(map(label_of, sentence))
-        found.entities.update(span.label for span in entities(sentence))
-    return found
+        statistics.sentences += 1
+        statistics.tokens.update(map(label_of, sentence))
+        statistics.entities.update(span.label for span in entities(sentence))
+    return statistics

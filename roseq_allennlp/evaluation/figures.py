@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from roseq_allennlp.evaluation.calibration import Bin
 from roseq_allennlp.evaluation.plots import INK, LOOKS, drawing, inline_svg
+from roseq_allennlp.text import shown, shown_lines
 
 _WIDTH = 4.8  # inches; on a phone text keeps its size
 _NONE = 0.5  # where a logarithmic scale of counts begins
@@ -19,40 +20,41 @@ def bars(
     log: bool = False,
 ) -> str:
     """
-    Horizontal bars, a group for each label and in it one for each of `series`, with its value beside it; NaN is shown as
-    "none".
+    Draws horizontal bars: a group for each label, with a bar for each of `series` and its value beside it; NaN is shown
+    as "none". Returns the SVG.
 
     # Parameters
 
     name : `str`
-        Of letters, another one for each picture of a page.
+        Letters only; another name for each picture of a page.
     axis : `str`
         What the bars measure, with the unit.
     """
     from matplotlib.ticker import EngFormatter
 
-    def shown(value: float) -> str:
+    def written(value: float) -> str:
         return "none" if math.isnan(value) else f"{value:,.{digits}f}"
 
+    labels = list(map(shown_lines, labels))  # XML holds no control characters
     thickness = 0.8 / max(len(series), 1)
     highest = max((value for values in series.values() for value in values if not math.isnan(value)), default=0)
     lines = max((label.count("\n") + 1 for label in labels), default=1)
     row = max(0.16 + 0.17 * len(series), 0.06 + 0.18 * lines)
     with drawing(_WIDTH, 1.1 + len(labels) * row) as (figure, axes):
         for number, ((title, values), look) in enumerate(zip(series.items(), LOOKS)):
-            places = [place + (number - (len(series) - 1) / 2) * thickness for place in range(len(labels))]
-            lengths = [max(_NONE if log else 0, value) for value in values]  # 0 has no place on a logarithmic scale
+            positions = [index + (number - (len(series) - 1) / 2) * thickness for index in range(len(labels))]
+            lengths = [max(_NONE if log else 0, value) for value in values]  # a logarithmic scale has no 0
             drawn = axes.barh(
-                places,
+                positions,
                 lengths,
                 thickness,
                 color=look.color,
                 hatch=look.hatch,
                 edgecolor=INK,
                 linewidth=0.6,
-                label=title,
+                label=shown(title),
             )
-            axes.bar_label(drawn, list(map(shown, values)), padding=3, fontsize=8)
+            axes.bar_label(drawn, list(map(written, values)), padding=3, fontsize=8)
         axes.set_yticks(range(len(labels)), labels)
         axes.invert_yaxis()
         axes.set_xlabel(axis)
@@ -70,13 +72,18 @@ def bars(
 
 
 def reliability_diagram(name: str, models: Mapping[str, Sequence[Bin]]) -> str:
-    """Share correct over mean probability, a point for each bin; on the diagonal they are equal."""
+    """Draws the share correct over the mean probability, a point for each bin; on the diagonal they are equal."""
     with drawing(_WIDTH, 4.2) as (figure, axes):
         axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=(0, (2, 3)), label="equal")
         for (title, bins), look in zip(models.items(), LOOKS):
-            points = [each.mean_probability for each in bins], [each.share_correct for each in bins]
+            points = [part.mean_probability for part in bins], [part.share_correct for part in bins]
             axes.plot(
-                *points, color=look.color, marker=look.marker, linestyle=look.line, markeredgecolor=INK, label=title
+                *points,
+                color=look.color,
+                marker=look.marker,
+                linestyle=look.line,
+                markeredgecolor=INK,
+                label=shown(title),
             )
         axes.set_xlim(0, 1.02)
         axes.set_ylim(0, 1.02)

@@ -27,26 +27,28 @@ _MARK = '<mark style="background: {bg}">{text} <b>{label}{verdict}</b></mark>'
 def marked_sentences(
     models: Models, kinds: Mapping[str, list[KindsOfSentence]], types: Sequence[str]
 ) -> Iterable[dict[str, Any]]:
-    """Of each sentence with an entity: its number, its rows of marked text, and what the filters look at."""
-    colors = {label: _PASTELS[place % len(_PASTELS)] for place, label in enumerate(types)}
+    """Yields the number of each sentence with an entity, its rows of marked text, and what the filters look at."""
+    colors = {label: _PASTELS[rank % len(_PASTELS)] for rank, label in enumerate(types)}
     for index, same in enumerate(zip(*models.values())):
         gold = same[0].gold_entities
-        found = [kinds[name][index] for name in models]
-        if not gold and not any(found):
+        kinds_by_model = [kinds[name][index] for name in models]
+        if not gold and not any(kinds_by_model):
             continue
         rows = [("gold", _displacy(same[0].words, [(span, "") for span in gold], colors))]
         items, verdicts = [], []
         for number, (name, sentence) in enumerate(zip(models, same)):
-            marks = [(span, kind) for kind, span in found[number] if kind != "missed"]
+            marks = [(span, kind) for kind, span in kinds_by_model[number] if kind != "missed"]
             rows.append((name, _displacy(sentence.words, sorted(marks, key=lambda mark: mark[0].start), colors)))
-            wrong = [f"{kind}: {span.label}" for kind, span in found[number] if kind != "correct"]
+            wrong = [f"{kind}: {span.label}" for kind, span in kinds_by_model[number] if kind != "correct"]
             verdicts.append((name, wrong))
-            items += [[number, kind, label] for kind, span in found[number] for label in _labels_at(span, gold)]
+            items += [
+                [number, kind, label] for kind, span in kinds_by_model[number] for label in _labels_at(span, gold)
+            ]
         yield {"number": index + 1, "rows": rows, "verdicts": verdicts, "items": items}
 
 
 def _labels_at(span: Span, gold: Sequence[Span]) -> list[str]:
-    """Of an entity and of the gold ones it overlaps, so that a wrong type is found by either."""
+    """Returns the labels of an entity and of the gold ones it overlaps, so that either label finds a wrong type."""
     overlapping = {other.label for other in gold if other.start < span.end and span.start < other.end}
     return sorted({span.label, *overlapping})
 
@@ -55,7 +57,7 @@ def _displacy(words: Sequence[str], spans: Sequence[tuple[Span, str]], colors: M
     from markupsafe import Markup
     from spacy import displacy
 
-    words = [" ".join(word.split()) for word in words]  # a line's end within a token would be one in the page
+    words = [" ".join(word.split()) for word in words]  # a line break within a token would break the line in the page
     starts = [0]
     for word in words:
         starts.append(starts[-1] + len(word) + 1)

@@ -48,7 +48,7 @@ LOOKS = (
 
 @contextmanager
 def drawing(width: float = 6.4, height: float = 3.6) -> "Iterator[tuple[Figure, Axes]]":
-    """A figure of this size in inches with one set of axes; it is drawn on, and saved, within the `with` block."""
+    """Yields a figure of this size in inches, with one set of axes; draw on it and save it within the `with` block."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -59,11 +59,11 @@ def drawing(width: float = 6.4, height: float = 3.6) -> "Iterator[tuple[Figure, 
 
 def check_format(path: Union[str, Path]) -> None:
     """
-    For before the work begins.
+    Checks before the work begins that a picture can be written in the format of its suffix.
 
     # Raises
 
-    `ConfigurationError`: no format of pictures.
+    `ConfigurationError`: the suffix is not in `FORMATS`.
     """
     if Path(path).suffix.lower() not in FORMATS:
         raise ConfigurationError(
@@ -72,23 +72,23 @@ def check_format(path: Union[str, Path]) -> None:
 
 
 def save(figure: "Figure", path: Union[str, Path]) -> None:
-    """On white, in the format of the file's suffix; directories are made."""
+    """Saves a figure on white, in the format of the file's suffix, and makes its directories."""
     check_format(path)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    # A date would make each file another.
+    # A date would make equal pictures unequal files.
     metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(Path(path).suffix.lower())
     figure.savefig(path, facecolor="white", dpi=150, metadata=metadata)
 
 
 def inline_svg(figure: "Figure", name: str, description: str) -> str:
     """
-    For a page: without a background, in the page's own font and text colour.
+    Returns a figure as SVG for a page: without a background, in the page's own font and text colour.
 
     # Parameters
 
     figure : `Figure`
     name : `str`
-        Of letters; keeps the ids of several pictures in one page apart.
+        Letters only; keeps the ids of several pictures in one page apart.
     description : `str`
         What a screen reader says.
     """

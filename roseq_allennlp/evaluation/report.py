@@ -24,7 +24,7 @@ from roseq_allennlp.scoring.conlleval import Tags, entities
 
 
 def training_of(words: Iterable[Sequence[str]], tags: Iterable[Tags]) -> Training:
-    """From the words and gold tags of each sentence."""
+    """Returns what a report needs of the training split, from the words and gold tags of each sentence."""
     tags = list(tags)
     forms = {
         tuple(sentence[span.start : span.end])
@@ -36,18 +36,20 @@ def training_of(words: Iterable[Sequence[str]], tags: Iterable[Tags]) -> Trainin
 
 def render(models: Models, data: str, archives: Sequence[str], version: str, training: Union[Training, str]) -> str:
     """
+    Renders a report as one HTML page.
+
     # Parameters
 
     models : `Mapping[str, Sequence[TaggedSentence]]`
-        One, or two side by side.
+        The tagged sentences of one tagger, or of two side by side.
     data : `str`
-        What was tagged, as its users call it.
+        The name of the tagged data.
     archives : `Sequence[str]`
-        Of the models.
+        The path of each tagger's archive.
     version : `str`
-        Of this package.
+        The version of this package.
     training : `Union[Training, str]`
-        Or why nothing is known of it.
+        The training split, or the reason why it is unknown.
 
     # Returns
 
@@ -105,7 +107,7 @@ def _predicted(sentences: Sequence[TaggedSentence]) -> "Counter[str]":
 
 
 def _kinds(sentences: Sequence[TaggedSentence]) -> list[error_kinds.KindsOfSentence]:
-    """Without nervaluate only whether an entity is correct."""
+    """Returns the kind of each entity; without nervaluate an entity is only `correct`, `wrong` or `missed`."""
     pairs = [(sentence.gold_entities, sentence.predicted_entities) for sentence in sentences]
     if error_kinds.AVAILABLE:
         return error_kinds.error_kinds(pairs)

@@ -5,17 +5,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
 from roseq_allennlp.evaluation import breakdown
-from roseq_allennlp.evaluation.bootstrap import SAMPLES, f1_interval, paired_test, sentence_counts
+from roseq_allennlp.evaluation.bootstrap import SAMPLES, sentence_counts
 from roseq_allennlp.evaluation.breakdown import SurfaceForm
 from roseq_allennlp.evaluation.calibration import expected_calibration_error, predicted_probabilities, reliability
 from roseq_allennlp.evaluation.figures import bars, reliability_diagram
+from roseq_allennlp.evaluation.score_rows import HEADERS, paired_test_sentence, score_row
 from roseq_allennlp.evaluation.tagged_data import Models, score_of
 from roseq_allennlp.scoring import error_kinds
 from roseq_allennlp.scoring.conlleval import Counts, token_scores
 
 
 class Training(NamedTuple):
-    """What a report says of the training split: its tokens by label, and the surface forms of its entities."""
+    """What a report needs of the training split: its tokens by label, and the surface forms of its entities."""
 
     labels: Mapping[str, int]
     surface_forms: set[SurfaceForm]
@@ -42,26 +43,16 @@ class Section(NamedTuple):
 
 
 def overall_section(models: Models) -> Section:
-    rows, counts = [], []
-    for name, sentences in models.items():
-        score = score_of(sentences)
-        counts.append(sentence_counts(sentences))
-        low, high = f1_interval(counts[-1])
-        overall = score.overall
-        rows.append([name, overall.precision, overall.recall, overall.f1, f"{low:.2f} to {high:.2f}", score.accuracy])
+    counts = {name: sentence_counts(sentences) for name, sentences in models.items()}
+    rows = [[*score_row(name, counts[name]), score_of(sentences).accuracy] for name, sentences in models.items()]
     note = (
-        "Entities as conlleval counts them, in percent: type and both ends must be right. The interval is that of 95 % of"
+        "Entities as conlleval counts them, in percent: type and both ends must be right. The interval holds 95 % of"
         f" {SAMPLES:,} bootstrap samples of sentences."
     )
     if len(counts) == 2:
-        found = paired_test(counts[0], counts[1])
-        first, second = models
-        note += (
-            f" F1 of {second} less that of {first}: {found.difference:+.2f} ({found.interval.low:+.2f} to"
-            f" {found.interval.high:+.2f}), p = {found.p_value:.4f} by paired bootstrap."
-        )
-    headers = ["model", "precision", "recall", "F1", "95 % interval", "token accuracy"]
-    return Section("Overall", note, tables=[Table("Scores", headers, rows)])
+        first, second = counts
+        note += f" {paired_test_sentence(first, second, counts[first], counts[second])} by paired bootstrap."
+    return Section("Overall", note, tables=[Table("Scores", [*HEADERS, "token accuracy"], rows)])
 
 
 def distribution_section(
@@ -70,13 +61,15 @@ def distribution_section(
     splits = {"this data": in_data} if in_training is None else {"training split": in_training, "this data": in_data}
     series = {name: [counts.get(label, 0) for label in labels] for name, counts in splits.items()}
     rows = []
-    for place, label in enumerate(labels):
+    for index, label in enumerate(labels):
         row: list[Any] = [label]
         for values in series.values():
-            row += [values[place], 100 * values[place] / max(sum(values), 1)]
+            row += [values[index], 100 * values[index] / max(sum(values), 1)]
         rows.append(row)
     headers = ["label", *(header for name in series for header in (f"tokens, {name}", "%"))]
-    note = "Tokens of each label, on a logarithmic scale." + (f" Of the training split: {unknown}" if unknown else "")
+    note = "Tokens of each label, on a logarithmic scale." + (
+        f" The training split is unknown: {unknown}" if unknown else ""
+    )
     figure = bars("distribution", labels, series, "tokens", digits=0, log=True)
     return Section("Labels", note, [figure], [Table("Tokens by label", headers, rows)])
 
@@ -85,16 +78,16 @@ def f1_by_label_section(models: Models, labels: Sequence[str], frequency: Mappin
     tokens = {
         name: token_scores([s.gold for s in model], [s.predicted for s in model]) for name, model in models.items()
     }
-    series = {name: [found.get(label, Counts()).f1 for label in labels] for name, found in tokens.items()}
+    series = {name: [counts.get(label, Counts()).f1 for label in labels] for name, counts in tokens.items()}
     scores = {name: score_of(model).types for name, model in models.items()}
     shares = [100 * frequency.get(label, 0) / max(sum(frequency.values()), 1) for label in labels]
     rows = []
-    for place, label in enumerate(labels):
-        row: list[Any] = [label, shares[place]]
+    for index, label in enumerate(labels):
+        row: list[Any] = [label, shares[index]]
         for name in models:
             counts = scores[name].get(label, Counts())
             entity = ["", "", ""] if label == "O" else [counts.precision, counts.recall, counts.f1]
-            row += [series[name][place], *entity]
+            row += [series[name][index], *entity]
         rows.append(row)
     columns = ("token F1", "precision", "recall", "F1")
     headers = ["label", "% of tokens", *(f"{column}{_of(name, models)}" for name in models for column in columns)]
@@ -122,12 +115,12 @@ def confusion_section(models: Models, labels: Sequence[str]) -> Section:
 
 
 def errors_section(kinds: Mapping[str, list[error_kinds.KindsOfSentence]]) -> Section:
-    counts = {name: error_kinds.count_kinds(found) for name, found in kinds.items()}
-    series = {name: list(found.values()) for name, found in counts.items()}
-    rows = [[kind, *(found[kind] for found in counts.values())] for kind in error_kinds.KINDS]
+    counts = {name: error_kinds.count_kinds(sentences) for name, sentences in kinds.items()}
+    series = {name: list(by_kind.values()) for name, by_kind in counts.items()}
+    rows = [[kind, *(by_kind[kind] for by_kind in counts.values())] for kind in error_kinds.KINDS]
     note = (
-        "As nervaluate has them: each predicted entity is correct, overlaps a gold one with a wrong boundary, type or both,"
-        " or is spurious; gold entities that none was matched with are missed."
+        "Errors as nervaluate counts them: a predicted entity is correct, overlaps a gold one with a wrong boundary, type or"
+        " both, or is spurious; a gold entity is missed if no predicted one is matched with it."
     )
     table = Table("Entities", ["kind", *counts], rows)
     return Section("Errors by kind", note, [bars("kinds", error_kinds.KINDS, series, "entities", digits=0)], [table])
@@ -136,13 +129,13 @@ def errors_section(kinds: Mapping[str, list[error_kinds.KindsOfSentence]]) -> Se
 def reliability_section(models: Models) -> Section:
     bins = {name: reliability(predicted_probabilities(sentences)) for name, sentences in models.items()}
     rows = [
-        [name, f"{each.low:.1f} to {each.high:.1f}", each.entities, each.mean_probability, each.share_correct]
-        for name, found in bins.items()
-        for each in found
+        [name, f"{part.low:.1f} to {part.high:.1f}", part.entities, part.mean_probability, part.share_correct]
+        for name, parts in bins.items()
+        for part in parts
     ]
-    distances = ", ".join(f"{name} {100 * expected_calibration_error(found):.2f} %" for name, found in bins.items())
+    distances = ", ".join(f"{name} {100 * expected_calibration_error(parts):.2f} %" for name, parts in bins.items())
     note = (
-        "The probability that the tagger gives an entity it predicts, against how often it is right, in ten bins."
+        "The probability of predicted entities, against the share of them that is correct, in ten bins."
         f" Expected calibration error: {distances}."
     )
     table = Table("Predicted entities", ["model", "bin", "entities", "mean probability", "share correct"], rows)
@@ -153,24 +146,28 @@ def breakdown_sections(models: Models, training: Union[Training, str]) -> list[S
     ways = [
         (
             "F1 by entity length",
-            "In tokens, of the gold or the predicted entity; gold entities in brackets.",
+            "Length in tokens, of the gold or the predicted entity; gold entities in brackets.",
             breakdown.by_entity_length,
         ),
-        ("F1 by sentence length", "In tokens; gold entities in brackets.", breakdown.by_sentence_length),
+        (
+            "F1 by sentence length",
+            "Length in tokens; gold entities in brackets.",
+            breakdown.by_sentence_length,
+        ),
     ]
     title = "F1 of seen and unseen entities"
     if isinstance(training, Training):
-        note = "Seen: an entity of the training split has the same words, of whatever type; gold entities in brackets."
+        note = "Seen: the training split has an entity with the same words, of any type; gold entities in brackets."
         seen = training.surface_forms
         ways.append((title, note, lambda sentences: breakdown.by_surface_form(sentences, seen)))
     sections = []
     for number, (name, note, way) in enumerate(ways):
-        found = {model: way(sentences) for model, sentences in models.items()}
-        groups = list(next(iter(found.values())))
-        series = {model: [_ratios(counts[group])[-1] for group in groups] for model, counts in found.items()}
+        scores = {model: way(sentences) for model, sentences in models.items()}
+        groups = list(next(iter(scores.values())))
+        series = {model: [_ratios(counts[group])[-1] for group in groups] for model, counts in scores.items()}
         rows = [
-            [group, next(iter(found.values()))[group].gold]
-            + [value for counts in found.values() for value in _ratios(counts[group])]
+            [group, next(iter(scores.values()))[group].gold]
+            + [value for counts in scores.values() for value in _ratios(counts[group])]
             for group in groups
         ]
         columns = ("precision", "recall", "F1")
@@ -184,7 +181,7 @@ def breakdown_sections(models: Models, training: Union[Training, str]) -> list[S
 
 
 def _ratios(counts: Counts) -> tuple[float, float, float]:
-    """Precision, recall and F1; none (NaN) where there is nothing to find and nothing was found."""
+    """Returns precision, recall and F1; NaN if there are neither gold nor predicted entities."""
     if not counts.gold and not counts.predicted:
         return math.nan, math.nan, math.nan
     return counts.precision, counts.recall, counts.f1

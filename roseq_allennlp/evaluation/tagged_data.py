@@ -1,4 +1,4 @@
-"""What a trained archive makes of labelled data."""
+"""Labelled data, as a trained archive tags them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
@@ -17,7 +17,7 @@ from roseq_allennlp.scoring.conlleval import Score, entities, score
 _AT_A_TIME = 2048  # sentences
 
 Progress = Callable[[list, str], Iterable]
-"""Shows the way through a list under a title: `Console.progress`."""
+"""Iterates over a list and shows the progress under a title, as `Console.progress` does."""
 
 
 class TaggedSentence(NamedTuple):
@@ -41,12 +41,12 @@ class TaggedSentence(NamedTuple):
 
 
 Models = Mapping[str, Sequence[TaggedSentence]]
-"""What one or several taggers, by name, make of the same sentences."""
+"""The same sentences, as one or several taggers tag them, by the tagger's name."""
 
 
 def read_labelled(reader: DatasetReader, data_path: Union[str, PathLike]) -> list[Instance]:
     """
-    All instances of a file, or of `corpus://…`.
+    Reads all instances of a file, or of `corpus://…`.
 
     # Raises
 
@@ -59,7 +59,7 @@ def read_labelled(reader: DatasetReader, data_path: Union[str, PathLike]) -> lis
 
 
 def gold_tags(instance: Instance) -> list[str]:
-    """In BIOES."""
+    """Returns the gold tags of an instance in BIOES."""
     return bioul_to_bioes(instance["tags"].labels)  # type: ignore[attr-defined]
 
 
@@ -76,10 +76,10 @@ def tag_instances(
     sentences: list[TaggedSentence] = []
     for part in progress(parts, title) if progress else parts:
         for instance, answer in zip(part, tagger.predict_batch_instance(part), strict=True):
-            found: list[dict[str, Any]] = answer["entities"]
+            predicted: list[dict[str, Any]] = answer["entities"]
             probabilities = {
                 Span(entity["label"], entity["start_token"], entity["end_token"]): entity["probability"]
-                for entity in found
+                for entity in predicted
             }
             sentences.append(TaggedSentence(words_of(instance), gold_tags(instance), answer["tags"], probabilities))
     return sentences
@@ -93,14 +93,14 @@ def tag_file(
 
 
 def model_names(paths: Sequence[Union[str, PathLike]]) -> list[str]:
-    """What archives are called in tables and pictures: their run's directory, or the paths where two would be alike."""
+    """Names archives for tables and pictures: by the run's directory, or by the path if two names are equal."""
     names = [
         path.parent.name if path.name.endswith(".tar.gz") else path.name
-        for path in (Path(each).resolve() for each in paths)
+        for path in (Path(path).resolve() for path in paths)
     ]
     if len(set(names)) < len(names):
         names = list(map(str, paths))
-    return [name if names.count(name) == 1 else f"{name} ({place})" for place, name in enumerate(names, 1)]
+    return [name if names.count(name) == 1 else f"{name} ({number})" for number, name in enumerate(names, 1)]
 
 
 def score_of(sentences: Iterable[TaggedSentence]) -> Score:

@@ -1,4 +1,4 @@
-"""What each component adds (Table IV): its runs, their table and plot."""
+"""The ablation of Table IV: its systems, and the table and plot of their runs."""
 
 import statistics
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ class System:
     title : `str`
         Its name in Table IV.
     components : `Tuple[str, ...]`
-        The switches that are on; `ROSEQ_COMPONENTS` holds them with commas between.
+        The switches that are on; `ROSEQ_COMPONENTS` lists them, separated by commas.
     in_table_iv : `bool`, optional (default = `True`)
         Whether the paper's Table IV has this system.
     """
@@ -40,7 +40,7 @@ SYSTEMS = {
     "roseq": System("RoSeq Model", ("lacrf", "fl", "at")),
     "best": System("best", ("lacrf", "fl", "at", "best"), in_table_iv=False),
 }
-"""Systems by the name that results have, in the order of Table IV; `best` is RoSeq with what goes past the paper."""
+"""Systems by their name in results, in the order of Table IV; `best` is RoSeq with additions that the paper lacks."""
 
 TABLE_IV = [name for name, system in SYSTEMS.items() if system.in_table_iv]
 
@@ -48,22 +48,22 @@ HEADERS = ("system", "seeds", "development F1", "test F1", "test, change", "minu
 
 
 def summary(runs: Sequence[Run]) -> list[list[Any]]:
-    """A row for each system with runs, under `HEADERS`: mean ± sample standard deviation over its seeds."""
+    """Returns a row for each system with runs, under `HEADERS`: mean ± sample standard deviation over its seeds."""
     rows = []
     base = mean([run.test_f1 for run in runs if run.system == "base"])
     for name, system in SYSTEMS.items():
-        own = [run for run in runs if run.system == name]
-        if not own:
+        of_system = [run for run in runs if run.system == name]
+        if not of_system:
             continue
-        test = [run.test_f1 for run in own]
-        found = mean(test)
-        change = "" if base is None or found is None or name == "base" else f"{found - base:+.2f}"
-        minutes = statistics.mean(run.seconds for run in own) / 60
+        test = [run.test_f1 for run in of_system]
+        test_mean = mean(test)
+        change = "" if base is None or test_mean is None or name == "base" else f"{test_mean - base:+.2f}"
+        minutes = statistics.mean(run.seconds for run in of_system) / 60
         rows.append(
             [
                 system.title,
-                len(own),
-                mean_and_deviation([run.dev_f1 for run in own]),
+                len(of_system),
+                mean_and_deviation([run.dev_f1 for run in of_system]),
                 mean_and_deviation(test),
                 change,
                 minutes,
@@ -73,18 +73,18 @@ def summary(runs: Sequence[Run]) -> list[list[Any]]:
 
 
 def mean(values: Sequence[Optional[float]]) -> Optional[float]:
-    """`None` of no values, or where one is missing."""
+    """Returns the mean, or `None` if there are no values or one is missing."""
     known = _all_known(values)
     return statistics.mean(known) if known else None
 
 
 def mean_and_deviation(values: Sequence[Optional[float]]) -> str:
-    """Mean ± sample standard deviation; nothing where a value is missing."""
+    """Returns mean ± sample standard deviation, or an empty text if a value is missing."""
     known = _all_known(values)
     if not known:
         return ""
-    found = f"{statistics.mean(known):.2f}"
-    return f"{found} ± {statistics.stdev(known):.2f}" if len(known) > 1 else found
+    text = f"{statistics.mean(known):.2f}"
+    return f"{text} ± {statistics.stdev(known):.2f}" if len(known) > 1 else text
 
 
 def _all_known(values: Sequence[Optional[float]]) -> list[float]:
@@ -93,7 +93,7 @@ def _all_known(values: Sequence[Optional[float]]) -> list[float]:
 
 
 def write_tables(directory: Path, corpus: str, runs: Sequence[Run]) -> None:
-    """`table.md` and `plot.svg`."""
+    """Writes `table.md` and `plot.svg`."""
     lines = table(HEADERS, summary(runs), "github")
     about = (
         f"Ablation on {corpus}. F1 in percent, mean ± sample standard deviation over seeds; the epoch is that of the best"
@@ -107,12 +107,12 @@ def _plot(path: Path, corpus: str, runs: Sequence[Run]) -> None:
     shown = [system for system in SYSTEMS if any(run.system == system for run in runs)]
     with plots.drawing(7.2, 4.2) as (figure, axes):
         for side, (split, look) in enumerate(zip(("development", "test"), plots.LOOKS)):
-            for place, system in enumerate(shown):
+            for index, system in enumerate(shown):
                 scores = [run.dev_f1 if not side else run.test_f1 for run in runs if run.system == system]
                 values = [score for score in scores if score is not None]
                 if not values:
                     continue
-                middle = place + (side - 0.5) * 0.3
+                middle = index + (side - 0.5) * 0.3
                 axes.plot([middle] * len(values), values, look.marker, color=look.color, alpha=0.5, markersize=4)
                 deviation = statistics.stdev(values) if len(values) > 1 else 0.0
                 axes.errorbar(
@@ -123,7 +123,7 @@ def _plot(path: Path, corpus: str, runs: Sequence[Run]) -> None:
                     color=look.color,
                     markeredgecolor=plots.INK,
                     capsize=4,
-                    label=split if not place else None,
+                    label=split if not index else None,
                 )
         axes.set_xticks(range(len(shown)), [SYSTEMS[system].title.replace(" ", "\n") for system in shown])
         axes.set_ylabel(f"F1 on {corpus}, %: mean ± deviation")

@@ -25,7 +25,7 @@ _NOISE = (0.1, 0.2, 0.3)  # levels that a run is scored at
 
 
 def revision() -> str:
-    """Of the checkout that the package lies in; its version where it is installed without one."""
+    """Returns the git revision, with `+` if the tree was dirty, or outside a checkout the package's version."""
     here = Path(__file__).parent
 
     def git(*arguments: str) -> str:
@@ -33,7 +33,7 @@ def revision() -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        git("ls-files", "--error-unmatch", __file__)  # else the checkout around it is another project's
+        git("ls-files", "--error-unmatch", __file__)  # fails if the checkout around it is another project's
         changed = git(
             "status", "--porcelain", "--untracked-files=no", "--", str(here), str(here.parent / "training_configs")
         )
@@ -47,15 +47,15 @@ def versions() -> dict[str, str]:
 
 
 def epochs_of(run: Path) -> list[dict[str, Any]]:
-    """The metrics of the epochs that a run has finished, in order."""
+    """Returns the metrics of the epochs that a run has finished, in order."""
     files = sorted(run.glob("metrics_epoch_*.json"), key=lambda file: int(file.stem.rpartition("_")[2]))
     return [json.loads(file.read_text(encoding="utf-8")) for file in files]
 
 
 def seconds_of(epochs: Sequence[dict[str, Any]]) -> float:
     """
-    Of all finished epochs. `training_duration` begins anew with each resumption of a run; what was lost with an epoch
-    that broke off is not in it.
+    Returns the time of all finished epochs. `training_duration` restarts when a run is resumed; the time of an epoch that
+    broke off is not included.
     """
     total = last = 0.0
     for epoch in epochs:
@@ -76,7 +76,7 @@ def _seconds(duration: str) -> float:
 def result_of(
     directory: Path, corpus: str, system: str, seed: int, settings: dict[str, Any], read_test: bool = True
 ) -> Run:
-    """What a training in this directory, that has ended, came to. Without `read_test` the test split is left alone."""
+    """Returns the result of a finished training run in this directory; without `read_test` the test split is not read."""
     archive = load_archive(directory)
     metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
     epochs = epochs_of(directory)
@@ -94,7 +94,7 @@ def result_of(
         best_epoch=metrics["best_epoch"],
         epochs=len(epochs),
         seconds=seconds_of(epochs),
-        train_entities=dict(Counter(span.label for each in trained_on for span in entities(gold_tags(each)))),
+        train_entities=dict(Counter(span.label for instance in trained_on for span in entities(gold_tags(instance)))),
         revision=revision(),
         versions=versions(),
         test=test,
@@ -109,10 +109,10 @@ def _held_out(archive: Archive, data_path: str) -> HeldOut:
     texts, gold = [words_of(instance) for instance in instances], [gold_tags(instance) for instance in instances]
     noise = {}
     for level in _NOISE:
-        noisy = [reader.text_to_instance(*each) for each in zip(add_noise(texts, level), gold)]
+        noisy = [reader.text_to_instance(words, tags) for words, tags in zip(add_noise(texts, level), gold)]
         noise[f"{level:g}"] = score_of(tag_instances(archive, noisy)).overall.f1
     return HeldOut(
-        labels={label: list(found) for label, found in score_of(tagged).types.items()},
+        labels={label: list(of_type) for label, of_type in score_of(tagged).types.items()},
         sentences=len(tagged),
         counts=counts,
         noise=noise,

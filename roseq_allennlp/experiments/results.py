@@ -1,4 +1,4 @@
-"""Results of training runs, a line of JSON each."""
+"""Results of training runs, each a line of JSON."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from roseq_allennlp.scoring.conlleval import Counts, total
 @dataclass(frozen=True)
 class HeldOut:
     """
-    Of the test split, read once with the weights of the best development epoch.
+    The result on the test split, read once with the weights of the best development epoch.
 
     # Parameters
 
@@ -27,7 +27,7 @@ class HeldOut:
     counts : `List[List[int]]`
         Number of a sentence, from 0, with its correct, predicted and gold entities; sentences without any are left out.
     noise : `Dict[str, float]`
-        F1 by share of words mistyped, in percent.
+        F1 in percent, by the share of mistyped words.
     """
 
     labels: dict[str, list[int]]
@@ -40,40 +40,40 @@ class HeldOut:
         return total({label: Counts(*counts) for label, counts in self.labels.items()})
 
     def sentence_counts(self) -> np.ndarray:
-        """`(sentences, 3)` int64, as `bootstrap.sentence_counts`."""
-        found = np.zeros((self.sentences, 3), dtype=np.int64)
+        """Returns the counts as `bootstrap.sentence_counts` does: `(sentences, 3)` int64."""
+        counts = np.zeros((self.sentences, 3), dtype=np.int64)
         if self.counts:
             rows = np.array(self.counts, dtype=np.int64)
-            found[rows[:, 0]] = rows[:, 1:]
-        return found
+            counts[rows[:, 0]] = rows[:, 1:]
+        return counts
 
 
 @dataclass(frozen=True)
 class Run:
     """
-    One training run. F1, precision and recall in percent.
+    The result of a training run, with F1, precision and recall in percent.
 
     # Parameters
 
     corpus : `str`
-        Of the catalogue.
+        The corpus's name in the catalogue.
     system : `str`
-        Of `ablation.SYSTEMS`.
+        The system's name in `ablation.SYSTEMS`.
     seed : `int`
     settings : `Dict[str, Any]`
-        What differs from the system's config, by dotted key; `sentences`, if only the first so many were trained on.
+        Changes to the system's config, by dotted key; `sentences` limits the training sentences to the first ones.
     dev_f1, dev_precision, dev_recall : `float`
-        Of the best epoch.
+        The scores of the best epoch.
     test_f1 : `float`, optional
-        `None` where the test split has not been read: in tuning.
+        `None` if the test split has not been read, as in tuning.
     best_epoch, epochs : `int`
-        The best one, from 0, and how many there were.
+        The number of the best epoch, from 0, and the number of epochs.
     seconds : `float`
-        Of training and validation.
+        The time of training and validation.
     train_entities : `Dict[str, int]`
-        Entities of each type that were trained on.
+        The number of entities of each type in the sentences trained on.
     revision : `str`
-        Of the code; with a `+` where it had changes that are not committed.
+        Git revision of the code, with `+` if the tree was dirty.
     versions : `Dict[str, str]`
     test : `HeldOut`, optional
     """
@@ -96,7 +96,7 @@ class Run:
 
     @property
     def key(self) -> tuple[str, str, str, int]:
-        """What makes it one run and not another."""
+        """Identifies the run."""
         return self.corpus, json.dumps(self.settings, sort_keys=True), self.system, self.seed
 
     def as_line(self) -> str:
@@ -105,9 +105,11 @@ class Run:
 
 def read_results(files: Iterable[Union[str, os.PathLike]]) -> list[Run]:
     """
+    Reads the results of files, in their order.
+
     # Raises
 
-    `ConfigurationError`: a file cannot be read, a line is no result, or a run stands there twice.
+    `ConfigurationError`: a file cannot be read, a line is not a result, or a run occurs twice.
     """
     runs: dict[tuple[str, str, str, int], Run] = {}
     for file in map(Path, files):
@@ -118,26 +120,28 @@ def read_results(files: Iterable[Union[str, os.PathLike]]) -> list[Run]:
         for number, line in enumerate(lines, 1):
             run = _run_of(line, f"{file}:{number}")
             if run.key in runs:
-                raise ConfigurationError(f"{file}:{number}: this run stands there already: {run.key}. Remove one.")
+                raise ConfigurationError(f"{file}:{number}: this run occurs twice: {run.key}. Remove one of the lines.")
             runs[run.key] = run
     return list(runs.values())
 
 
-def _run_of(line: str, place: str) -> Run:
+def _run_of(line: str, position: str) -> Run:
     try:
         values = json.loads(line)
         test = values["test"] and HeldOut(**values["test"])
         return Run(**{**values, "test": test})
     except (ValueError, TypeError, KeyError) as error:
         names = ", ".join(field.name for field in fields(Run))
-        raise ConfigurationError(f"{place}: is no result of a run, a JSON object with {names}. {error}") from error
+        raise ConfigurationError(
+            f"{position}: is not the result of a run, a JSON object with {names}. {error}"
+        ) from error
 
 
 def keep_result(file: Union[str, os.PathLike], run: Run) -> None:
-    """Adds a run to a file, in place of an earlier result of the same run."""
+    """Adds the result of a run to a file; it replaces an earlier result of the same run."""
     file = Path(file)
-    others = [each for each in read_results([file]) if each.key != run.key] if file.exists() else []
+    others = [other for other in read_results([file]) if other.key != run.key] if file.exists() else []
     file.parent.mkdir(parents=True, exist_ok=True)
     with replacing(file) as temporary:
-        lines = [each.as_line() + "\n" for each in sorted([*others, run], key=lambda run: run.key)]
+        lines = [kept.as_line() + "\n" for kept in sorted([*others, run], key=lambda run: run.key)]
         temporary.write_text("".join(lines), encoding="utf-8")

@@ -25,11 +25,12 @@ _BESIDE = (SYSTEMS["base"].title, SYSTEMS["roseq"].title, "gain", SYSTEMS["best"
 
 def build(page: str, runs: Sequence[Run]) -> str:
     """
-    A page with its tables made anew: all between `<!-- results: NAME -->` and `<!-- end -->`, for each NAME of `TABLES`.
+    Returns the page with its tables rebuilt: all text between `<!-- results: NAME -->` and `<!-- end -->`, for each NAME of
+    `TABLES`.
 
     # Raises
 
-    `ConfigurationError`: a part with another name, no part at all, or runs of another corpus or system.
+    `ConfigurationError`: a part has another name, the page has no part, or a run has another corpus or system.
     """
     unknown = sorted({run.corpus for run in runs} - set(CORPORA) | {run.system for run in runs} - set(SYSTEMS))
     if unknown:
@@ -37,8 +38,8 @@ def build(page: str, runs: Sequence[Run]) -> str:
             f"The page has no place for runs of {unknown}; it has {', '.join(CORPORA)} and {', '.join(SYSTEMS)}."
         )
 
-    def part(found: "re.Match[str]") -> str:
-        name = found["name"]
+    def part(match: "re.Match[str]") -> str:
+        name = match["name"]
         if name not in TABLES:
             raise ConfigurationError(
                 f"<!-- results: {name} -->: there is no such table; known are {', '.join(TABLES)}."
@@ -54,13 +55,13 @@ def build(page: str, runs: Sequence[Run]) -> str:
 
 
 def _groups(runs: Sequence[Run]) -> dict[tuple[str, str], Systems]:
-    """Runs with test scores, in the order of the catalogue: by corpus and settings (JSON), then by system."""
+    """Groups runs with test scores by corpus and settings (JSON), then by system, in the order of the catalogue."""
     order, names = list(CORPORA), list(SYSTEMS)
-    found: dict[tuple[str, str], Systems] = {}
+    groups: dict[tuple[str, str], Systems] = {}
     for run in sorted(runs, key=lambda run: (order.index(run.corpus), names.index(run.system), run.seed)):
         if run.test is not None:
-            found.setdefault(run.key[:2], {}).setdefault(run.system, []).append(run)
-    return found
+            groups.setdefault(run.key[:2], {}).setdefault(run.system, []).append(run)
+    return groups
 
 
 def _shipped(runs: Sequence[Run]) -> dict[str, Systems]:
@@ -72,23 +73,23 @@ def _held_out(runs: Sequence[Run]) -> list[HeldOut]:
 
 
 def _compared(runs: Sequence[Run]) -> Iterator[tuple[str, list[list[HeldOut]]]]:
-    """Corpora with both base and RoSeq, with the shipped configs; third is what goes past it, if there are runs of it."""
+    """Yields each corpus with runs of base and RoSeq, and its test results of each system of `_COMPARED`."""
     for corpus, systems in _shipped(runs).items():
         if {"base", "roseq"} <= systems.keys():
             yield corpus, [_held_out(systems.get(system, [])) for system in _COMPARED]
 
 
 def _beside(scores: Sequence[Optional[float]]) -> list[Any]:
-    """Under `_BESIDE`."""
+    """Returns the cells under `_BESIDE`."""
     base, roseq, best = scores
     assert base is not None and roseq is not None
     return [base, roseq, f"{roseq - base:+.2f}", "" if best is None else best]
 
 
 def _gain(first: Sequence[Run], second: Sequence[Run]) -> str:
-    base, other = ([each.sentence_counts() for each in _held_out(runs)] for runs in (first, second))
-    found = mean_difference(base, other)
-    return f"{found.difference:+.2f} ({found.interval.low:+.2f} to {found.interval.high:+.2f})"
+    base, other = ([held_out.sentence_counts() for held_out in _held_out(runs)] for runs in (first, second))
+    test = mean_difference(base, other)
+    return f"{test.difference:+.2f} ({test.interval.low:+.2f} to {test.interval.high:+.2f})"
 
 
 def _paper_gain(corpus: str, system: str) -> str:
@@ -119,12 +120,12 @@ _HEADERS = (
 
 
 def gains(runs: Sequence[Run]) -> str:
-    """Each corpus of the catalogue: base, RoSeq and what goes past it, with the shipped configs."""
+    """Compares base, RoSeq and `best` on each corpus of the catalogue, with the shipped configs."""
     shipped = _shipped(runs)
     rows: list[list[Any]] = []
     for corpus in CORPORA:
         systems = shipped.get(corpus, {})
-        rows += [[corpus, *_row(corpus, each, systems)] for each in systems if not each.startswith("base+")]
+        rows += [[corpus, *_row(corpus, system, systems)] for system in systems if not system.startswith("base+")]
         if not systems:
             for system in ("base", "roseq"):
                 figures = [CORPORA[corpus].paper.get(system, ""), _paper_gain(corpus, system)]
@@ -133,7 +134,7 @@ def gains(runs: Sequence[Run]) -> str:
 
 
 def ablations(runs: Sequence[Run]) -> str:
-    """Table IV, where all of its systems have runs with the same seeds."""
+    """Shows Table IV for the corpora on which all of its systems have runs, with the seeds that all of them have."""
     parts = []
     for title, corpus, systems in _table_iv(runs):
         rows = [_row(corpus, system, systems) for system in TABLE_IV]
@@ -142,16 +143,16 @@ def ablations(runs: Sequence[Run]) -> str:
 
 
 def effects(runs: Sequence[Run]) -> str:
-    """What each component changes in Table IV: the mean of the four systems with it less that of the four without."""
+    """Shows the effect of each component in Table IV: the mean of the four systems with it minus that of the others."""
     rows = []
     for title, _, systems in _table_iv(runs):
         for component in ("lacrf", "fl", "at"):
             sides: tuple[list[Run], list[Run]] = ([], [])
-            for system, own in systems.items():
-                sides[component in SYSTEMS[system].components].extend(own)
-            found = [[_development_and_overall(run) for run in side] for side in sides]
-            change = np.mean(found[1], axis=0) - np.mean(found[0], axis=0)
-            development, precision, recall = (f"{each:+.2f}" for each in change)
+            for system, of_system in systems.items():
+                sides[component in SYSTEMS[system].components].extend(of_system)
+            scores = [[_development_and_overall(run) for run in side] for side in sides]
+            change = np.mean(scores[1], axis=0) - np.mean(scores[0], axis=0)
+            development, precision, recall = (f"{value:+.2f}" for value in change)
             name = SYSTEMS[f"base+{component}"].title.removeprefix("+")
             rows.append([title, name, len(sides[1]), development, _gain(*sides), precision, recall])
     headers = (
@@ -172,7 +173,7 @@ def _development_and_overall(run: Run) -> tuple[float, float, float]:
 
 
 def _table_iv(runs: Sequence[Run]) -> Iterator[tuple[str, str, Systems]]:
-    """Title, corpus and all of Table IV's systems, with the seeds that all of them have."""
+    """Yields title, corpus and runs of all of Table IV's systems, with the seeds that all of them have."""
     for (corpus, settings), systems in _groups(runs).items():
         if set(TABLE_IV) <= systems.keys():
             seeds = set.intersection(*({run.seed for run in systems[system]} for system in TABLE_IV))
@@ -186,37 +187,37 @@ def _title(corpus: str, settings: str) -> str:
 
 
 def labels(runs: Sequence[Run]) -> str:
-    """F1 of each entity type, the rarest in training last."""
+    """Shows F1 of each entity type, with the rarest type in training last."""
     rows = []
     for corpus, sides in _compared(runs):
         trained_on = next(run.train_entities for run in runs if (run.corpus, run.settings) == (corpus, {}))
         gold = {label: counts[2] for label, counts in sides[0][0].labels.items()}
         for label in sorted(gold, key=lambda label: -trained_on.get(label, 0)):
-            f1 = [mean([Counts(*each.labels.get(label, (0, 0, 0))).f1 for each in side]) for side in sides]
+            f1 = [mean([Counts(*held_out.labels.get(label, (0, 0, 0))).f1 for held_out in side]) for side in sides]
             rows.append([corpus, label, trained_on.get(label, 0), gold[label], *_beside(f1)])
     return table(("corpus", "label", "in training", "in test", *_BESIDE), rows, "github")
 
 
 def noise(runs: Sequence[Run]) -> str:
-    """Test F1 as words are mistyped, and the gain at each level."""
+    """Shows test F1 as words are mistyped, and the gain at each level."""
     rows = []
     for corpus, sides in _compared(runs):
         for level in ("0", *sides[0][0].noise):
-            f1 = [mean([each.noise.get(level, each.overall.f1) for each in side]) for side in sides]
+            f1 = [mean([held_out.noise.get(level, held_out.overall.f1) for held_out in side]) for side in sides]
             rows.append([corpus, f"{100 * float(level):.0f} %", *_beside(f1)])
     return table(("corpus", "words mistyped", *_BESIDE), rows, "github")
 
 
 def sizes(runs: Sequence[Run]) -> str:
-    """The gain by the number of training sentences, for the corpora that were trained on parts of themselves."""
+    """Shows the gain by the number of training sentences, for corpora with runs on a part of the training split."""
     by_size: dict[str, dict[float, Systems]] = {}
     for (corpus, settings), systems in _groups(runs).items():
-        found = json.loads(settings)
-        if found.keys() <= {"sentences"} and {"base", "roseq"} <= systems.keys():
-            by_size.setdefault(corpus, {})[found.get("sentences", float("inf"))] = systems
+        changes = json.loads(settings)
+        if changes.keys() <= {"sentences"} and {"base", "roseq"} <= systems.keys():
+            by_size.setdefault(corpus, {})[changes.get("sentences", float("inf"))] = systems
     rows = []
-    for corpus, found in by_size.items():
-        for sentences, systems in sorted(found.items()) if len(found) > 1 else ():
+    for corpus, sizes_of_corpus in by_size.items():
+        for sentences, systems in sorted(sizes_of_corpus.items()) if len(sizes_of_corpus) > 1 else ():
             base, roseq = systems["base"], systems["roseq"]
             scores = [mean_and_deviation([run.test_f1 for run in side]) for side in (base, roseq)]
             size = "all" if sentences == float("inf") else f"first {sentences:.0f}"
@@ -227,30 +228,33 @@ def sizes(runs: Sequence[Run]) -> str:
 
 
 def tuning(runs: Sequence[Run]) -> str:
-    """Every setting tried, on development data; the change is from the config without it, with the same seeds."""
+    """Shows every setting tried, on development data; the change is from the config without it, with the same seeds."""
     tried: dict[tuple[str, str, str], list[Run]] = {}
     for run in runs:
         if run.test is None:
             tried.setdefault((run.corpus, run.system, run.key[1]), []).append(run)
     scores = {run.key: run.dev_f1 for run in runs}
     rows = []
-    for (corpus, system, settings), own in sorted(tried.items()):
-        size = {name: value for name, value in own[0].settings.items() if name == "sentences"}
-        before = [scores.get(replace(run, settings=size).key) for run in own]
+    for (corpus, system, settings), tuned in sorted(tried.items()):
+        size = {name: value for name, value in tuned[0].settings.items() if name == "sentences"}
+        before = [scores.get(replace(run, settings=size).key) for run in tuned]
         known = [score for score in before if score is not None]
-        compared = len(known) == len(own) and size != own[0].settings  # the config on a part is itself the reference
-        change = statistics.mean(run.dev_f1 for run in own) - statistics.mean(known) if compared else None
+        # The config on a part of the training split is itself the reference.
+        compared = len(known) == len(tuned) and size != tuned[0].settings
+        change = statistics.mean(run.dev_f1 for run in tuned) - statistics.mean(known) if compared else None
         shown = f"`{settings[1:-1]}`"
-        found = mean_and_deviation([run.dev_f1 for run in own])
-        rows.append([corpus, SYSTEMS[system].title, shown, len(own), found, "" if change is None else f"{change:+.2f}"])
+        f1 = mean_and_deviation([run.dev_f1 for run in tuned])
+        rows.append([corpus, SYSTEMS[system].title, shown, len(tuned), f1, "" if change is None else f"{change:+.2f}"])
     return table(("corpus", "system", "settings", "seeds", "development F1", "change"), rows, "github")
 
 
 def total(runs: Sequence[Run]) -> str:
-    """What all of it cost."""
+    """Returns the cost, revisions and versions of all runs, in words."""
     hours = sum(run.seconds for run in runs) / 3600
     revisions = ", ".join(sorted({run.revision for run in runs}))
-    versions = "; ".join(sorted({", ".join(f"{name} {each}" for name, each in run.versions.items()) for run in runs}))
+    versions = "; ".join(
+        sorted({", ".join(f"{name} {version}" for name, version in run.versions.items()) for run in runs})
+    )
     return f"{len(runs)} runs, {hours:.1f} CPU hours, one thread each. Revisions: {revisions}. Versions: {versions}."
 
 
@@ -258,4 +262,4 @@ TABLES: dict[str, Callable[[Sequence[Run]], str]] = {
     **{"gains": gains, "ablations": ablations, "effects": effects, "labels": labels},
     **{"noise": noise, "sizes": sizes, "tuning": tuning, "total": total},
 }
-"""By name."""
+"""The functions that build the tables of a page, by the name of the table."""

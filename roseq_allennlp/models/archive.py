@@ -1,28 +1,39 @@
 """Archives of trained taggers: written whole or not at all, and opened without executing anything that is in them."""
 
+import contextlib
 import json
+import re
+import secrets
 import tarfile
 import tempfile
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any, Optional, Union
 
 import safetensors.torch
+import spacy
 import torch
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
-from allennlp.common.meta import META_NAME
-from allennlp.common.params import parse_overrides, remove_keys_from_params, with_overrides
-from allennlp.data import DatasetReader, Vocabulary
+from allennlp.common.from_params import takes_arg
+from allennlp.common.meta import META_NAME, Meta
+from allennlp.common.params import parse_overrides, with_overrides
+from allennlp.common.util import SigTermReceived
+from allennlp.data import Batch, DataLoader, DatasetReader, Instance, Vocabulary
+from allennlp.evaluation import Evaluator
 from allennlp.models import Model, archival
 from allennlp.models.archival import CONFIG_NAME, Archive
 from allennlp.version import VERSION
 
+from roseq_allennlp.data.tag_schemes import bioul_to_bioes
 from roseq_allennlp.files import replacing
-from roseq_allennlp.models.archive_checks import NOT_LOADED, READERS, check_config, extract, read_config
+from roseq_allennlp.models.archive_config import READERS, ArchiveError, checked_config, read_config
+from roseq_allennlp.models.archive_files import FULL, MAX_SIZE, check_inside, check_vocabulary, copy_run, extract
+from roseq_allennlp.models.archive_weights import SAFETENSORS, bounded_memory, load_state, read_weights
+from roseq_allennlp.models.tagger import Tagger
 
-SAFETENSORS = "weights.safetensors"
 _WEIGHTS = ("weights.th", SAFETENSORS, "best.th")  # the last in the directory of a run
 
 
@@ -31,12 +42,13 @@ def load_archive(
     cuda_device: int = -1,
     overrides: Union[str, dict[str, Any]] = "",
     weights_file: Optional[str] = None,
+    max_size: int = MAX_SIZE,
 ) -> Archive:
     """
-    As AllenNLP's function of that name, for an archive of this package's tagger that may come from a stranger: its
-    members are plain files inside it, its config is plain JSON that names no Python path, no other archive and no remote
-    code, its model is a `label_aware_crf_tagger` and its readers are of columns, and its weights are tensors and no
-    pickled objects. Weights may be safetensors (`weights.safetensors`).
+    Like AllenNLP's `load_archive`, but safe for untrusted archives: nothing in one is executed, no file outside it is read,
+    and no address is asked. Its config may name the components of `archive_components`, and those of packages that the
+    user has imported; its weights are tensors, also as safetensors (`weights.safetensors`). One sentence is tagged before
+    it is returned.
 
     # Parameters
 
@@ -45,110 +57,227 @@ def load_archive(
     cuda_device : `int`, optional (default = `-1`)
         Number of the GPU, -1 for the CPU.
     overrides : `Union[str, Dict[str, Any]]`, optional
-        Of the config, checked as it is.
+        For the config, checked as it is.
     weights_file : `str`, optional
         In place of those in the archive.
+    max_size : `int`, optional (default = `2**32`)
+        Of an unpacked archive, in bytes. The directory of a run has no limit but for its vocabulary.
 
     # Raises
 
-    `ConfigurationError`: there is no such file, it is none of these, or it has been damaged, with one sentence that says
-    what and what to do.
+    `ConfigurationError`: there is no such file, it is not an archive of a tagger, or it is damaged or hostile; one sentence
+    says what is wrong and what to do.
     """
+    _check_device(cuda_device)
+    changed = parse_overrides(json.dumps(overrides) if isinstance(overrides, dict) else overrides)
+    path = _located(archive_file)
+    with tempfile.TemporaryDirectory() as temporary, _one_sentence(archive_file, Path(temporary)):
+        directory = Path(temporary)
+        weights = _open(path, directory, max_size)
+        config, meta = read_config(directory)
+        config = with_overrides(config, changed) if changed else config
+        built = checked_config(config)  # before the weights are read: they take long
+        state = read_weights(Path(weights_file) if weights_file else weights)
+        check_vocabulary(directory, max((max(value.shape, default=0) for value in state.values()), default=0))
+        archive = _build(built, _complete(config), meta, state, directory)
+    archive.model.to(torch.device("cpu") if cuda_device < 0 else torch.device("cuda", cuda_device))
+    return archive
+
+
+def _complete(config: dict[str, Any]) -> Params:
+    """With what AllenNLP's commands take from it without asking whether it is there."""
+    model = config["model"]
+    config = {**config, "model": {"type": model} if isinstance(model, str) else model}
+    if config.get("evaluation") in (None, "None"):
+        config.pop("evaluation", None)
+    if all(config.get(key) in (None, "None") for key in ("data_loader", "validation_data_loader")):
+        config["validation_data_loader"] = {"type": "in_memory", "batch_size": 64}
+    return Params(config)
+
+
+def _located(name: Union[str, PathLike]) -> Path:
     try:
-        path = Path(cached_path(archive_file))
+        return Path(cached_path(name))
     except FileNotFoundError as error:
         raise ConfigurationError(
-            f"{archive_file}: no such archive. Give a model.tar.gz, or the directory of a finished run."
+            f"{name}: no such archive. Give a model.tar.gz, or the directory of a finished run."
         ) from error
+
+
+def _open(path: Path, directory: Path, max_size: int = MAX_SIZE) -> Path:
+    """Puts all that loading reads, but the weights of a run, into the directory; returns the path of the weights."""
     if path.is_dir():
-        return _load(archive_file, path, cuda_device, overrides, weights_file)
-    with tempfile.TemporaryDirectory() as directory:
-        extract(path, directory, archive_file)
-        return _load(archive_file, Path(directory), cuda_device, overrides, weights_file)
+        copy_run(path, directory)
+    else:
+        extract(path, directory, max_size)
+    return _weights_in(path if path.is_dir() else directory)
 
 
-def _load(
-    name: Union[str, PathLike],
-    directory: Path,
-    cuda_device: int,
-    overrides: Union[str, dict[str, Any]],
-    weights_file: Optional[str],
-) -> Archive:
-    weights = Path(weights_file) if weights_file else _weights_in(name, directory)
-    config, meta = read_config(name, directory)
-    changed = parse_overrides(json.dumps(overrides) if isinstance(overrides, dict) else overrides)
-    config = with_overrides(config, changed) if changed else config
-    check_config(name, config)
-    params = Params(config)
-    state = _read_weights(name, weights)
-    vocab = _vocabulary(name, params, directory)
-    train, validation = READERS
-    reader_params = {
-        train: params.get(train),
-        validation: params.get(validation, params.get(train).duplicate()),
-    }
-    try:
-        readers = {
-            key: DatasetReader.from_params(value.duplicate(), serialization_dir=str(directory))
-            for key, value in reader_params.items()
-        }
-        model = _model(params.get("model").duplicate(), vocab, directory)
-        missing, unexpected = model.load_state_dict(state, strict=False)
-        if missing or unexpected:
-            raise RuntimeError(f"missing: {missing[:3]}, unexpected: {unexpected[:3]}")
-    except (ConfigurationError, RuntimeError, TypeError) as error:
+def _check_device(cuda_device: int) -> None:
+    if cuda_device >= 0 and cuda_device >= (count := torch.cuda.device_count()):
+        numbers = f"0 to {count - 1}" if count > 1 else "0 only" if count else "none"
         raise ConfigurationError(
-            f"{name}: its config or weights do not fit this version ({str(error).splitlines()[-1].strip()}). It was written"
-            f" by another version of roseq-allennlp, or with AllenNLP {meta.version if meta else 'of unknown version'} where"
-            f" this is {VERSION}: open it with that version, or train anew."
+            f"cuda_device is {cuda_device}, but the GPUs that PyTorch finds here are: {numbers}. Give one of them, or -1 for"
+            " the CPU."
+        )
+
+
+@contextlib.contextmanager
+def _one_sentence(name: Union[str, PathLike], directory: Path) -> Iterator[None]:
+    """Within it, any error is one sentence about the archive: what is wrong with it, and the way out."""
+    try:
+        yield
+    except (MemoryError, SigTermReceived):
+        raise
+    except ArchiveError as error:
+        raise ConfigurationError(f"{name}: {_one_line(error.message)}") from error
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
+        version = VERSION
+        with contextlib.suppress(ConfigurationError, AttributeError):
+            version = read_config(directory)[1].version  # type: ignore[union-attr]
+        other = "" if version == VERSION else f", or with AllenNLP {_one_line(version)} where this is {VERSION}"
+        raise ConfigurationError(
+            f"{name}: its config, vocabulary or weights do not fit this version"
+            f" ({_one_line(str(error) or type(error).__name__)}). It is damaged, or was written by another version of"
+            f" roseq-allennlp{other}: fetch it again, open it with that version, or train anew."
         ) from error
-    model.to(torch.device("cpu") if cuda_device < 0 else torch.device("cuda", cuda_device))
-    return Archive(model, params, readers[train], readers[validation], meta)
 
 
-def _weights_in(name: Union[str, PathLike], directory: Path) -> Path:
-    for each in _WEIGHTS:
-        if (directory / each).is_file():
-            return directory / each
-    raise ConfigurationError(
-        f"{name}: has no weights ({', '.join(_WEIGHTS)}). The archive is not whole, or the run has finished no epoch: fetch"
-        " it again, or go on with `roseq train … --recover`."
+def _one_line(text: str) -> str:
+    text = " ".join(text.split())
+    text = "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+    return text if len(text) <= 500 else f"{text[:500]}…"
+
+
+def _weights_in(source: Path) -> Path:
+    for name in _WEIGHTS:
+        if (source / name).exists():
+            return check_inside(source, name)
+    raise ArchiveError(
+        f"has no weights ({', '.join(_WEIGHTS)}). The archive is not whole, or the run has finished no epoch: fetch it"
+        " again, or go on with `roseq train … --recover`."
     )
 
 
-def _read_weights(name: Union[str, PathLike], path: Path) -> dict[str, torch.Tensor]:
-    try:
-        if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of damaged bytes torch raises nearly anything
-        raise ConfigurationError(
-            f"{name}: its weights ({path.name}) cannot be read as tensors: {str(error).splitlines()[0][:200]}. They are"
-            " damaged, or hold objects that would run code: fetch the archive again, or do not trust its source."
-        ) from error
-    return state
+def _build(
+    built: dict[str, Any], config: Params, meta: Optional[Meta], state: dict[str, torch.Tensor], directory: Path
+) -> Archive:
+    train, validation = READERS
+    reader = DatasetReader.from_params(Params(built[train]).duplicate(), serialization_dir=str(directory))
+    validation_reader = DatasetReader.from_params(
+        Params(built.get(validation, built[train])).duplicate(), serialization_dir=str(directory)
+    )
+    vocab = _vocabulary(built, directory)
+    with bounded_memory(state):
+        model = Model.from_params(
+            vocab=vocab, params=Params(built["model"]).duplicate(), serialization_dir=str(directory)
+        )
+        model.extend_embedder_vocab()
+    load_state(model, state, finite_buffers=isinstance(model, Tagger))
+    archive = Archive(model, config, reader, validation_reader, meta)
+    for each in (reader, validation_reader):
+        _rehearse(model, each, built)
+    return archive
 
 
-def _vocabulary(name: Union[str, PathLike], params: Params, directory: Path) -> Vocabulary:
-    vocabulary = params.get("vocabulary", Params({}))
-    vocabulary = Params({"type": vocabulary}) if isinstance(vocabulary, str) else vocabulary
-    folder, tagger = directory / "vocabulary", params["model"].get("member", params["model"])
-    needed = (folder / "non_padded_namespaces.txt", folder / f"{tagger.get('label_namespace', 'labels')}.txt")
-    for file in needed:
-        if not file.is_file():
-            raise ConfigurationError(
-                f"{name}: has no vocabulary/{file.name}, so its words and labels are unknown. The archive is not whole:"
-                " fetch it again, or have it written anew with `roseq train … --recover`."
+def _vocabulary(built: dict[str, Any], directory: Path) -> Vocabulary:
+    folder, params = directory / "vocabulary", built["vocabulary"]
+    tagger = built["model"].get("member", built["model"])
+    for name in ("non_padded_namespaces.txt", f"{tagger.get('label_namespace', 'labels')}.txt"):
+        if not (folder / name).is_file():
+            raise ArchiveError(
+                f"has no vocabulary/{name}, so its words and labels are unknown. The archive is not whole: fetch it again, or"
+                " have it written anew with `roseq train … --recover`."
             )
-    kind, _ = Vocabulary.resolve_class_name(vocabulary.get("type", Vocabulary.default_implementation))
-    return kind.from_files(folder, vocabulary.get("padding_token"), vocabulary.get("oov_token"))
+    kind, _ = Vocabulary.resolve_class_name(params["type"])
+    return kind.from_files(folder, params["padding_token"], params["oov_token"])
 
 
-def _model(params: Params, vocab: Vocabulary, directory: Path) -> Model:
-    remove_keys_from_params(params, NOT_LOADED)
-    model = Model.from_params(vocab=vocab, params=params, serialization_dir=str(directory))
-    model.extend_embedder_vocab()
-    return model
+class _OneSentence(DatasetReader):
+    """Gives a single instance, for a rehearsal of what would read a file."""
+
+    def __init__(self, reader: DatasetReader, instance: Instance) -> None:
+        super().__init__()
+        self._reader = reader
+        self._instance = instance
+
+    def _read(self, file_path: Any) -> Iterator[Instance]:
+        yield self._instance
+
+    def apply_token_indexers(self, instance: Instance) -> None:
+        self._reader.apply_token_indexers(instance)
+
+
+def _rehearse(model: Model, reader: DatasetReader, built: dict[str, Any]) -> None:
+    """
+    Tags a sentence of words that no vocabulary holds, and goes through the batches that `evaluate` would make of it, so
+    that what does not work is known at once; also that a reader and a model of the user's do what tagging needs.
+    """
+    language = getattr(reader, "language", "xx")
+    if not isinstance(language, str) or not re.fullmatch("[a-z]{2,3}", language):  # spaCy imports what it names
+        raise ArchiveError(
+            f"refused, its reader's `language` is {language!r}, not a code such as `en`, or `xx` for any."
+        )
+    spacy.util.get_lang_class(language)
+    instance = _instance(reader, [secrets.token_hex(8), "\ue000", "Aa1-"])
+    training = model.training
+    batch = Batch([instance])
+    batch.index_instances(model.vocab)
+    try:
+        with torch.inference_mode():
+            output = model.eval()(**batch.as_tensor_dict())
+            wrong = [name for name, value in output.items() if isinstance(value, torch.Tensor) and value.isnan().any()]
+            if wrong:
+                raise ArchiveError(f"tags a sentence with NaN in its {wrong}. Its weights are damaged: fetch it again.")
+            output = model.make_output_human_readable(output)
+    finally:
+        model.train(training)
+    keys = {"label", "start_token", "end_token", "probability"}
+    if not (
+        _is_a_row(output.get("tags"))
+        and _is_a_row(output.get("entities"))
+        and all(keys <= entity.keys() for entity in output["entities"][0])
+    ):
+        raise ArchiveError(
+            f"its model is a {type(model).__name__}, which gives no `tags` and `entities` (each with"
+            f" {', '.join(sorted(keys))}) for a sentence, as `label_aware_crf_tagger` does. Tags of other models are scored"
+            " by `roseq score`."
+        )
+    bioul_to_bioes(list(model.vocab.get_token_to_index_vocabulary(getattr(model, "label_namespace", "labels"))))
+    for key in ("data_loader", "validation_data_loader"):
+        if key in built:
+            params = {**built[key]}
+            params.pop("num_workers", None)  # processes are for files
+            if takes_arg(
+                DataLoader.resolve_class_name(params.get("type", DataLoader.default_implementation))[0], "quiet"
+            ):
+                params["quiet"] = True
+            loader = DataLoader.from_params(
+                Params(params).duplicate(), reader=_OneSentence(reader, _instance(reader, ["a"])), data_path=""
+            )
+            loader.index_with(model.vocab)
+            next(iter(loader), None)
+    Evaluator.from_params(Params(built.get("evaluation", {})).duplicate())
+
+
+def _instance(reader: DatasetReader, words: list[str]) -> Instance:
+    try:
+        instance = reader.text_to_instance(words)
+        reader.apply_token_indexers(instance)
+        if list(instance["metadata"]["words"]) != words:  # type: ignore[index]
+            raise ValueError("other words")
+    except Exception as error:
+        raise ArchiveError(
+            f"its dataset reader is a {type(reader).__name__}, whose `text_to_instance(words)` gives no instance with the"
+            f" words in `metadata` ({error or type(error).__name__}), as `columns` does. Correct the reader."
+        ) from error
+    return instance
+
+
+def _is_a_row(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 1 and isinstance(value[0], list)
 
 
 def archive_model(
@@ -173,19 +302,17 @@ def with_safetensors(archive_file: Union[str, PathLike], output: Union[str, Path
 
     `ConfigurationError`, as `load_archive`.
     """
-    source = Path(cached_path(archive_file))
+    path = _located(archive_file)
     with tempfile.TemporaryDirectory() as temporary:
-        directory = source
-        if not source.is_dir():
-            directory = Path(temporary)
-            extract(source, directory, archive_file)
-        config, _ = read_config(archive_file, directory)
-        check_config(archive_file, config)
-        weights = Path(temporary) / SAFETENSORS
-        state = _read_weights(archive_file, _weights_in(archive_file, directory))
-        safetensors.torch.save_file({key: value.contiguous() for key, value in state.items()}, weights)
+        directory = Path(temporary)
+        saved = directory / SAFETENSORS
+        with _one_sentence(archive_file, directory):
+            weights = _open(path, directory)
+            checked_config(read_config(directory)[0])
+            state = {key: value.clone() for key, value in read_weights(weights).items()}  # none share their memory
+            safetensors.torch.save_file({key: value.contiguous() for key, value in state.items()}, saved)
         with replacing(output) as whole, tarfile.open(whole, "w:gz") as archive:
-            archive.add(weights, SAFETENSORS)
-            for each in (CONFIG_NAME, META_NAME, "vocabulary"):
-                if (directory / each).exists():
-                    archive.add(directory / each, each)
+            archive.add(saved, SAFETENSORS)
+            for name in (CONFIG_NAME, META_NAME, "vocabulary"):
+                if (directory / name).exists():
+                    archive.add(directory / name, name)

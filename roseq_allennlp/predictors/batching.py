@@ -7,11 +7,21 @@ from typing import Any
 def windows(items: Iterable[Any], max_items: int, max_size: int) -> Iterator[list[Any]]:
     """
     Runs of items in their order, each ended by the item that brings it to `max_items` or, in all, to `max_size`:
-    characters of texts, tokens of lists. No item is read before the run that it belongs to is asked for.
+    characters of texts, tokens of lists. No item is read before the run that it belongs to is asked for. An exception of
+    `items` comes after the run of the items before it.
     """
+    iterator = iter(items)
     window: list[Any] = []
     size = 0
-    for item in items:
+    while True:
+        try:
+            item = next(iterator)
+        except StopIteration:
+            break
+        except Exception:
+            if window:
+                yield window
+            raise
         window.append(item)
         size += len(item) if isinstance(item, (str, list, tuple)) else 1
         if len(window) == max_items or size >= max_size:

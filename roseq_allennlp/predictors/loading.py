@@ -2,15 +2,21 @@ from os import PathLike
 from typing import Union
 
 from roseq_allennlp.models.archive import load_archive
+from roseq_allennlp.models.archive_files import MAX_SIZE
+from roseq_allennlp.predictors.forking import gate
 from roseq_allennlp.predictors.ner_tagger import NerTagger
 
 
 def load(
-    archive_path: Union[str, PathLike], cuda_device: int = -1, processes: int = 1, bfloat16: bool = False
+    archive_path: Union[str, PathLike],
+    cuda_device: int = -1,
+    processes: int = 1,
+    bfloat16: bool = False,
+    max_size: int = MAX_SIZE,
 ) -> NerTagger:
     """
-    Loads a trained archive (`model.tar.gz`, or the directory of a run) for tagging. Nothing in it is executed, so it may
-    come from a stranger.
+    Loads a trained archive (`model.tar.gz`, or the directory of a run) for tagging. Nothing in it is executed, so it
+    may be untrusted.
 
     # Parameters
 
@@ -19,6 +25,8 @@ def load(
         Number of the GPU, -1 for the CPU.
     processes, bfloat16 : `int` and `bool`, optional
         See `NerTagger`.
+    max_size : `int`, optional (default = `2**32`)
+        Limit of the unpacked archive's size, in bytes.
 
     # Returns
 
@@ -29,7 +37,8 @@ def load(
 
     `ConfigurationError`, see `roseq_allennlp.models.archive.load_archive`.
     """
-    archive = load_archive(archive_path, cuda_device)
-    tagger = NerTagger.from_archive(archive, extra_args={"processes": processes, "bfloat16": bfloat16})
+    with gate.inside():  # loading holds locks of torch and of imports, which a fork must not inherit
+        archive = load_archive(archive_path, cuda_device, max_size=max_size)
+        tagger = NerTagger.from_archive(archive, extra_args={"processes": processes, "bfloat16": bfloat16})
     assert isinstance(tagger, NerTagger)
     return tagger

@@ -1,8 +1,11 @@
 import contextlib
 import itertools
 import json
+import multiprocessing
+import reprlib
+import threading
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, Optional, Union
 
 import spacy
 import torch
@@ -15,40 +18,24 @@ from allennlp.predictors import Predictor
 
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes
 from roseq_allennlp.data.word_table import word_table
-from roseq_allennlp.modules.seq2seq_encoders.bidirectional_lstm import cpu_has_bfloat16_lstm
+from roseq_allennlp.nn.bfloat16 import bfloat16_autocast
 from roseq_allennlp.predictors.batching import length_buckets, windows
+from roseq_allennlp.predictors.forking import gate
+from roseq_allennlp.predictors.sentences import (
+    Sentence,
+    Unreadable,
+    checked_input,
+    has_words_only,
+    iterator_of,
+    words_of,
+)
 from roseq_allennlp.predictors.worker_pool import WorkerPool
 
 _MAX_TOKENS = {"cpu": 4096, "cuda": 65_536}  # of a batch, padding included
 _WINDOW = 2048  # sentences
 _WINDOW_SIZE = 2**17  # of what is in them: tokens, or characters of text
 _TOKENIZER_WORDS = 100_000
-
-
-@contextlib.contextmanager
-def _bfloat16(device: torch.device) -> Iterator[None]:
-    """Autocast; on a CPU where oneDNN refuses an LSTM in bfloat16, with torch's own kernels, which do it slowly."""
-    refused = device.type == "cpu" and not cpu_has_bfloat16_lstm()
-    kernels = torch.backends.mkldnn.flags(enabled=False) if refused else contextlib.nullcontext()
-    with kernels, torch.autocast(device.type, torch.bfloat16):
-        yield
-
-
-class UnreadableLine(dict[str, Any]):
-    """A line of input that is no JSON; holds the reason until its turn in the output comes."""
-
-
-class Sentence(NamedTuple):
-    """Words, and where they are from: the text, and where in it each starts (in Unicode code points)."""
-
-    words: list[str]
-    text: Optional[str] = None  # None: the words with single spaces between them
-    starts: Optional[list[int]] = None
-
-    def placed(self) -> tuple[str, list[int]]:
-        if self.text is not None and self.starts is not None:
-            return self.text, self.starts
-        return " ".join(self.words), list(itertools.accumulate((len(word) + 1 for word in self.words), initial=0))
+_READING = threading.RLock()  # not every tokeniser and indexer bears several threads
 
 
 @Predictor.register("ner_tagger")
@@ -67,6 +54,8 @@ class NerTagger(Predictor):
     `--batch-size` of them, 1 unless it is set, and is many times faster with some thousands. Answers come in the order
     of input and do not depend on the batch beyond the rounding of probabilities.
 
+    Several threads may use one tagger, and the program may be forked meanwhile: a fork waits for the batches in hand.
+
     # Parameters
 
     model : `Model`
@@ -75,8 +64,9 @@ class NerTagger(Predictor):
     language : `str`, optional
         spaCy's code, such as `nl`; by default the reader's `language`.
     processes : `int`, optional (default = `1`)
-        Above 1, that many processes of one thread each share the work where thousands of sentences come at once. They
-        tag with the model as it is when the first of them is needed. On the CPU only.
+        Above 1, that many processes of one thread each share the work where thousands of sentences come at once, of all
+        threads that bring them. They tag with the model as it is when the first of them is needed. On the CPU only, and
+        not in a process that may have none of its own (a `daemon` of `multiprocessing`), which does the work itself.
     bfloat16 : `bool`, optional (default = `False`)
         Compute the forward pass up to the emissions in bfloat16 where PyTorch's autocast does so. Faster where the
         hardware computes in bfloat16, slower elsewhere; near ties between tags may fall otherwise.
@@ -112,7 +102,7 @@ class NerTagger(Predictor):
             ) from error
         self._bfloat16 = bfloat16
         self._processes = processes
-        self._pool = WorkerPool(self._tag_window, processes)
+        self._pool = WorkerPool(self._tag_window, processes)  # of all threads that use the tagger
         self._word_table = word_table(dataset_reader, model.vocab)
         labels = list(model.vocab.get_token_to_index_vocabulary(getattr(model, "label_namespace", "labels")))
         self._bioes = dict(zip(labels, bioul_to_bioes(labels)))
@@ -123,12 +113,13 @@ class NerTagger(Predictor):
 
     def tag_tokens(self, tokens: Sequence[str]) -> JsonDict:
         """Tags one sentence of tokens. Raises `ValueError` if they are not all non-empty `str`."""
-        return _answer_or_raise(self.predict_json({"tokens": tokens if isinstance(tokens, str) else list(tokens)}))
+        words = list(iterator_of(tokens, "tag_tokens takes a list of strings"))
+        return _answer_or_raise(self.predict_json({"tokens": words}))
 
     def tag_many(self, sentences: Iterable[Union[str, Sequence[str]]], batch_size: int = _WINDOW) -> Iterator[JsonDict]:
         """
         Tags texts, or lists of tokens, in the order they come. The input may be endless. What cannot be tagged gives an
-        `error` in its place.
+        `error` in its place. An exception of the input comes after the answers to what was read before it.
 
         # Parameters
 
@@ -139,38 +130,36 @@ class NerTagger(Predictor):
 
         # Raises
 
-        `ValueError` for a single text, which is no sequence of texts, and for `batch_size` below 1; `RuntimeError` if
-        one of several processes dies.
+        `ValueError` for what is no collection of texts, such as a single one, and for `batch_size` below 1;
+        `RuntimeError` if one of several processes dies, in each thread that waits for their answers.
         """
-        if isinstance(sentences, str):
-            raise ValueError("tag_many takes many texts; use tag for one")
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        iterator = iterator_of(sentences, "tag_many takes many texts or lists of tokens; use tag for one")
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {reprlib.repr(batch_size)}")
         groups = (
             [{"sentence" if item is None or isinstance(item, str) else "tokens": item} for item in window]
-            for window in windows(sentences, batch_size, _WINDOW_SIZE)
+            for window in windows(iterator, batch_size, _WINDOW_SIZE)
         )
-        with contextlib.closing(WorkerPool(self._tag_window, self._processes)) as pool:
-            yield from itertools.chain.from_iterable(self._tag_windows(groups, pool))
+        return (answer for answers in self._tag_windows(groups) for answer in answers)  # can be closed
 
     def load_line(self, line: str) -> JsonDict:
         try:
             return json.loads(line)
         except (ValueError, RecursionError) as error:
-            return UnreadableLine(error=f"not a line of JSON: {error}")
+            return Unreadable(error=f"not a line of JSON: {error}")
 
     def predict_json(self, inputs: JsonDict) -> JsonDict:
         return self.predict_batch_json([inputs])[0]
 
     def predict_batch_json(self, inputs: list[JsonDict]) -> list[JsonDict]:
-        return self._tag_list(inputs)
+        return self._tag_list(list(iterator_of(inputs, "predict_batch_json takes a list of inputs")))
 
     def predict_instance(self, instance: Instance) -> JsonDict:
         return self.predict_batch_instance([instance])[0]
 
     def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:
-        sentences = [Sentence(_words(instance)) for instance in instances]
-        if self._word_table is not None and all(map(_is_plain, instances)):
+        sentences = [Sentence(words_of(instance)) for instance in instances]
+        if self._word_table is not None and all(map(has_words_only, instances)):
             return self._tag_list(sentences)
         return self._tag_sentences(sentences, instances)
 
@@ -178,93 +167,98 @@ class NerTagger(Predictor):
         share = len(items)
         if self._processes > 1:  # too little is not worth the way to another process
             share = min(max(-(-len(items) // self._processes), _WINDOW // 8), _WINDOW)
-        return list(itertools.chain.from_iterable(self._tag_windows(lazy_groups_of(items, max(share, 1)), self._pool)))
+        windows = lazy_groups_of(items, max(share, 1))
+        return list(itertools.chain.from_iterable(self._tag_windows(windows, keep=True)))
 
-    def _tag_windows(self, groups: Iterator[list[Any]], pool: WorkerPool) -> Iterator[list[JsonDict]]:
-        if self._processes > 1:
-            first = list(itertools.islice(groups, 2))
-            groups = itertools.chain(first, groups)
-            if len(first) > 1:
-                return pool.map(groups)
-        return map(self._tag_window, groups)
+    def _tag_windows(self, windows: Iterator[list[Any]], keep: bool = False) -> Iterator[list[JsonDict]]:
+        """Tags more than one window in the processes, which with `keep` stay for the next call."""
+        windows = ([checked_input(item) for item in window] for window in windows)
+        if self._processes == 1 or multiprocessing.current_process().daemon:
+            yield from map(self._tag_window, windows)
+            return
+        for first in windows:
+            try:
+                second = next(windows, None)
+            except Exception:
+                yield self._tag_window(first)
+                raise
+            if second is None:
+                yield self._tag_window(first)
+            else:
+                yield from self._pool.map(itertools.chain([first, second], windows), keep)
 
     def _json_to_instance(self, json_dict: JsonDict) -> Instance:
-        return self._dataset_reader.text_to_instance(self._sentence(json_dict).words)
+        checked = checked_input(json_dict)
+        if isinstance(checked, Unreadable):
+            raise ValueError(checked["error"])
+        return self._dataset_reader.text_to_instance(self._sentence(checked).words)
 
-    def _sentence(self, json_dict: Any) -> Sentence:
-        """Raises `ValueError`, with what is wrong and what is expected, for anything that is not a sentence."""
-        if isinstance(json_dict, UnreadableLine):
-            raise ValueError(json_dict["error"])
-        if not isinstance(json_dict, dict) or ("sentence" in json_dict) == ("tokens" in json_dict):
-            raise ValueError('expected {"sentence": "…"} or {"tokens": ["…", …]}')
-        if "sentence" in json_dict:
-            text = json_dict["sentence"]
-            if not isinstance(text, str):
-                raise ValueError(f"`sentence` must be a string, not {json.dumps(text, default=str)[:40]}")
+    def _sentence(self, checked: Union[str, Sentence]) -> Sentence:
+        """Raises `ValueError` for a text that is none, such as half a character."""
+        if isinstance(checked, Sentence):
+            return checked
+        with gate.inside(), _READING:
             if len(self._tokenizer.vocab) > _TOKENIZER_WORDS:  # it keeps all words it ever met
                 self._tokenizer = self._new_tokenizer()
-            tokens = [token for token in self._tokenizer(text) if not token.is_space]
-            return Sentence([token.text for token in tokens], text, [token.idx for token in tokens])
-        words = json_dict["tokens"]
-        if (
-            not isinstance(words, (list, tuple))
-            or not all(map(isinstance, words, itertools.repeat(str)))
-            or not all(map(str.strip, words))
-        ):
-            raise ValueError("`tokens` must be a list of strings, none of them empty or white space")
-        return Sentence(list(words))
+            tokens = [token for token in self._tokenizer(checked) if not token.is_space]
+            return Sentence([token.text for token in tokens], checked, [token.idx for token in tokens])
 
     def _new_tokenizer(self) -> spacy.tokenizer.Tokenizer:
         # Only the tokeniser is used: it has no limit on the length of a text.
         return spacy.blank(self._language).tokenizer
 
-    def _tag_window(self, items: list[Union[JsonDict, Sentence]]) -> list[JsonDict]:
-        answers: dict[int, JsonDict] = {}  # by place in the input
+    def _tag_window(self, items: list[Union[str, Sentence, Unreadable]]) -> list[JsonDict]:
+        answers: dict[int, JsonDict] = {}  # by index in the input
         sentences: dict[int, Sentence] = {}  # those with words
-        for place, item in enumerate(items):
+        for index, item in enumerate(items):
+            if isinstance(item, Unreadable):
+                answers[index] = dict(item)
+                continue
             try:
-                sentence = item if isinstance(item, Sentence) else self._sentence(item)
+                sentence = self._sentence(item)
                 if sentence.words:
-                    sentences[place] = sentence
+                    sentences[index] = sentence
                 else:
-                    answers[place] = {"words": [], "tags": [], "entities": []}
+                    answers[index] = {"words": [], "tags": [], "entities": []}
             except ValueError as error:
-                answers[place] = {"error": str(error)}
+                answers[index] = {"error": str(error)}
         answers.update(zip(sentences, self._tag_sentences(list(sentences.values()))))
-        return [answers[place] for place in range(len(items))]
+        return [answers[index] for index in range(len(items))]
 
     def _tag_sentences(self, sentences: list[Sentence], instances: Optional[list[Instance]] = None) -> list[JsonDict]:
-        """Of `sentences` that all have words; `instances`, if given, are what the model sees of them."""
-        answers: dict[int, JsonDict] = {}  # by place in `sentences`
+        """Answers to `sentences` that all have words; `instances`, if given, are what the model sees of them."""
+        answers: dict[int, JsonDict] = {}  # by index in `sentences`
         device = next(self._model.parameters()).device
-        for places in length_buckets([sentence.words for sentence in sentences], _MAX_TOKENS.get(device.type, 4096)):
-            words = [sentences[place].words for place in places]
-            inputs: dict[str, Any]
-            if instances is None and self._word_table is not None:
-                tokens = move_to_device(self._word_table.tensors(words), device)
-                inputs = {"tokens": tokens, "metadata": [{"words": each} for each in words]}
-            elif instances is None:
-                inputs = self._collate([self._dataset_reader.text_to_instance(each) for each in words], device)
-            else:
-                inputs = self._collate([instances[place] for place in places], device)
-            output = self._tag_batch(inputs, device)
-            for number, place in enumerate(places):
-                answers[place] = self._answer(
-                    sentences[place], {name: values[number] for name, values in output.items()}
-                )
-        return [answers[place] for place in range(len(sentences))]
+        for indices in length_buckets([sentence.words for sentence in sentences], _MAX_TOKENS.get(device.type, 4096)):
+            words = [sentences[index].words for index in indices]
+            with gate.inside():
+                output = self._tag_batch(self._inputs(words, indices, instances, device), device)
+            for row, index in enumerate(indices):
+                answers[index] = self._answer(sentences[index], {name: values[row] for name, values in output.items()})
+        return [answers[index] for index in range(len(sentences))]
 
-    def _collate(self, instances: list[Instance], device: torch.device) -> dict[str, Any]:
-        for instance in instances:
-            self._dataset_reader.apply_token_indexers(instance)
-        batch = Batch(instances)
-        batch.index_instances(self._model.vocab)
-        return move_to_device(batch.as_tensor_dict(), device)
+    def _inputs(
+        self, words: list[list[str]], indices: list[int], instances: Optional[list[Instance]], device: torch.device
+    ) -> dict[str, Any]:
+        """A batch of `words`, or of the `instances` with these indices, for the model."""
+        if instances is None and self._word_table is not None:
+            tokens = move_to_device(self._word_table.tensors(words), device)
+            return {"tokens": tokens, "metadata": [{"words": sentence} for sentence in words]}
+        with _READING:
+            if instances is None:
+                chosen = [self._dataset_reader.text_to_instance(sentence) for sentence in words]
+            else:
+                chosen = [instances[index] for index in indices]
+            for instance in chosen:
+                self._dataset_reader.apply_token_indexers(instance)
+            batch = Batch(chosen)
+            batch.index_instances(self._model.vocab)
+            return move_to_device(batch.as_tensor_dict(), device)
 
     def _tag_batch(self, inputs: dict[str, Any], device: torch.device) -> dict[str, Any]:
-        """`tags`, `entities` and, if there are, `top_k_tags`, each a list with an entry for each sentence."""
+        """`tags`, `entities` and, with `top_k` above 1, `top_k_tags`: lists with an entry for each sentence."""
         with torch.inference_mode():
-            with _bfloat16(device) if self._bfloat16 else contextlib.nullcontext():
+            with bfloat16_autocast(device) if self._bfloat16 else contextlib.nullcontext():
                 output = self._model(**inputs)
             output = self._model.make_output_human_readable(output)
         return {name: output[name] for name in ("tags", "entities", "top_k_tags") if name in output}
@@ -276,25 +270,14 @@ class NerTagger(Predictor):
             for entity in output["entities"]:
                 last = entity["end_token"] - 1
                 start, end = starts[entity["start_token"]], starts[last] + len(sentence.words[last])
-                place = {"text": text[start:end], "label": entity["label"], "start": start, "end": end}
-                answer["entities"].append({**place, **entity})
+                in_text = {"text": text[start:end], "label": entity["label"], "start": start, "end": end}
+                answer["entities"].append({**in_text, **entity})
         if "top_k_tags" in output:
             answer["top_k_tags"] = [{**path, "tags": self._in_bioes(path["tags"])} for path in output["top_k_tags"]]
         return answer
 
     def _in_bioes(self, tags: list[str]) -> list[str]:
         return list(map(self._bioes.__getitem__, tags))
-
-
-def _is_plain(instance: Instance) -> bool:
-    """Whether the model would see no more of the instance than its words; tags it may have are not looked at."""
-    if not instance.fields.keys() <= {"tokens", "metadata", "tags"}:
-        return False
-    return [token.text for token in instance["tokens"]] == _words(instance)  # type: ignore[attr-defined]
-
-
-def _words(instance: Instance) -> list[str]:
-    return list(instance["metadata"]["words"])  # type: ignore[index]
 
 
 def _answer_or_raise(answer: JsonDict) -> JsonDict:

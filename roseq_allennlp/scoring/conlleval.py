@@ -9,9 +9,9 @@ The rules of `conlleval` (Tjong Kim Sang, version of 2004-01-26) for IOB1 and IO
 4. An entity is correct if one of the same type, with the same first and last token, is in the gold tags.
 5. Token accuracy compares tags as they are written, `B` and `I` apart.
 
-The script has no `S`, and takes a `B` after an `E` of its type for the same entity. So BIOES and BIOUL are turned into IOB2
-first: without loss where a sequence is valid, and by `tag_schemes.to_spans` where it is not, which is rules 1 to 3 and
-that nothing continues an `S` or `E`.
+The script has no `S`, and takes a `B` after an `E` of its type for the same entity. So BIOES and BIOUL are converted to
+IOB2 first. A valid sequence loses nothing by this; an invalid one is read by `tag_schemes.to_spans`, which applies rules 1
+to 3 and lets nothing continue an `S` or `E`.
 """
 
 from collections import Counter
@@ -22,15 +22,15 @@ from typing import NamedTuple
 from roseq_allennlp.data.tag_schemes import Span, convert, split_tag, to_spans
 
 Tags = Sequence[str]
-"""Of the tokens of one sentence."""
+"""The tags of the tokens of one sentence."""
 
-_ANY = "BIOES"  # its prefixes and rules hold those of the other schemes
+_ANY = "BIOES"  # its prefixes and rules include those of the other schemes
 
 
 class Counts(NamedTuple):
     """
-    What an F1 score is made of. Its ratios are percent, in `conlleval`'s order of operations, so that they round alike;
-    one with nothing below the line is 0.
+    The counts behind an F1 score. Ratios are in percent and follow `conlleval`'s order of operations, so that they round
+    alike; a ratio with the denominator 0 is 0.
     """
 
     correct: int = 0
@@ -72,7 +72,7 @@ class Score:
 
     @property
     def accuracy(self) -> float:
-        """Of tokens, in percent."""
+        """The token accuracy in percent."""
         return 100 * self.correct_tokens / self.tokens if self.tokens else 0.0
 
     def __add__(self, other: "Score") -> "Score":
@@ -90,17 +90,17 @@ class Score:
 
 
 def entities(tags: Tags) -> list[Span]:
-    """The entities of a sentence in any scheme, by the rules above."""
+    """Returns the entities of a sentence in any scheme, by the rules above."""
     return to_spans(tags, _ANY)
 
 
 def score(gold: Iterable[Tags], predicted: Iterable[Tags]) -> Score:
     """
-    What `conlleval` prints, from the tags of each sentence in IOB1, IOB2, BIOES or BIOUL.
+    Computes what `conlleval` prints, from the tags of each sentence in IOB1, IOB2, BIOES or BIOUL.
 
     # Raises
 
-    `ValueError` if the two do not have the same sentences with the same number of tokens each, or for what is no tag.
+    `ValueError` if the two do not have the same sentences with the same number of tokens each, or a tag is not valid.
     """
     pairs = sentence_pairs(gold, predicted)
     in_iob2 = any(split_tag(tag)[0] in "SELU" for pair in pairs for tags in pair for tag in set(tags))
@@ -114,7 +114,7 @@ def score(gold: Iterable[Tags], predicted: Iterable[Tags]) -> Score:
 
 
 def count_matches(pairs: Iterable[tuple[Iterable[Span], Iterable[Span]]]) -> dict[str, Counts]:
-    """By type, from the gold and the predicted entities of each sentence."""
+    """Counts entities by type, from the gold and the predicted entities of each sentence."""
     correct: Counter[str] = Counter()
     predicted: Counter[str] = Counter()
     gold: Counter[str] = Counter()
@@ -128,8 +128,8 @@ def count_matches(pairs: Iterable[tuple[Iterable[Span], Iterable[Span]]]) -> dic
 
 def token_scores(gold: Iterable[Tags], predicted: Iterable[Tags]) -> dict[str, Counts]:
     """
-    Token precision, recall and F1 of each label, O among them (Table I and Fig. 5): a token's label is the type of its
-    tag, whatever the prefix.
+    Counts tokens by label, O included, for token precision, recall and F1 (Table I and Fig. 5): a token's label is the
+    type of its tag, whatever the prefix.
 
     # Raises
 
@@ -147,17 +147,17 @@ def token_scores(gold: Iterable[Tags], predicted: Iterable[Tags]) -> dict[str, C
 
 
 def total(types: Mapping[str, Counts]) -> Counts:
-    """Of all types."""
+    """Adds the counts of all types."""
     return sum(types.values(), Counts())
 
 
 def label_of(tag: str) -> str:
-    """The type of a tag; `O` of an O."""
+    """Returns the type of a tag, or `O` for an O."""
     return split_tag(tag)[1] or "O"
 
 
 def conlleval_layout(result: Score) -> str:
-    """The lines that `conlleval` prints, to the last digit."""
+    """Returns the lines that `conlleval` prints, to the last digit."""
     overall = result.overall
     lines = [
         f"processed {result.tokens} tokens with {overall.gold} phrases; "

@@ -1,10 +1,10 @@
 """
 Errors by kind, as `nervaluate` finds them.
 
-Of its four ways to match entities, three tell the kinds apart: a predicted entity that its `strict` matching calls
-correct is correct; one that overlaps a gold entity is an error of type where `exact` finds its boundaries right, of
-boundary where `ent_type` finds its type right, and otherwise of both; one that overlaps none is spurious, and a gold
-entity that no predicted one was matched with is missed.
+Three of its four ways to match entities tell the kinds apart. A predicted entity is correct if `strict` matching says so.
+A predicted entity that overlaps a gold one is an error of type if `exact` finds its boundaries right, of boundary if
+`ent_type` finds its type right, and otherwise of both. A predicted entity that overlaps no gold one is spurious, and a
+gold entity is missed if no predicted one is matched with it.
 
 It differs from `conlleval` in what an error costs: there a wrong boundary is one predicted entity too many and one gold
 entity too few, here it is one error. It matches in the order of the text, so a prediction over two gold entities leaves
@@ -25,11 +25,13 @@ AVAILABLE = sys.version_info >= (3, 11)
 """nervaluate needs Python 3.11."""
 
 KindsOfSentence = list[tuple[str, Span]]
-"""Of each predicted entity, and of each gold one that is missed."""
+"""The kind of each predicted entity and of each missed gold entity, with the entity."""
 
 
 def error_kinds(pairs: Iterable[tuple[Sequence[Span], Sequence[Span]]]) -> list[KindsOfSentence]:
     """
+    Returns the kinds of the entities of each sentence.
+
     # Parameters
 
     pairs : `Iterable[Tuple[Sequence[Span], Sequence[Span]]]`
@@ -49,27 +51,27 @@ def error_kinds(pairs: Iterable[tuple[Sequence[Span], Sequence[Span]]]) -> list[
     if not labels:
         return kinds
     gold, predicted = ([[_as_nervaluate(span) for span in pair[side]] for pair in pairs] for side in (0, 1))
-    found = Evaluator(gold, predicted, tags=labels, loader="dict").evaluate()["overall_indices"]
-    same_place, same_type = set(found["exact"].correct_indices), set(found["ent_type"].correct_indices)
-    places = [(place, "correct") for place in found["strict"].correct_indices]
-    for place in found["strict"].incorrect_indices:
-        places.append((place, _kind(place in same_place, place in same_type)))
-    places += [(place, "spurious") for place in found["strict"].spurious_indices]
-    for (sentence, number), kind in places:
+    indices = Evaluator(gold, predicted, tags=labels, loader="dict").evaluate()["overall_indices"]
+    same_boundaries, same_type = set(indices["exact"].correct_indices), set(indices["ent_type"].correct_indices)
+    predicted_kinds = [(index, "correct") for index in indices["strict"].correct_indices]
+    for index in indices["strict"].incorrect_indices:
+        predicted_kinds.append((index, _kind(index in same_boundaries, index in same_type)))
+    predicted_kinds += [(index, "spurious") for index in indices["strict"].spurious_indices]
+    for (sentence, number), kind in predicted_kinds:
         kinds[sentence].append((kind, pairs[sentence][1][number]))
-    for sentence, number in found["strict"].missed_indices:
+    for sentence, number in indices["strict"].missed_indices:
         kinds[sentence].append(("missed", pairs[sentence][0][number]))
     return kinds
 
 
 def count_kinds(kinds: Iterable[KindsOfSentence]) -> dict[str, int]:
-    """How many there are of each of `KINDS`."""
+    """Counts the entities of each of `KINDS`."""
     counts = Counter(kind for sentence in kinds for kind, _ in sentence)
     return {kind: counts[kind] for kind in KINDS}
 
 
-def _kind(same_place: bool, same_type: bool) -> str:
-    if same_place:
+def _kind(same_boundaries: bool, same_type: bool) -> str:
+    if same_boundaries:
         return "type"
     return "boundary" if same_type else "type and boundary"
 

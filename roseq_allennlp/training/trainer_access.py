@@ -3,7 +3,6 @@ What callbacks need of AllenNLP's trainer beyond its public attributes. Its priv
 so that a change of AllenNLP breaks one file.
 """
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -43,10 +42,10 @@ class TrainerAccess:
         wrapped = self._trainer._ddp_wrapped_model
         return wrapped is not None and wrapped.is_sharded
 
-    def state_dict(self) -> dict[str, Any]:
-        """The weights under the model's own names; DDP's wrapper would add a prefix."""
-        trainer = self._trainer
-        return (trainer._ddp_wrapped_model or trainer.model).state_dict()  # type: ignore[attr-defined]
+    @property
+    def model(self) -> Any:
+        """Has `state_dict` and `load_state_dict` with the model's own names, also where DDP's wrapper adds a prefix."""
+        return self._trainer._ddp_wrapped_model or self._trainer.model  # type: ignore[attr-defined]
 
     @property
     def uses_amp(self) -> bool:
@@ -117,6 +116,10 @@ class TrainerAccess:
         """Has the trainer write `best.th` by `save(path)`."""
         self._trainer._save_model_state = save  # type: ignore[method-assign, assignment]
 
+    def load_weights_by(self, load: Callable[[str], None]) -> None:
+        """Has the trainer read `best.th`, at the end of a run, by `load(path)`."""
+        self._trainer._load_model_state = load  # type: ignore[method-assign, assignment]
+
     def save_best_weights(self) -> None:
         """Writes the present weights, averaged where a moving average is kept, as the best ones."""
         average = self._trainer._moving_average
@@ -127,15 +130,25 @@ class TrainerAccess:
         if average is not None:
             average.restore()
 
-    def set_best_weights_file(self, directory: str) -> None:
-        """A checkpoint names `best.th` at its old path; the directory may have moved."""
-        self._trainer._best_model_filename = os.path.join(directory, "best.th")
+    @property
+    def best_weights_file(self) -> Optional[str]:
+        """Path of `best.th`, `None` before the first epoch has ended. A checkpoint has the path of its time."""
+        return self._trainer._best_model_filename
+
+    @best_weights_file.setter
+    def best_weights_file(self, path: str) -> None:
+        self._trainer._best_model_filename = path
+
+    @property
+    def has_moving_average(self) -> bool:
+        """Whether `best.th` holds averaged weights, which the optimizer's own ones are not."""
+        return self._trainer._moving_average is not None
 
     def reattach_moving_average(self) -> None:
         """Recovery replaces the list of parameters that the moving average keeps by copies from the checkpoint."""
         average: Any = self._trainer._moving_average
         if average is not None:
-            parameters = dict(self._trainer.model.named_parameters())
+            parameters = dict(self._trainer._pytorch_model.named_parameters())
             average._parameters = [(name, parameters[name]) for name, _ in average._parameters]
 
     @property

@@ -35,9 +35,9 @@ def test_configs_have_the_components_and_the_seed():
         config = ablation._config(CONFIG, "wnut17", system, 7, "")
         callbacks = [callback["type"] for callback in config["trainer"]["callbacks"]]
         tagger = config["model"].get("member", config["model"])
-        found = {"lacrf": "tau" in tagger, "fl": "gamma" in tagger, "at": "adversarial" in callbacks}
-        found["best"] = tagger is not config["model"]
-        assert {name for name, on in found.items() if on} == set(SYSTEMS[system].components)
+        switches = {"lacrf": "tau" in tagger, "fl": "gamma" in tagger, "at": "adversarial" in callbacks}
+        switches["best"] = tagger is not config["model"]
+        assert {name for name, on in switches.items() if on} == set(SYSTEMS[system].components)
         assert config["random_seed"] == config["numpy_seed"] == config["pytorch_seed"] == 7
 
 
@@ -50,20 +50,20 @@ def fails(*_):
 
 
 def test_a_run_is_trained_in_another_process_and_scored_once(tmp_path, capfd):
-    found = ablation.run_all(tmp_path, "wnut17", configs(["base", "roseq"]), scored, Console())
+    results = ablation.run_all(tmp_path, "wnut17", configs(["base", "roseq"]), scored, Console())
     run = tmp_path / "roseq" / "seed1"
     metrics = json.loads((run / "metrics.json").read_text())
     test = score_of(tag_file(load_archive(run), "corpus://wnut17/test"))
-    assert found[1].test_f1 == test.overall.f1 and found[1].epochs == 2
-    assert {label: tuple(counts) for label, counts in found[1].test.labels.items()} == test.types
-    assert found[1].test.overall == tuple(found[1].test.sentence_counts().sum(axis=0)) == test.overall
-    assert found[1].dev_f1 == 100 * metrics["best_validation_f1-measure-overall"]
-    assert 0 < found[1].seconds < 60
+    assert results[1].test_f1 == test.overall.f1 and results[1].epochs == 2
+    assert {label: tuple(counts) for label, counts in results[1].test.labels.items()} == test.types
+    assert results[1].test.overall == tuple(results[1].test.sentence_counts().sum(axis=0)) == test.overall
+    assert results[1].dev_f1 == 100 * metrics["best_validation_f1-measure-overall"]
+    assert 0 < results[1].seconds < 60
     assert (run / "model.tar.gz").exists() and "Epoch 1/1" in run.with_suffix(".log").read_text(encoding="utf-8")
     assert "2 of 2: RoSeq Model, seed 1" in capfd.readouterr().err
     assert {file.name for file in tmp_path.iterdir()} == {"base", "roseq", "table.md", "plot.svg"}
     # With everything done there is nothing to train.
-    assert ablation.run_all(tmp_path, "wnut17", configs(["base", "roseq"]), scored, Console(), train=fails) == found
+    assert ablation.run_all(tmp_path, "wnut17", configs(["base", "roseq"]), scored, Console(), train=fails) == results
     with pytest.raises(ConfigurationError, match="other settings"):
         ablation.run_all(tmp_path, "wnut17", configs(["base"], overrides='{"trainer.num_epochs": 3}'), None, Console())
 
@@ -73,22 +73,22 @@ def test_a_part_of_the_training_split_and_results_without_the_test_split(roseq, 
     arguments = ["wnut17", "--systems", "base", "--seeds", "3", "--sentences", split, "--overrides", FAST]
     arguments += ["-s", tmp_path / "runs", "--results", file]
     assert roseq("ablation", *arguments, "--no-test").status == 0
-    (found,) = read_results([file])
+    (result,) = read_results([file])
     whole = ablation._config(CONFIG, "wnut17", "base", 3, FAST)
     config = json.loads((tmp_path / "runs" / "base" / "seed3.json").read_text(encoding="utf-8"))
     assert config.pop("validation_dataset_reader") == whole["dataset_reader"]
     assert config["dataset_reader"].pop("max_instances") == split and config == whole
-    assert (found.system, found.seed, found.test_f1, found.test) == ("base", 3, None, None)
-    assert found.settings == {**json.loads(FAST), "sentences": split}
+    assert (result.system, result.seed, result.test_f1, result.test) == ("base", 3, None, None)
+    assert result.settings == {**json.loads(FAST), "sentences": split}
     reader = load_archive(tmp_path / "runs" / "base" / "seed3").validation_dataset_reader
     first = list(itertools.islice(reader.read("corpus://wnut17/train"), split))
-    assert found.train_entities == Counter(span.label for each in first for span in entities(gold_tags(each)))
+    assert result.train_entities == Counter(span.label for instance in first for span in entities(gold_tags(instance)))
 
     # The test split is read later, whole, by the run that is there; its result is kept, and goes into any file.
     monkeypatch.setattr(ablation, "start_training", fails)
     assert roseq("ablation", *arguments).status == 0
     (tested,) = read_results([file])
-    assert replace(tested, test=None, test_f1=None) == found
+    assert replace(tested, test=None, test_f1=None) == result
     assert tested.test.sentences == sum(1 for _ in reader.read("corpus://wnut17/test")) > split
     monkeypatch.setattr(ablation, "result_of", fails)
     for again in (["--no-test"], []):
@@ -97,7 +97,7 @@ def test_a_part_of_the_training_split_and_results_without_the_test_split(roseq, 
 
 
 class Trained:
-    """In place of a training: `done` is what it leaves behind."""
+    """Replaces a training run: `done` writes what the run leaves behind."""
 
     def __init__(self, done):
         self.done, self.recovered = done, []
@@ -111,7 +111,7 @@ class Trained:
 
 @pytest.fixture
 def trained(tmp_path, archive_path):
-    """The directory of a run that is done, with the scores of another archive."""
+    """The directory of a finished run, with the scores of another archive."""
     archive = tmp_path / "archive"
     shutil.unpack_archive(archive_path, archive)
     (archive / "weights.th").rename(archive / "best.th")
@@ -121,7 +121,7 @@ def trained(tmp_path, archive_path):
     return archive
 
 
-def test_it_goes_on_where_it_was(trained, tmp_path):
+def test_it_goes_on_where_it_was(trained, tmp_path, capsys):
     def break_off(run, log):
         log.write_text("line 1\n" * 50 + "the reason\n")
         run.mkdir(exist_ok=True)
@@ -129,17 +129,18 @@ def test_it_goes_on_where_it_was(trained, tmp_path):
 
     directory, key = tmp_path / "runs", "base+fl"
     fails = Trained(break_off)
-    for _ in range(2):  # without a checkpoint it begins anew, after one it is continued
-        with pytest.raises(ConfigurationError, match=r"training failed(.|\n)*the reason") as error:
+    for _ in range(2):  # without a checkpoint it starts again, with one it is continued
+        with pytest.raises(ConfigurationError, match="training failed. Above is the end of .*seed1.log"):
             ablation.run_all(directory, "wnut17", configs([key]), scored, Console(), fails)
-        assert str(error.value).count("line 1") == 19
+        lines = capsys.readouterr().err.splitlines()
+        assert lines.count("line 1") == 19 and lines[-1] == "the reason"
         (directory / key / "seed1" / "training_state_e1_b0.th").touch()
     assert fails.recovered == [False, True]
 
     works = Trained(lambda run, log: shutil.copytree(trained, run, dirs_exist_ok=True) and None)
     (first,) = ablation.run_all(directory, "wnut17", configs([key]), scored, Console(), works)
     assert works.recovered == [True] and (first.dev_f1, first.epochs, first.seconds) == (50, 1, 5)
-    # What is trained is not trained again.
+    # A finished run is not trained again.
     assert ablation.run_all(directory, "wnut17", configs([key]), scored, Console(), works) == [first]
     assert works.recovered == [True]
 
@@ -163,7 +164,7 @@ def test_stopped_by_hand(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["wnut18"], "'wnut18' is no corpus of the catalogue"),
+        (["wnut18"], "'wnut18' is not in the catalogue of corpora"),
         (["wnut17", "--seeds", "1,x"], "--seeds: '1,x'"),
         (["wnut17", "--systems", "base,lacrf"], "--systems: there is no ['lacrf']"),
         (["wnut17", "--sentences", "0"], "--sentences must be at least 1; got 0"),

@@ -39,8 +39,8 @@ def test_two_archives(roseq, archive_path, other_archive):
     for row, counts in zip(model_rows, (first, second)):
         assert row[1:4] == [f"{value:.2f}" for value in (counts.precision, counts.recall, counts.f1)]
         assert float(row[4]) <= counts.f1 <= float(row[6])
-    found = re.match(r"F1 noisy - F1 archive: (\S+) \(95 % (\S+) to (\S+)\), p = (0\.\d{4}|1\.0000);", lines[-1])
-    assert found and float(found[1]) == pytest.approx(second.f1 - first.f1, abs=0.006)
+    match = re.match(r"F1 noisy - F1 archive: (\S+) \(95 % (\S+) to (\S+)\), p = (0\.\d{4}|1\.0000);", lines[-1])
+    assert match and float(match[1]) == pytest.approx(second.f1 - first.f1, abs=0.006)
 
     labels = lines[lines.index("Labels by frequency") + 2 : -6]
     assert labels[0].split()[0] == "O"
@@ -50,7 +50,7 @@ def test_two_archives(roseq, archive_path, other_archive):
 
     rows = re.findall(r"^ +(\d+) +(right|wrong): .*? (right|wrong): ", output, re.MULTILINE)
     expected = [
-        (number, *("right" if each.predicted_entities == each.gold_entities else "wrong" for each in both))
+        (number, *("right" if sentence.predicted_entities == sentence.gold_entities else "wrong" for sentence in both))
         for number, both in enumerate(zip(*pair), 1)
     ]
     assert [(int(number), *rest) for number, *rest in rows] == [row for row in expected if row[1] != row[2]]
@@ -71,5 +71,5 @@ def test_the_same_archive_twice(roseq, archive_path):
     ],
 )
 def test_errors(roseq, archive_path, arguments, message):
-    status, output, errors = roseq("compare", *(each.format(archive=archive_path) for each in arguments))
+    status, output, errors = roseq("compare", *(text.format(archive=archive_path) for text in arguments))
     assert (status, output) == (1, "") and errors.splitlines()[-1].startswith("compare: error: ") and message in errors

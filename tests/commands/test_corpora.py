@@ -36,13 +36,13 @@ def rows(output):
 
 def test_list(roseq, monkeypatch):
     result = roseq("corpora", "list")
-    found = rows(result.output)
-    assert result.status == 0 and set(NAMES) <= found.keys()
-    assert " here " in found["wnut17"] and "creative-work" in found["wnut17"] and "CC BY 4.0" in found["wnut17"]
+    cells = rows(result.output)
+    assert result.status == 0 and set(NAMES) <= cells.keys()
+    assert " here " in cells["wnut17"] and "creative-work" in cells["wnut17"] and "CC BY 4.0" in cells["wnut17"]
     monkeypatch.delenv("ROSEQ_DATA")
-    found = rows(roseq("corpora", "list", "wnut17", "conll2003-en", "fasttext-cc-nl").output)
-    assert "to be downloaded" in found["wnut17"] and "300 dimensions" in found["fasttext-cc-nl"]
-    assert "conll2003/eng.train" in found["conll2003-en"] and "$ROSEQ_DATA" in found["conll2003-en"]
+    cells = rows(roseq("corpora", "list", "wnut17", "conll2003-en", "fasttext-cc-nl").output)
+    assert "to be downloaded" in cells["wnut17"] and "300 dimensions" in cells["fasttext-cc-nl"]
+    assert "conll2003/eng.train" in cells["conll2003-en"] and "$ROSEQ_DATA" in cells["conll2003-en"]
 
 
 @pytest.mark.parametrize("action", ["list", "fetch", "verify", "stats"])
@@ -54,11 +54,11 @@ def test_unknown_names(roseq, action):
 
 def test_fetch_what_is_here(roseq):
     result = roseq("corpora", "fetch", "--quiet")
-    found = rows(result.output)
-    assert result.status == 0 and "corpus://glove-6b-100d/vectors.txt" not in found
+    cells = rows(result.output)
+    assert result.status == 0 and "corpus://glove-6b-100d/vectors.txt" not in cells
     for name, corpus in corpora.CORPORA.items():
         for split, source in corpus.files.items():
-            assert found[f"corpus://{name}/{split}"].strip() == f"fixtures/{source.local[0]}"
+            assert cells[f"corpus://{name}/{split}"].strip() == f"fixtures/{source.local[0]}"
 
 
 def test_what_has_to_be_below_the_data_directory_is_not_to_be_downloaded(roseq, data):
@@ -105,14 +105,14 @@ def test_verify(roseq, data, monkeypatch):
     (data / "conll2003" / "eng.train").write_bytes(b"EU B-ORG\n")
 
     result = roseq("corpora", "verify")
-    found = rows(result.output)
+    cells = rows(result.output)
     assert result.status == 1
-    assert found["corpus://conll2002-nl/train"].startswith("ok  ")
-    assert found["corpus://conll2002-nl/dev"].startswith("ok in ISO-8859-1")
-    assert found["corpus://conll2002-nl/test"].startswith("differs") and "corpus://conll2002-nl/test" in result.errors
-    assert found["corpus://conll2003-en/train"].startswith("no checksum known")
-    assert found["corpus://conll2003-en/dev"].strip() == "not here"
-    assert found["corpus://fasttext-cc-nl/vectors.txt"].strip() == "not here"
+    assert cells["corpus://conll2002-nl/train"].startswith("ok  ")
+    assert cells["corpus://conll2002-nl/dev"].startswith("ok in ISO-8859-1")
+    assert cells["corpus://conll2002-nl/test"].startswith("differs") and "corpus://conll2002-nl/test" in result.errors
+    assert cells["corpus://conll2003-en/train"].startswith("no checksum known")
+    assert cells["corpus://conll2003-en/dev"].strip() == "not here"
+    assert cells["corpus://fasttext-cc-nl/vectors.txt"].strip() == "not here"
     assert roseq("corpora", "verify", "conll2003-en", "wnut17").status == 0
 
 
@@ -140,11 +140,11 @@ def test_stats(roseq):
         outside = cells.pop("O")
         for split in range(3):
             sentences, tokens, entities = map(int, table[name][1 + 3 * split : 4 + 3 * split])
-            # Of a type: tokens, share and entities; of O: tokens and share.
+            # A type has tokens, share and entities; O has tokens and share.
             of_types = [cell[3 * split : 3 * split + 3] for cell in cells.values()]
-            assert int(outside[2 * split]) + sum(int(each[0]) for each in of_types) == tokens >= sentences > 0
-            assert sum(int(each[2]) for each in of_types) == entities > 0
-            share = float(outside[2 * split + 1]) + sum(float(each[1]) for each in of_types)
+            assert int(outside[2 * split]) + sum(int(cell[0]) for cell in of_types) == tokens >= sentences > 0
+            assert sum(int(cell[2]) for cell in of_types) == entities > 0
+            share = float(outside[2 * split + 1]) + sum(float(cell[1]) for cell in of_types)
             assert share == pytest.approx(100, abs=0.1)
 
 
@@ -152,7 +152,7 @@ def test_stats_of_the_corpora(roseq, real_data):
     result = roseq("corpora", "stats", "wnut17", "conll2002-es")
     lines = [" ".join(line.split()) for line in result.output.splitlines()]
     assert "wnut17 en 3394 62730 1975 1009 15733 836 1287 23394 1079" in lines
-    # An entity more each than the `B-` tags of the file.
+    # One entity more than the file has `B-` tags.
     assert "conll2002-es es 8323 264715 18798 1915 52923 4352 1517 51533 3559" in lines
     assert any(line.startswith("O 59570 94.96 14483 92.05 21654 92.56") for line in lines)
 

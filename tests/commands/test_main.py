@@ -108,6 +108,12 @@ def test_training_shows_plain_lines_where_they_are_asked_for(roseq, monkeypatch,
             " room, or the directory writable, and go on with --recover.",
         ),
         (
+            FileNotFoundError(errno.ENOENT, "No such file or directory", "runs/none/metrics_epoch_1.json"),
+            1,
+            "roseq train: error: [Errno 2] No such file or directory: 'runs/none/metrics_epoch_1.json'. The directory"
+            " runs/none is no longer there, and its checkpoints are lost: train anew.",
+        ),
+        (
             PermissionError(errno.EACCES, "Permission denied", "data/train"),
             1,
             "roseq train: error: [Errno 13] Permission denied: 'data/train'",

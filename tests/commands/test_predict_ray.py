@@ -1,4 +1,4 @@
-"""The command on a local cluster of its own, each time."""
+"""The command on a local cluster, which each test starts anew."""
 
 import json
 import os
@@ -48,14 +48,14 @@ def test_an_input_without_rows(kind, archive_path, tmp_path):
 
 
 def actor_processes() -> list[int]:
-    found = []
+    processes = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             if path.read_bytes().startswith(b"ray::MapWorker"):
-                found.append(int(path.parent.name))
+                processes.append(int(path.parent.name))
         except OSError:  # it has ended
             pass
-    return found
+    return processes
 
 
 def test_a_killed_actor_loses_no_row_and_doubles_none(archive_path, tmp_path, tagger):
@@ -103,7 +103,7 @@ def test_what_is_refused(archive_path, tmp_path, roseq, monkeypatch):
     assert "no such file" in error(tmp_path / "none.jsonl", output, *archive)
     (tmp_path / "a.csv").touch()
     assert "must all end in .txt" in error(tmp_path / "a.csv", output, *archive)
-    assert "is there already" in error("fixtures/sentences.jsonl", tmp_path, *archive)
+    assert "exists already" in error("fixtures/sentences.jsonl", tmp_path, *archive)
     assert "no such archive" in error("fixtures/sentences.jsonl", output, "--archive", tmp_path / "none.tar.gz")
     assert "--batch-size must be at least 1" in error("fixtures/sentences.jsonl", output, *archive, "--batch-size", -1)
     monkeypatch.setitem(sys.modules, "ray", None)

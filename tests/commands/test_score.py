@@ -77,21 +77,21 @@ def test_surface(roseq, written):
 
 
 def test_json(roseq, written):
-    found = json.loads(roseq("score", written(FILE), "--json").output)
-    assert found["overall"] == {
+    result = json.loads(roseq("score", written(FILE), "--json").output)
+    assert result["overall"] == {
         **{"precision": 200 / 3, "recall": 200 / 3, "f1": 200 / 3},
         **{"correct": 2, "predicted": 3, "gold": 3},
     }
-    assert found["types"]["LOC"]["f1"] == 50 and found["tokens"] == 6 and found["correct_tokens"] == 4
-    assert found["surface_forms"]["overall"]["correct"] == 2
-    assert found["token_labels"]["O"]["recall"] == 50
-    assert found["errors"] is None or found["errors"]["boundary"] == 1
-    assert found["averages"]["macro"]["f1"] == 75
+    assert result["types"]["LOC"]["f1"] == 50 and result["tokens"] == 6 and result["correct_tokens"] == 4
+    assert result["surface_forms"]["overall"]["correct"] == 2
+    assert result["token_labels"]["O"]["recall"] == 50
+    assert result["errors"] is None or result["errors"]["boundary"] == 1
+    assert result["averages"]["macro"]["f1"] == 75
 
 
 def test_json_without_words_or_entities(roseq, written):
-    found = json.loads(roseq("score", written("O O\nO O\n"), "--json").output)
-    assert found["surface_forms"] is None and found["averages"] == {} and found["accuracy"] == 100
+    result = json.loads(roseq("score", written("O O\nO O\n"), "--json").output)
+    assert result["surface_forms"] is None and result["averages"] == {} and result["accuracy"] == 100
 
 
 def test_nothing(roseq, written):

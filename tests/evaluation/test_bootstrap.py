@@ -54,17 +54,17 @@ def test_an_interval_holds_95_percent(interval):
 
 
 def test_the_same_tagger_twice_is_no_difference(counts):
-    found = paired_test(counts, counts)
-    assert found.difference == 0 and tuple(found.interval) == (0, 0) and found.p_value == 1
+    result = paired_test(counts, counts)
+    assert result.difference == 0 and tuple(result.interval) == (0, 0) and result.p_value == 1
 
 
 def test_the_p_value_is_small_where_one_is_better(counts):
     better = counts.copy()
     better[:, 0] = np.minimum(better[:, 1], better[:, 2])
-    found = paired_test(counts, better)
-    assert found.difference == pytest.approx(f1(*better.T) - f1(*counts.T))
-    assert found.interval.low > 0 and found.p_value == pytest.approx(1 / 10_001)
-    assert paired_test(better, counts).difference == pytest.approx(-found.difference)
+    result = paired_test(counts, better)
+    assert result.difference == pytest.approx(f1(*better.T) - f1(*counts.T))
+    assert result.interval.low > 0 and result.p_value == pytest.approx(1 / 10_001)
+    assert paired_test(better, counts).difference == pytest.approx(-result.difference)
 
 
 def test_the_p_value_is_uniform_where_there_is_no_difference():
@@ -98,14 +98,14 @@ def test_the_difference_of_means_of_one_run_each_is_the_paired_test(counts):
 
 
 def test_the_difference_of_means_covers_the_choice_of_seeds(counts):
-    found = [counts, counts[::-1]]  # as a whole equal, sentence by sentence not
+    base = [counts, counts[::-1]]  # equal as a whole, but not sentence by sentence
     worse, better = counts.copy(), counts.copy()
     worse[:, 0], better[:, 0] = 0, np.minimum(counts[:, 1], counts[:, 2])
-    overall = [100 * f1(*each.sum(axis=0)[:, None]) / 100 for each in (counts, worse, better)]
-    same, spread = mean_difference(found, [counts, counts]), mean_difference(found, [worse, better])
+    overall = [100 * f1(*run.sum(axis=0)[:, None]) / 100 for run in (counts, worse, better)]
+    same, spread = mean_difference(base, [counts, counts]), mean_difference(base, [worse, better])
     assert same.difference == pytest.approx(0)
     assert spread.difference == pytest.approx((overall[1] + overall[2]) / 2 - overall[0])
-    # In a quarter of the samples each, both runs of the second are the worse or the better one.
+    # In a quarter of the samples both runs of the second system are the worse one, in a quarter the better one.
     assert spread.interval.low < overall[1] - overall[0] + 10 and spread.interval.high > overall[2] - overall[0] - 10
     with pytest.raises(ValueError, match="on the same sentences; got .*299, 300"):
         mean_difference([counts], [counts, counts[1:]])

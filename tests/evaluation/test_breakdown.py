@@ -14,12 +14,12 @@ TAGS = ["O", "O", "B-A", "I-A", "I-A", "B-B", "I-B"]
 @pytest.fixture
 def sentences():
     rng = random.Random(8)
-    found = []
+    result = []
     for length in range(1, 80):
         gold, predicted = (convert(rng.choices(TAGS, k=length), "IOB2", "BIOES") for _ in range(2))
         predicted = convert(gold[: length // 2] + predicted[length // 2 :], "BIOES", "BIOES")
-        found.append(TaggedSentence([rng.choice("abcdef") for _ in gold], gold, predicted, {}))
-    return found
+        result.append(TaggedSentence([rng.choice("abcdef") for _ in gold], gold, predicted, {}))
+    return result
 
 
 @pytest.mark.parametrize(
@@ -46,15 +46,15 @@ def test_entity_length():
 )
 def test_sentence_length(length, group):
     tags = ["S-A"] + ["O"] * (length - 1)
-    found = by_sentence_length([TaggedSentence(["w"] * length, tags, tags, {})])
-    assert {name: counts for name, counts in found.items() if counts.gold} == {group: Counts(1, 1, 1)}
+    groups = by_sentence_length([TaggedSentence(["w"] * length, tags, tags, {})])
+    assert {name: counts for name, counts in groups.items() if counts.gold} == {group: Counts(1, 1, 1)}
 
 
 def test_seen_and_unseen():
     words = ["New", "York", "new", "York"]
     sentence = TaggedSentence(words, ["B-L", "E-L", "B-L", "E-L"], ["B-P", "E-P", "B-L", "E-L"], {})
-    found = by_surface_form([sentence], {("New", "York")})
-    assert found == {"seen": Counts(0, 1, 1), "unseen": Counts(1, 1, 1)}
+    groups = by_surface_form([sentence], {("New", "York")})
+    assert groups == {"seen": Counts(0, 1, 1), "unseen": Counts(1, 1, 1)}
 
 
 def test_confusion(sentences):

@@ -12,8 +12,8 @@ from roseq_allennlp.evaluation.tagged_data import TaggedSentence
 
 def test_by_hand():
     bins = reliability([(0.05, False), (0.1, True), (0.11, False), (0.95, True), (1.0, True), (0.0, False)])
-    assert [(each.low, each.high, each.entities) for each in bins] == [(0, 0.1, 3), (0.1, 0.2, 1), (0.9, 1, 2)]
-    assert [each.share_correct for each in bins] == [pytest.approx(1 / 3), 0, 1]
+    assert [(part.low, part.high, part.entities) for part in bins] == [(0, 0.1, 3), (0.1, 0.2, 1), (0.9, 1, 2)]
+    assert [part.share_correct for part in bins] == [pytest.approx(1 / 3), 0, 1]
     assert bins[2].mean_probability == pytest.approx(0.975)
     expected = (3 * abs(1 / 3 - 0.05) + 1 * 0.11 + 2 * 0.025) / 6
     assert expected_calibration_error(bins) == pytest.approx(expected)
@@ -24,10 +24,10 @@ def test_against_numpy():
     probabilities = generator.uniform(size=2000)
     correct = generator.uniform(size=2000) < probabilities**2
     bins = reliability(list(zip(probabilities.tolist(), correct.tolist())))
-    places = np.digitize(probabilities, np.linspace(0, 1, 11)[1:-1], right=True)
-    gaps = [abs(correct[places == p].mean() - probabilities[places == p].mean()) for p in range(10)]
-    assert [each.entities for each in bins] == np.bincount(places).tolist()
-    assert expected_calibration_error(bins) == pytest.approx(np.dot(np.bincount(places) / 2000, gaps))
+    indices = np.digitize(probabilities, np.linspace(0, 1, 11)[1:-1], right=True)
+    gaps = [abs(correct[indices == p].mean() - probabilities[indices == p].mean()) for p in range(10)]
+    assert [part.entities for part in bins] == np.bincount(indices).tolist()
+    assert expected_calibration_error(bins) == pytest.approx(np.dot(np.bincount(indices) / 2000, gaps))
 
 
 def test_nothing():

@@ -2,7 +2,7 @@ import pytest
 from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.data.tag_schemes import Span
-from roseq_allennlp.evaluation.comparison import check_same_sentences, differences, marked, tag_with_each
+from roseq_allennlp.evaluation.comparison import check_same_sentences, differences, tag_with_each, with_brackets
 from roseq_allennlp.evaluation.tagged_data import TaggedSentence, model_names
 
 
@@ -14,15 +14,15 @@ def sentence(gold, predicted):
 def test_differences():
     first = [sentence("S-A O", "S-A O"), sentence("S-A O", "O O"), sentence("S-A", "S-B"), sentence("O", "O")]
     second = [sentence("S-A O", "O O"), sentence("S-A O", "S-A O"), sentence("S-A", "O"), sentence("O", "O")]
-    found = differences(first, second)
-    assert [(each.number, each.first_is_right) for each in found] == [(1, True), (2, False)]
-    assert found[0].first is first[0] and found[0].second is second[0]
+    result = differences(first, second)
+    assert [(difference.number, difference.first_is_right) for difference in result] == [(1, True), (2, False)]
+    assert result[0].first is first[0] and result[0].second is second[0]
 
 
-def test_marked():
+def test_with_brackets():
     words = "Marta Keller flies to Oslo".split()
     spans = [Span("person", 0, 2), Span("location", 4, 5)]
-    assert marked(words, spans) == "[Marta Keller|person] flies to [Oslo|location]"
+    assert with_brackets(words, spans) == "[Marta Keller|person] flies to [Oslo|location]"
 
 
 @pytest.mark.parametrize("other", [[], [sentence("S-A", "O")], [sentence("S-A O", "O O")]])

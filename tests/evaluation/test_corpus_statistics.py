@@ -7,7 +7,7 @@ from roseq_allennlp.evaluation.tagged_data import gold_tags, read_labelled
 
 COUNTS = {  # sentences, tokens, entities of train, dev and test
     "conll2002-nl": [(15806, 202644, 13344), (2895, 37687, 2616), (5195, 68875, 3941)],
-    # One more entity each than `B-` tags: each file has an `I-` after no entity of its type, which starts one.
+    # One entity more than `B-` tags: each file has an `I-` after no entity of its type, which starts one.
     "conll2002-es": [(8323, 264715, 18797 + 1), (1915, 52923, 4351 + 1), (1517, 51533, 3558 + 1)],
     "wnut16": [(2394, 46469, 1496), (1000, 16261, 661), (3850, 61908, 3473)],
     "wnut17": [(3394, 62730, 1975), (1009, 15733, 836), (1287, 23394, 1079)],
@@ -16,10 +16,10 @@ ENTITY_TOKENS = {"wnut16": [2462, 1128, 5955], "wnut17": [3160, 1250, 1740]}  # 
 
 
 def test_counts():
-    found = split_statistics([["B-PER", "E-PER", "O", "S-a-b"], ["O"], []])
-    assert found.sentences == 3
-    assert found.tokens == {"PER": 2, "O": 2, "a-b": 1}
-    assert found.entities == {"PER": 1, "a-b": 1}
+    statistics = split_statistics([["B-PER", "E-PER", "O", "S-a-b"], ["O"], []])
+    assert statistics.sentences == 3
+    assert statistics.tokens == {"PER": 2, "O": 2, "a-b": 1}
+    assert statistics.entities == {"PER": 1, "a-b": 1}
 
 
 def test_a_stray_i_starts_an_entity_as_in_conlleval():
@@ -27,8 +27,8 @@ def test_a_stray_i_starts_an_entity_as_in_conlleval():
 
 
 def test_nothing():
-    found = split_statistics([])
-    assert (found.sentences, found.tokens.total(), found.entities.total()) == (0, 0, 0)
+    statistics = split_statistics([])
+    assert (statistics.sentences, statistics.tokens.total(), statistics.entities.total()) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("name", COUNTS)
@@ -38,6 +38,6 @@ def test_table_ii(real_data, name):
         split_statistics(map(gold_tags, read_labelled(reader, f"corpus://{name}/{split}")))
         for split in CORPORA[name].files
     ]
-    assert [(each.sentences, each.tokens.total(), each.entities.total()) for each in splits] == COUNTS[name]
+    assert [(split.sentences, split.tokens.total(), split.entities.total()) for split in splits] == COUNTS[name]
     if name in ENTITY_TOKENS:
-        assert [each.tokens.total() - each.tokens["O"] for each in splits] == ENTITY_TOKENS[name]
+        assert [split.tokens.total() - split.tokens["O"] for split in splits] == ENTITY_TOKENS[name]

@@ -1,5 +1,8 @@
 import html
+import json
 import re
+import shutil
+import tarfile
 
 import pytest
 
@@ -10,6 +13,7 @@ from roseq_allennlp.models.archive import load_archive
 from roseq_allennlp.scoring import error_kinds
 
 DATA = "fixtures/wnut17/emerging.test.annotated"
+TRAIN = "fixtures/wnut17/wnut17train.conll"
 
 
 def cells(page, title):
@@ -27,7 +31,7 @@ def tagged(archive_path):
 
 def test_one_model(roseq, archive_path, tagged, tmp_path):
     output = tmp_path / "new" / "report.html"
-    status, printed, said = roseq("report", archive_path, DATA, "-o", output)
+    status, printed, said = roseq("report", archive_path, DATA, "--train", TRAIN, "-o", output)
     assert status == 0 and str(output) in printed and "training split" not in said
     page = output.read_text(encoding="utf-8")
     assert [path.name for path in output.parent.iterdir()] == ["report.html"]
@@ -47,7 +51,9 @@ def test_one_model(roseq, archive_path, tagged, tmp_path):
         assert kinds["correct"] == overall.correct and sum(kinds.values()) - kinds["spurious"] == overall.gold
     seen = cells(page, "F1 of seen and unseen entities")
     assert sum(int(row[1]) for row in seen) == overall.gold
-    assert page.count("<article") == sum(bool(each.gold_entities or each.predicted_entities) for each in tagged)
+    assert page.count("<article") == sum(
+        bool(sentence.gold_entities or sentence.predicted_entities) for sentence in tagged
+    )
     # What a page takes from elsewhere.
     assert not re.search(r'(src|href)="(?!#|data:,)', page) and "@import" not in page and "url(http" not in page
 
@@ -73,17 +79,41 @@ def test_two_models(roseq, archive_path, tmp_path):
     ],
 )
 def test_errors(roseq, archive_path, tmp_path, arguments, message):
-    status, _, said = roseq("report", *(each.format(archive=archive_path, directory=tmp_path) for each in arguments))
+    status, _, said = roseq("report", *(text.format(archive=archive_path, directory=tmp_path) for text in arguments))
     assert status == 1 and said.splitlines()[-1].startswith("report: error: ") and message in said
     assert not list(tmp_path.iterdir())
 
 
-def test_without_the_training_split(roseq, archive_path, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (TRAIN, "the archive's config names no corpus of the catalogue, and other files are not read"),
+        ("{secret}", "names no corpus of the catalogue"),
+        ("https://example.org/data", "names no corpus of the catalogue"),
+        ("corpus://glove-6b-100d/vectors.txt", "names no corpus of the catalogue"),
+        ("corpus://conll2003-en/train", "is not at hand, or the archive's reader does not read it"),
+        (["corpus://wnut17/train"], "names no corpus of the catalogue"),
+        ("corpus://wnut17/train", ""),
+    ],
+)
+def test_the_training_split_of_an_archive(path, said, roseq, archive_path, tmp_path, monkeypatch):
+    # A file whose first line would be quoted by the reader's error.
+    secret = tmp_path / "secret"
+    secret.write_text("root:PASSWORD:19000\n")
+    for name in ("conll2003", "wnut17"):  # of the first, what is at hand is not what the reader takes
+        shutil.copytree(f"fixtures/{name}", tmp_path / name)
+    (tmp_path / "conll2003" / "eng.train").write_text("root:PASSWORD:19000\n")
     monkeypatch.setenv("ROSEQ_DATA", str(tmp_path))
-    status, _, said = roseq("report", archive_path, DATA, "-o", tmp_path / "report.html")
+    run = tmp_path / "run"
+    with tarfile.open(archive_path) as archive:
+        archive.extractall(run, filter="data")
+    config = json.loads((run / "config.json").read_text())
+    config["train_data_path"] = path.replace("{secret}", str(secret)) if isinstance(path, str) else path
+    (run / "config.json").write_text(json.dumps(config))
+    status, printed, errors = roseq("report", run, DATA, "-o", tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    if "corpus://" in said:  # else the archive was trained on a path below fixtures/
-        assert status == 0 and "Not known: corpus://" in page and "Give it with --train." in page
+    assert status == 0 and "PASSWORD" not in page + printed + errors
+    assert (said in html.unescape(page) and said in errors and "--train" in errors) if said else "--train" not in errors
 
 
 def page_of(sentences, training="none"):

@@ -89,7 +89,7 @@ def test_filters(opened):
     assert "first: missed: location" in page.locator("article:visible").first.inner_text()
     page.select_option("#label", "person")  # none is missed
     assert shown(page) == (0, "0 of 130 sentences")
-    page.select_option("#kind", "type")  # a person taken for a location: found by either
+    page.select_option("#kind", "type")  # a person taken for a location: either label finds it
     assert shown(page)[0] == 10
     page.select_option("#label", "location")
     assert shown(page)[0] == 10

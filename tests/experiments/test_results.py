@@ -11,8 +11,8 @@ from roseq_allennlp.experiments.results import keep_result, read_results
 def test_results_are_kept_exactly_and_replaced(run, tmp_path):
     file = tmp_path / "new" / "results.jsonl"
     first, second = run(f1=100 / 3), run(seed=2, f1=None)
-    for each in (second, first, second):
-        keep_result(file, each)
+    for result in (second, first, second):
+        keep_result(file, result)
     assert read_results([file]) == [first, second]
     again = replace(first, dev_f1=1.0)
     keep_result(file, again)
@@ -26,10 +26,10 @@ def test_results_are_kept_exactly_and_replaced(run, tmp_path):
 @pytest.mark.parametrize(
     "text, message",
     [
-        (lambda _: "{}", ":1: is no result of a run"),
-        (lambda _: "[", ":1: is no result of a run"),
-        (lambda line: line.replace('"seed"', '"sead"'), ":1: is no result of a run.*sead"),
-        (lambda line: f"{line}\n{line}", ":2: this run stands there already"),
+        (lambda _: "{}", ":1: is not the result of a run"),
+        (lambda _: "[", ":1: is not the result of a run"),
+        (lambda line: line.replace('"seed"', '"sead"'), ":1: is not the result of a run.*sead"),
+        (lambda line: f"{line}\n{line}", ":2: this run occurs twice"),
     ],
 )
 def test_bad_files(run, tmp_path, text, message):

@@ -8,64 +8,16 @@ import pickle
 import tarfile
 import time
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import pytest
 import torch
-from allennlp.common.checks import ConfigurationError
 from allennlp.models import Model, archival
 
 import roseq_allennlp
 from roseq_allennlp.models.archive import archive_model, load_archive
 
 DATA = "fixtures/wnut17/emerging.test.annotated"
-
-
-@pytest.fixture
-def members(archive_path) -> dict[str, bytes]:
-    with tarfile.open(archive_path) as archive:
-        return {each.name: archive.extractfile(each).read() for each in archive.getmembers() if each.isfile()}
-
-
-@pytest.fixture
-def write(tmp_path, members):
-    """An archive of `members`, some of them others (`None`: left out), with tar members of any kind added."""
-
-    def build(changes: Optional[dict[str, Optional[bytes]]] = None, *added: tarfile.TarInfo) -> Path:
-        path = tmp_path / "model.tar.gz"
-        with tarfile.open(path, "w:gz") as archive:
-            for name, content in {**members, **(changes or {})}.items():
-                if content is not None:
-                    info = tarfile.TarInfo(name)
-                    info.size = len(content)
-                    archive.addfile(info, io.BytesIO(content))
-            for info in added:
-                archive.addfile(info, io.BytesIO(b"x" * info.size))
-        return path
-
-    return build
-
-
-@pytest.fixture
-def with_config(write, members):
-    def build(path: str, value: Any) -> Path:
-        config = json.loads(members["config.json"])
-        *parents, last = path.split(".")
-        part = config
-        for name in parents:
-            part = part.setdefault(name, {})
-        part[last] = value
-        return write({"config.json": json.dumps(config).encode()})
-
-    return build
-
-
-def refused(path: Path) -> str:
-    with pytest.raises(ConfigurationError) as caught:
-        roseq_allennlp.load(path)
-    message = str(caught.value)
-    assert message.startswith(f"{path}: ") and "\n" not in message
-    return message.removeprefix(f"{path}: ")
 
 
 def test_the_archive_itself_is_opened(write, tagger):
@@ -89,7 +41,7 @@ def saved(state: Any) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["torch", "pickle", "forced"])
-def test_weights_that_run_code(kind, write, members, tmp_path, monkeypatch):
+def test_weights_that_run_code(kind, write, members, tmp_path, monkeypatch, refused):
     marker = tmp_path / "executed"
     if kind == "forced":  # what torch takes for "all my files are trusted"
         monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
@@ -125,7 +77,7 @@ def file(name: str) -> tarfile.TarInfo:
     ],
     ids=lambda member: member.name,
 )
-def test_members_that_leave_the_directory_or_are_links(member, write, tmp_path, monkeypatch):
+def test_members_that_leave_the_directory_or_are_links(member, write, tmp_path, monkeypatch, refused):
     unpacked = tmp_path / "unpacked"
     unpacked.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(unpacked))
@@ -155,11 +107,11 @@ CODE = [
 
 
 @pytest.mark.parametrize(("place", "value"), CODE, ids=range(len(CODE)))
-def test_a_config_that_runs_code(place, value, with_config, tmp_path):
+def test_a_config_that_runs_code(place, value, with_config, tmp_path, refused):
     marker = tmp_path / "executed"
     path = with_config(place, json.loads(json.dumps(value).replace("{marker}", str(marker))))
     message = refused(path)
-    assert "refused, " in message or "expected a label_aware_crf_tagger" in message
+    assert message.startswith("refused, ")
     assert not marker.exists()
 
 
@@ -182,19 +134,19 @@ def test_packages_are_never_taken_from_the_archive(with_config, tmp_path, monkey
     assert roseq_allennlp.load(with_config("include_package", ["evil_package"])).tag("a")["words"] == ["a"]
 
 
-def test_jsonnet_in_a_config_is_not_evaluated(write):
+def test_jsonnet_in_a_config_is_not_evaluated(write, refused):
     assert "not the JSON that AllenNLP writes" in refused(write({"config.json": b'{ model: importstr "/etc/passwd" }'}))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
-def test_truncated(share, write):
+def test_truncated(share, write, refused):
     path = write()
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     assert "cannot be read as an archive" in (message := refused(path)) and "fetch it again" in message
 
 
 @pytest.mark.parametrize("content", [b"GIF89a", b"\x1f\x8b" + bytes(100), b"<html>404</html>"])
-def test_foreign_files(content, tmp_path):
+def test_foreign_files(content, tmp_path, refused):
     (tmp_path / "model.tar.gz").write_bytes(content)
     assert "truncated or none at all" in refused(tmp_path / "model.tar.gz")
 
@@ -208,15 +160,15 @@ def test_foreign_files(content, tmp_path):
         ("vocabulary/non_padded_namespaces.txt", "has no vocabulary/non_padded_namespaces.txt"),
     ],
 )
-def test_members_that_are_missing(member, message, write):
+def test_members_that_are_missing(member, message, write, refused):
     assert message in refused(write({member: None}))
 
 
-def test_a_missing_namespace_changes_the_sizes(write):
+def test_a_missing_namespace_changes_the_sizes(write, refused):
     assert "do not fit this version" in refused(write({"vocabulary/tokens.txt": None}))
 
 
-def test_other_versions(write, members, with_config):
+def test_other_versions(write, members, with_config, refused):
     assert "written with AllenNLP 3.1.0, this is 2.10.1" in refused(write({"meta.json": b'{"version": "3.1.0"}'}))
     assert "another version of roseq-allennlp" in refused(with_config("model.invented", 3))
     state = torch.load(io.BytesIO(members["weights.th"]), weights_only=True)
@@ -224,15 +176,27 @@ def test_other_versions(write, members, with_config):
     assert "missing: ['_encoder" in refused(write({"weights.th": saved(renamed)}))
 
 
-def test_other_models_and_readers(with_config):
-    assert "its model is a SimpleTagger; expected" in refused(with_config("model", {"type": "simple_tagger"}))
-    assert "its dataset reader is a BabiReader; expected" in refused(with_config("dataset_reader", {"type": "babi"}))
-    assert "of no type that is known here" in refused(with_config("model", {"type": "invented"}))
+def test_other_models_and_readers(with_config, refused):
+    tagger = refused(with_config("model", {"type": "simple_tagger"}))
+    assert tagger.startswith(
+        "refused, `model.type` of its config is 'simple_tagger', the SimpleTagger of allennlp.models"
+    )
+    reader = refused(with_config("dataset_reader", {"type": "babi"}))
+    assert reader.startswith("refused, `dataset_reader.type` of its config is 'babi', the BabiReader of allennlp.data")
+    assert "'invented', no name registered here" in refused(with_config("model", {"type": "invented"}))
 
 
-def test_no_archive(tmp_path):
+def test_no_archive(tmp_path, refused):
     assert "no such archive" in refused(tmp_path / "model.tar.gz")
     assert "no weights" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(("count", "numbers"), [(0, "none"), (1, "0 only"), (4, "0 to 3")])
+def test_no_such_gpu(count, numbers, archive_path, monkeypatch, roseq):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    found = roseq("report", archive_path, "fixtures/wnut17/emerging.test.annotated", "--cuda-device", 4)
+    assert found.status == 1
+    assert f"cuda_device is 4, but the GPUs that PyTorch finds here are: {numbers}. Give one" in found.errors
 
 
 def test_the_directory_of_a_run(archive_path, tmp_path, tagger):
@@ -252,7 +216,7 @@ def test_what_allennlp_loads_is_loaded_alike(archive_path):
     assert model._top_k == 3
 
 
-def test_safetensors(archive_path, tmp_path, tagger, roseq):
+def test_safetensors(archive_path, tmp_path, tagger, roseq, refused):
     path = tmp_path / "safe.tar.gz"
     assert roseq("archive", archive_path, path).status == 0
     with tarfile.open(path) as archive:

@@ -1,8 +1,11 @@
 import itertools
 import json
 import multiprocessing
+import os
+import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 import torch
@@ -13,6 +16,7 @@ from allennlp.predictors import Predictor
 import roseq_allennlp
 from roseq_allennlp.data.dataset_readers import WnutReader
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes, invalid_positions
+from roseq_allennlp.nn import bfloat16
 from roseq_allennlp.predictors import NerTagger, ner_tagger
 
 EMPTY = {"words": [], "tags": [], "entities": []}
@@ -82,16 +86,93 @@ def test_tokens(tagger, tokens):
     assert tagger.tag_tokens(["New York", "-", "Oslo"])["words"] == ["New York", "-", "Oslo"]  # as they are
 
 
-@pytest.mark.parametrize("wrong", [None, 3, ["Marta"]])
+class Text(str):
+    """A text of a class that no other process could be sent."""
+
+    def __reduce__(self):
+        raise TypeError("cannot pickle")
+
+
+class Odd:
+    def __repr__(self):
+        raise RuntimeError("cannot be shown")
+
+    __str__ = __reduce__ = __repr__
+
+
+LOOP: list = []
+LOOP.append(LOOP)
+NO_TEXT = [None, 3, ["Marta"], b"Marta", {(1, 2): 3}, LOOP, Odd(), Text, lambda: 0, [10**6] * 10**6]
+NO_TOKENS = [["Marta", ""], ["Marta", " \t"], ["Marta", None], [["Marta"]], [b"Marta"], [LOOP], [Odd()], [lambda: 0]]
+
+
+@pytest.mark.parametrize("wrong", NO_TEXT, ids=lambda wrong: type(wrong).__name__)
 def test_what_is_no_text_raises(tagger, wrong):
-    with pytest.raises(ValueError, match="must be a string"):
+    with pytest.raises(ValueError, match="must be a string") as error:
         tagger.tag(wrong)
+    assert len(str(error.value)) < 100
+    assert "must be a string" in tagger.predict_json({"sentence": wrong})["error"]
 
 
-@pytest.mark.parametrize("wrong", ["Marta", ["Marta", ""], ["Marta", " \t"], ["Marta", None], [["Marta"]]])
+@pytest.mark.parametrize("wrong", [*NO_TOKENS, "Marta", b"Marta", None, 5, {"Marta": 1}, Odd()])
 def test_what_are_no_tokens_raises(tagger, wrong):
     with pytest.raises(ValueError, match="list of strings"):
         tagger.tag_tokens(wrong)
+    assert "list of strings" in tagger.predict_json({"tokens": wrong})["error"]
+
+
+def broken_tokens():
+    yield "Marta"
+    raise TypeError("of the input's own")
+
+
+def test_tokens_of_any_iterable(tagger):
+    assert tagger.tag_tokens(iter(["Marta", Text("Keller")])) == tagger.tag_tokens(["Marta", "Keller"])
+    with pytest.raises(TypeError, match="of the input's own"):
+        tagger.tag_tokens(broken_tokens())
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_error_belongs_to_its_row(tagger, archive_path, processes):
+    several = roseq_allennlp.load(archive_path, processes=processes)
+    rows = [*NO_TEXT, *NO_TOKENS, Text(MARTA), [Text("Oslo")]]
+    good = [at for at, row in enumerate(rows) if isinstance(row, str) or row == ["Marta"] or row == ["Oslo"]]
+    answers = list(several.tag_many(rows, batch_size=2))
+    assert [at for at, answer in enumerate(answers) if "error" not in answer] == good
+    assert answers[-2] == approximately(tagger.tag(MARTA)) and type(answers[-1]["words"][0]) is str
+    inputs = [*rows[:3], {"sentence": Odd()}, {"tokens": "Oslo"}, {"sentence": MARTA, "id": Odd()}, {"x": Odd()}] * 90
+    answers = several.predict_batch_json(inputs)
+    assert answers[5::7] == [approximately(tagger.tag(MARTA))] * 90
+    assert sum("error" in answer for answer in answers) == 6 * 90
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "Marta", b"Marta", {"sentence": "Marta"}, Odd()])
+def test_what_is_no_list_raises(tagger, wrong):
+    with pytest.raises(ValueError, match="takes many texts"):
+        tagger.tag_many(wrong)
+    with pytest.raises(ValueError, match="takes a list of inputs"):
+        tagger.predict_batch_json(wrong)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5, None, "8"])
+def test_what_is_no_batch_size_raises(tagger, batch_size):
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got"):
+        tagger.tag_many(["Marta"], batch_size=batch_size)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 8, 30])
+def test_an_error_of_the_input_comes_after_the_answers_before_it(archive_path, tagger, processes, count):
+    def texts():
+        yield from (f"number {number}" for number in range(count))
+        raise ZeroDivisionError("of the input's own")
+
+    several = NerTagger(tagger._model, tagger._dataset_reader, processes=processes)
+    answers = several.tag_many(texts(), batch_size=4)
+    assert [answer["words"][1] for answer in itertools.islice(answers, count)] == [str(n) for n in range(count)]
+    with pytest.raises(ZeroDivisionError, match="own"):
+        next(answers)
+    assert not multiprocessing.active_children()
 
 
 def test_tag_many_keeps_the_order_and_does_not_depend_on_the_batch(tagger):
@@ -102,13 +183,6 @@ def test_tag_many_keeps_the_order_and_does_not_depend_on_the_batch(tagger):
     for batch_size in (2, 64):
         for one, other in zip(alone, tagger.tag_many(iter(texts), batch_size=batch_size), strict=True):
             assert other == (one if "error" in one else approximately(one))
-
-
-def test_tag_many_refuses_a_single_text_and_a_batch_of_none(tagger):
-    with pytest.raises(ValueError, match="use tag for one"):
-        next(tagger.tag_many("Marta Keller"))
-    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
-        next(tagger.tag_many(["Marta"], batch_size=0))
 
 
 def test_tag_many_is_lazy(tagger):
@@ -343,6 +417,56 @@ def test_several_processes_where_there_is_no_fork(archive_path, tagger, monkeypa
     assert list(several.tag_many(sentences, batch_size=3)) == [approximately(tagger.tag_tokens(sentences[0]))] * 6
 
 
+class Elsewhere(multiprocessing.get_context("fork").Process):
+    """Tags in a process of the program's own."""
+
+    def __init__(self, tagger, daemon):
+        super().__init__(daemon=daemon)
+        self.tagger, self.answers = tagger, multiprocessing.get_context("fork").SimpleQueue()
+
+    def run(self):
+        torch.set_num_threads(1)
+        tags = [answer["tags"] for answer in self.tagger.tag_many([MARTA.split()] * 40, batch_size=8)]
+        self.answers.put((self.tagger.tag(MARTA)["tags"], tags))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes are spawned")
+@pytest.mark.parametrize("daemon", [False, True])
+def test_in_a_fork_of_the_program(tagger, daemon):
+    several = NerTagger(tagger._model, tagger._dataset_reader, processes=2)
+    open_one = several.tag_many([MARTA] * 100, batch_size=8)
+    next(open_one)
+    process = Elsewhere(several, daemon)
+    process.start()
+    process.join(30)
+    tags = tagger.tag(MARTA)["tags"]
+    assert process.exitcode == 0 and process.answers.get() == (tags, [tags] * 40)
+    assert len(list(open_one)) == 99
+
+
+INTERRUPTED = """
+import itertools, sys, roseq_allennlp
+tagger = roseq_allennlp.load(sys.argv[1], processes=2)
+for number, answer in enumerate(tagger.tag_many(("Marta Keller in Oslo" for _ in itertools.count()), batch_size=16)):
+    if number == 50:
+        print("tagging", flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes are spawned")
+def test_an_interrupt_ends_all_processes(archive_path, tmp_path):
+    command = [sys.executable, "-W", "ignore", "-c", INTERRUPTED, str(archive_path)]
+    program = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert program.stdout.readline() == "tagging\n"
+    os.killpg(program.pid, signal.SIGINT)
+    errors = program.communicate(timeout=60)[1]  # also the end of what its processes could write to
+    assert errors.strip().endswith("KeyboardInterrupt") and errors.count("Traceback") == 1, errors
+    with pytest.raises(ProcessLookupError):
+        os.killpg(program.pid, 0)
+
+
 def test_processes_of_the_command(monkeypatch, archive_path, tmp_path, tagger):
     data = tmp_path / "lines.jsonl"
     data.write_text((json.dumps({"sentence": MARTA}) + "\nno JSON\n") * 300, encoding="utf-8")
@@ -359,6 +483,18 @@ def test_processes_that_cannot_be(tagger, archive_path, monkeypatch):
     with pytest.raises(ConfigurationError, match="`processes` is 2, but the model is on GPU 0"):
         NerTagger(tagger._model, tagger._dataset_reader, processes=2)
     NerTagger(tagger._model, tagger._dataset_reader)
+
+
+def test_bfloat16_in_threads_leaves_torch_as_it_was(tagger, monkeypatch):
+    # As on a CPU that has no LSTM in bfloat16: a switch of torch's is turned for all threads, and back.
+    monkeypatch.setattr(bfloat16, "cpu_has_bfloat16_lstm", lambda: False)
+    half = NerTagger(tagger._model, tagger._dataset_reader, bfloat16=True)
+    threads = [threading.Thread(target=lambda: [half.tag(MARTA) for _ in range(20)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert torch.backends.mkldnn.enabled
 
 
 def test_bfloat16(archive_path, tagger, sentences):

@@ -7,6 +7,7 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from roseq_allennlp.data.tag_schemes import convert, from_spans
 from roseq_allennlp.scoring.conlleval import (
+    Counts,
     Score,
     conlleval_layout,
     entities,
@@ -34,9 +35,9 @@ def as_file(gold, predicted):
     return lines
 
 
-def assert_same_counts(found, expected):
+def assert_same_counts(result, expected):
     """`expected` is that of the package `conlleval`; its ratios are other ones where nothing is predicted."""
-    everything = {"overall": found.overall, **found.types}
+    everything = {"overall": result.overall, **result.types}
     slots = {"overall": expected["overall"]["chunks"], **expected["slots"]["chunks"]}
     assert {label: counts._asdict() for label, counts in everything.items()} == {
         label: {"correct": slot["stats"]["correct"], "predicted": slot["stats"]["pred"], "gold": slot["stats"]["gold"]}
@@ -44,7 +45,7 @@ def assert_same_counts(found, expected):
         if label == "overall" or slot["stats"]["pred"] or slot["stats"]["gold"]
     }
     tokens = expected["overall"]["tags"]["stats"]
-    assert (found.tokens, found.correct_tokens) == (tokens["gold"], tokens["correct"])
+    assert (result.tokens, result.correct_tokens) == (tokens["gold"], tokens["correct"])
 
 
 @pytest.mark.parametrize("scheme", ["IOB1", "IOB2", "invalid"])
@@ -115,7 +116,7 @@ def test_the_spanish_test_file_with_500_tags_changed(real_data):
     gold = [tags for tags in gold if tags]
     rng, tags = random.Random(500), sorted({tag for sentence in gold for tag in sentence})
     predicted = [list(sentence) for sentence in gold]
-    for sentence, token in rng.sample([(i, j) for i, each in enumerate(gold) for j in range(len(each))], 500):
+    for sentence, token in rng.sample([(i, j) for i, row in enumerate(gold) for j in range(len(row))], 500):
         predicted[sentence][token] = rng.choice([tag for tag in tags if tag != predicted[sentence][token]])
     expected = (
         "processed 51533 tokens with 3559 phrases; found: 4029 phrases; correct: 3500.\n"
@@ -155,12 +156,12 @@ def test_scores_as_dictionaries():
 
 def test_token_scores_are_those_of_scikit_learn():
     gold, predicted = random_sentences(3, BIOES_TAGS, 200)
-    found = token_scores(gold, predicted)
+    result = token_scores(gold, predicted)
     flat = [[tag[2:] or "O" for tags in side for tag in tags] for side in (gold, predicted)]
-    assert list(found) == sorted(["O", *TYPES])
-    expected = precision_recall_fscore_support(*flat, labels=list(found))
-    for label, *values, support in zip(found, *expected):
-        counts = found[label]
+    assert list(result) == sorted(["O", *TYPES])
+    expected = precision_recall_fscore_support(*flat, labels=list(result))
+    for label, *values, support in zip(result, *expected):
+        counts = result[label]
         assert [counts.precision, counts.recall, counts.f1] == pytest.approx([100 * value for value in values])
         assert counts.gold == support
 

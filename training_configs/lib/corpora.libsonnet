@@ -1,5 +1,5 @@
-// The corpora of the catalogue (catalogue.json) as configs need them. `best` are the switches of roseq.libsonnet by which
-// best_*.jsonnet go past the paper; the news, whose epochs are long, have fewer epochs and batches with less padding.
+// The corpora of the catalogue (catalogue.json) as configs need them. `best` has the switches of roseq.libsonnet that
+// best_*.jsonnet add to the paper's; the news corpora, whose epochs are long, have fewer epochs and batches with less padding.
 local catalogue = import 'catalogue.json';
 
 local best = { ensemble: 3, augmented: true, bucketed: false, num_epochs: 35, patience: 10 };

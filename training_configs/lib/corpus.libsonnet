@@ -1,6 +1,6 @@
 // RoSeq on a corpus of the catalogue; `vectors` is a name of vectors.libsonnet, or an entry such as
-// (import 'vectors.libsonnet').fixed('my.vec', 300); `switches` are those of roseq.libsonnet, over those of `best` where
-// that is on.
+// (import 'vectors.libsonnet').fixed('my.vec', 300); `switches` are those of roseq.libsonnet, and override those of `best`
+// if that is on.
 local corpora = import 'corpora.libsonnet';
 local roseq = import 'roseq.libsonnet';
 local named = (import 'vectors.libsonnet').named;

@@ -1,12 +1,12 @@
-// RoSeq (Zhou et al., "RoSeq: Robust Sequence Labeling", TNNLS 2020), one definition for all configs; the values are
-// section IV-B's. `lacrf`, `fl` and `at` switch the three components; with all three off this is the paper's base model,
-// a BiLSTM-CNN-CRF. `bucketed` trains on batches of sentences of about one length, in place of wholly random ones, for
-// less padding. `ensemble` taggers are trained side by side and decoded as one. `augmented` trains on a variant of each
-// sentence too, so an epoch is twice as long, and fewer of them suffice.
+// RoSeq (Zhou et al., "RoSeq: Robust Sequence Labeling", TNNLS 2020), one definition for all configs, with the values
+// of section IV-B. `lacrf`, `fl` and `at` switch the three components; with all three off this is the paper's base model,
+// a BiLSTM-CNN-CRF. `bucketed` trains on batches of sentences of similar length, in place of random batches, for less
+// padding. `ensemble` is the number of taggers that are trained side by side and decoded as one. `augmented` trains on a
+// variant of each sentence too, so an epoch is twice as long, and fewer epochs suffice.
 //
-// What the paper has not: `late_start`, without which RoSeq ended with F1 0 on the first 339 sentences of WNUT-2017, two
-// seeds of two; and `augmented`, which raised the base model's development F1 by 2.0 (WNUT-2016, two seeds), 2.4 (WNUT-2017)
-// and 2.5 (4 000 Dutch sentences), and RoSeq's by 0.9, 0.4 and 1.8. Both: docs/results.md.
+// The paper lacks `late_start`, without which RoSeq ended with F1 0 on the first 339 sentences of WNUT-2017 (both of two
+// seeds), and `augmented`, which raised the base model's development F1 by 2.0 (WNUT-2016, two seeds), 2.4 (WNUT-2017) and
+// 2.5 (4 000 Dutch sentences), and RoSeq's by 0.9, 0.4 and 1.8. docs/results.md has the runs of both.
 //
 //   data:     { reader, language, types, shapes, train, dev }
 //   vectors:  an entry of vectors.libsonnet
@@ -28,10 +28,10 @@ function(data, vectors, switches={})
   assert unknown == [] : 'roseq has no switch %s; it has %s' % [std.join(', ', unknown), std.join(', ', std.objectFields(defaults))];
   local on = defaults + switches;
   local char_dim = 30;
-  local shape_dim = 50;  // of a word's shape; that of a character has char_dim
+  local shape_dim = 50;  // for a word's shape; a character's shape has char_dim
   local filter_widths = [2, 3, 4];
-  local filters = 20;  // of each width
-  local hidden = 100;  // a direction, and after fusion
+  local filters = 20;  // for each width
+  local hidden = 100;  // for each direction, and after fusion
   local input_dim = vectors.dim + filters * std.length(filter_widths) + (if data.shapes then shape_dim else 0);
   local only(condition, object) = if condition then object else {};
 
@@ -45,7 +45,7 @@ function(data, vectors, switches={})
           embedding_dim: char_dim,
           num_filters: filters,
           filter_widths: filter_widths,
-          max_word_length: 64,  // bounds memory; 0.1 % of the tokens of WNUT are longer, none of the news
+          max_word_length: 64,  // bounds memory; 0.1 % of WNUT's tokens are longer, and no token of the news
         } + only(data.shapes, { orthographic_dim: char_dim }),
         [if data.shapes then 'orthographic']: {
           type: 'embedding',
@@ -78,7 +78,7 @@ function(data, vectors, switches={})
     },
     train_data_path: data.train,
     validation_data_path: data.dev,
-    // The label set is the scheme's, for the types of the corpus; words and characters are those of the training split.
+    // The labels are those of the tag scheme for the types of the corpus; words and characters are from the training split.
     datasets_for_vocab_creation: ['train'],
     vocabulary: vectors.vocabulary {
       tokens_to_add: { labels: ['O'] + [prefix + '-' + type for type in data.types for prefix in ['B', 'I', 'L', 'U']] },
@@ -93,7 +93,7 @@ function(data, vectors, switches={})
       num_epochs: on.num_epochs,
       patience: on.patience,
       validation_metric: '+f1-measure-overall',
-      grad_norm: 5.0 * std.sqrt(on.ensemble),  // of all members together
+      grad_norm: 5.0 * std.sqrt(on.ensemble),  // the norm of all members together
       optimizer: { type: 'fused_adam', lr: 0.001 },
       learning_rate_scheduler: { type: 'inverse_time_decay', decay_rate: 0.05, min_lr: 1e-4 },
       checkpointer: { type: 'atomic' },

@@ -1,10 +1,10 @@
-// Word vectors: `fixed(file, dim)` from any text-format file or address, `learned(dim)` with the model, and names for
-// those of the catalogue.
+// Word vectors: `fixed(file, dim)` are read from a text-format file or address, `learned(dim)` are learned with the model,
+// and `named` has those of the catalogue by name.
 local catalogue = import 'catalogue.json';
 local indexer = { type: 'folded_words', namespace: 'tokens' };
 {
   // All words of the file are in the vocabulary, so that a word first met in new text has its vector; a word that the
-  // file lacks is unknown in training too, where the tagger learns what to make of it.
+  // file lacks is unknown in training too, so the tagger learns how to tag unknown words.
   fixed(file, dim):: {
     dim: dim,
     indexer: indexer,
@@ -17,8 +17,8 @@ local indexer = { type: 'folded_words', namespace: 'tokens' };
     initializer: { regexes: [] },
   },
 
-  // Words seen once are unknown in training, so the vector of unknown words is learned. Uniform in ±sqrt(3 / dim): a
-  // norm near 1.
+  // Words seen once are unknown in training, so the vector of unknown words is learned. Initial values are uniform in
+  // ±sqrt(3 / dim), so the norm is near 1.
   learned(dim):: {
     dim: dim,
     indexer: indexer,
@@ -29,7 +29,7 @@ local indexer = { type: 'folded_words', namespace: 'tokens' };
     },
   },
 
-  // Those of the catalogue. fastText's files hold 2 million words: 2.4 GB in memory, and in the archive.
+  // The vectors of the catalogue. fastText's files hold 2 million words, which take 2.4 GB in memory and in the archive.
   named: { learned: $.learned(50) } + {
     [name]: $.fixed('corpus://' + name + '/vectors.txt', catalogue.vectors[name].dimension)
     for name in std.objectFields(catalogue.vectors)

@@ -2,6 +2,7 @@ import torch
 from allennlp.modules.seq2seq_encoders import Seq2SeqEncoder
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from roseq_allennlp.nn.bfloat16 import lstm_precision
 from roseq_allennlp.nn.dropout import dropout
 from roseq_allennlp.nn.mirror import mirror
 
@@ -9,8 +10,8 @@ from roseq_allennlp.nn.mirror import mirror
 @Seq2SeqEncoder.register("bidirectional_lstm")
 class BidirectionalLstm(Seq2SeqEncoder):
     """
-    What AllenNLP's encoder `lstm` with `bidirectional: true` gives, to 1e-5, gradients too, and about three times as fast
-    on the CPU. Names and shapes of the weights are the same, so those of either load into the other.
+    Gives what AllenNLP's encoder `lstm` with `bidirectional: true` gives, to 1e-5, gradients too, about three times as fast
+    on the CPU. Names and shapes of the weights are the same, so either loads the other's.
 
     torch has a fast CPU kernel for padded batches and none for packed ones. Here the backward direction is a forward one
     over each sentence turned round within its own length, so that no direction meets padding before the sentence ends.
@@ -20,10 +21,10 @@ class BidirectionalLstm(Seq2SeqEncoder):
 
     input_size : `int`
     hidden_size : `int`
-        Of each direction.
+        Size of each direction.
     num_layers : `int`, optional (default = `1`)
     dropout : `float`, optional (default = `0.0`)
-        Between layers.
+        Dropout between layers.
     """
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, dropout: float = 0.0) -> None:
@@ -50,7 +51,7 @@ class BidirectionalLstm(Seq2SeqEncoder):
             outputs = self._packed(inputs, mask)
         else:
             outputs = inputs
-            weights: list[torch.Tensor] = list(self._module.parameters())  # four a layer and direction
+            weights: list[torch.Tensor] = list(self._module.parameters())  # four for each layer and direction
             for layer in range(self._module.num_layers):
                 if layer:
                     outputs = dropout(outputs, self._module.dropout, self.training)
@@ -61,34 +62,30 @@ class BidirectionalLstm(Seq2SeqEncoder):
         return outputs * mask.unsqueeze(2).to(outputs.dtype)
 
     def _packed(self, inputs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """By `torch.nn.LSTM` over a packed batch, on any device. What it gives at padding is of no account."""
-        # Sorted here, on the device: to sort lengths on the CPU, as torch would, takes two more waits, for the order.
-        # cuDNN takes no empty sentence.
-        lengths, order = mask.sum(dim=1).clamp(min=1).sort(descending=True)
+        """Runs `torch.nn.LSTM` over a packed batch, on any device. Values at padding have no meaning."""
+        # The device sorts: torch would sort on the CPU and synchronise twice more for the order. cuDNN takes no empty
+        # sentence, so those have one token here.
+        lengths, order = mask.sum(dim=1).clamp(min=1).sort(descending=True)  # (B,)
         packed = pack_padded_sequence(inputs.index_select(0, order), on_cpu(lengths), batch_first=True)
         outputs, _ = pad_packed_sequence(self._module(packed)[0], batch_first=True, total_length=mask.size(1))
         return outputs.index_select(0, order.argsort())
 
 
 def uses_cudnn(inputs: torch.Tensor) -> bool:
+    """Whether the batch is packed for cuDNN."""
     return inputs.is_cuda and torch.backends.cudnn.enabled
 
 
 def on_cpu(lengths: torch.Tensor) -> torch.Tensor:
-    """The one wait for the device in a forward pass of the tagger, since cuDNN wants lengths from the CPU."""
+    """Lengths for cuDNN, which wants them on the CPU: the one synchronisation in a forward pass of the tagger."""
     return lengths.cpu()
 
 
 def _one_direction(inputs: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:
-    if inputs.device.type == "cpu" and torch.is_autocast_enabled("cpu") and not cpu_has_bfloat16_lstm():
-        with torch.autocast("cpu", enabled=False):
-            return _one_direction(inputs.float(), weights)
-    initial = inputs.new_zeros(1, inputs.size(0), weights[1].size(1))
-    # has_biases, num_layers, dropout, train, bidirectional, batch_first
-    outputs, _, _ = torch.lstm(inputs, (initial, initial), weights, True, 1, 0.0, False, False, True)
+    """`(B, T, hidden_size)` from `(B, T, input_size)`, by the four weights of a layer and direction."""
+    with lstm_precision(inputs.device) as in_float32:
+        inputs = inputs.float() if in_float32 else inputs
+        initial = inputs.new_zeros(1, inputs.size(0), weights[1].size(1))  # (1, B, hidden_size)
+        # has_biases, num_layers, dropout, train, bidirectional, batch_first
+        outputs, _, _ = torch.lstm(inputs, (initial, initial), weights, True, 1, 0.0, False, False, True)
     return outputs
-
-
-def cpu_has_bfloat16_lstm() -> bool:
-    """Whether this CPU has an LSTM in bfloat16: oneDNN's needs AVX-512 or the like, and torch has no other beside it."""
-    return not torch.backends.mkldnn.is_available() or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

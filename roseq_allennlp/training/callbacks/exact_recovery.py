@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import random
@@ -12,10 +13,11 @@ import torch
 import torch.distributed as dist
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import SigTermReceived, dump_metrics
+from allennlp.data import Vocabulary
 from allennlp.training.callbacks import TrainerCallback
 from allennlp.training.util import get_metrics
 
-from roseq_allennlp.files import save
+from roseq_allennlp.training.best_weights import BestWeights
 from roseq_allennlp.training.metrics.of_model import metrics_of
 from roseq_allennlp.training.trainer_access import TrainerAccess, check_state
 from roseq_allennlp.training.wrapped_data_loader import WrappedDataLoader
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from allennlp.training import GradientDescentTrainer
 
 _EXCEPTIONS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: SigTermReceived}
-_STATE = {"callbacks", "generators", "loss", "metrics", "scaler"}
+_STATE = {"callbacks", "generators", "loss", "metrics", "scaler", "vocabulary"}
 
 
 @TrainerCallback.register("exact_recovery")
@@ -39,19 +41,19 @@ class ExactRecoveryCallback(TrainerCallback):
     - `on_start` captures the state of the generators, or sets it to that of the first start, from which AllenNLP replays
       the data loader over what was trained; wraps the trainer's data loader, which sets the generators to their state in
       the checkpoint before the first new batch; reattaches the moving average, which AllenNLP's recovery detaches from the
-      model; has `best.th` written whole or not at all, and anew where the checkpoint is the best and the run may have died
-      before that.
+      model; and has `best.th` kept by `BestWeights`.
     - With the first batch, outside distributed training, it takes over SIGINT and SIGTERM.
     - `on_batch`: after the first of these signals a checkpoint is saved at the end of the batch (if it is the epoch's
       last, after the next one), and the run ends as it does without the callback. A second signal ends it at once.
     - `on_epoch` completes the training metrics of an epoch that was taken up in its middle.
     - `on_end` restores the signal handlers. A run that was complete, or had run out of patience, and died before its archive
-      was written, trains no further epoch and gets the metrics of its last one.
+      was written, trains no further epoch and gets the metrics of its last one. Damaged best weights are written anew.
 
     Accumulation: batches are counted as the trainer draws them. Distributed training: the generators of all processes
     are kept with the checkpoint at an epoch's end; of one in the middle of an epoch only the weights are exact.
-    Processes that do not recover from the same checkpoint are refused (`ConfigurationError`), and so is a config whose
-    callbacks are not those that the run was started with: AllenNLP restores their states by position.
+    Processes that do not recover from the same checkpoint are refused (`ConfigurationError`), and so are another
+    vocabulary and a config whose callbacks are not those that the run was started with: AllenNLP restores the states of
+    callbacks by position.
     Exactness holds on the CPU, and on a GPU as far as its kernels are deterministic, with the same versions and threads.
     """
 
@@ -70,6 +72,7 @@ class ExactRecoveryCallback(TrainerCallback):
         at_end_of_epoch = access.is_distributed and access.groups_completed == 0
         return {
             "callbacks": access.callback_names,
+            "vocabulary": self._vocabulary,
             "generators": self._gathered if at_end_of_epoch else [self._generators()],
             "loss": self._loss,
             "metrics": {name: metric.state_dict() for name, metric in self._metrics().items()},
@@ -77,8 +80,8 @@ class ExactRecoveryCallback(TrainerCallback):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        # Version 0.1 saved no names of callbacks.
-        check_state("exact_recovery", {"callbacks": None, **state_dict}, _STATE)
+        # Version 0.1 saved no callbacks and no vocabulary.
+        check_state("exact_recovery", {"callbacks": None, "vocabulary": None, **state_dict}, _STATE)
         self._saved = state_dict
 
     def on_start(self, trainer: "GradientDescentTrainer", is_primary: bool = True, **kwargs: Any) -> None:
@@ -87,21 +90,28 @@ class ExactRecoveryCallback(TrainerCallback):
         self._model = trainer.model
         self._device = trainer.cuda_device
         self._start = _generators(self._device)
-        access.save_weights_by(lambda path: save(access.state_dict(), path))
+        self._best = BestWeights(access, self.serialization_dir, is_primary)
+        self._vocabulary = _digest(trainer.model.vocab)
         if access.is_distributed:
             _check_same_start(access)
         if self._saved:
-            self._recover(access, is_primary)
+            self._recover(access)
         self._loader = trainer.data_loader
         trainer.data_loader = WrappedDataLoader(self._loader, self._batches)  # type: ignore[assignment]
 
-    def _recover(self, access: TrainerAccess, is_primary: bool) -> None:
+    def _recover(self, access: TrainerAccess) -> None:
         started_with = self._saved.get("callbacks", access.callback_names)
         if started_with != access.callback_names:
             raise ConfigurationError(
                 f"The run was started with the callbacks {', '.join(started_with)}; the config has"
                 f" {', '.join(access.callback_names)}. Recover with the callbacks that the run was started with, in their"
                 " order, or train anew."
+            )
+        if self._saved.get("vocabulary", self._vocabulary) != self._vocabulary:
+            raise ConfigurationError(
+                f"The vocabulary is not the one that the checkpoint in {self.serialization_dir} was trained with: the"
+                " training data, or the files in its directory vocabulary, have changed since. Put them back, or train anew:"
+                " with --force, or into another directory."
             )
         world_size = dist.get_world_size() if access.is_distributed else 1
         if len(self._saved["generators"] or ()) == world_size:
@@ -118,11 +128,7 @@ class ExactRecoveryCallback(TrainerCallback):
             access.scaler.load_state_dict(self._saved["scaler"])
         access.reattach_moving_average()
 
-        epochs, groups = access.resumed_at
-        if epochs and not access.is_sharded:
-            access.set_best_weights_file(self.serialization_dir)
-            if is_primary and access.metric_tracker.is_best_so_far() and groups == 0:
-                access.save_best_weights()
+        self._best.recover()
         if access.metric_tracker.should_stop_early():
             access.train_no_further()
 
@@ -132,6 +138,7 @@ class ExactRecoveryCallback(TrainerCallback):
         self._take_over_signals()
         if self._is_complete():
             return
+        self._best.release()
         epochs, groups = access.resumed_at
         resumed = access.epochs_completed == epochs
         skipped = groups * access.accumulation_steps
@@ -202,10 +209,20 @@ class ExactRecoveryCallback(TrainerCallback):
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers = {}
-        if metrics is not None and self._is_complete():
+        if metrics is None:
+            return
+        self._best.finish()
+        if self._is_complete():
             last = self._access.resumed_at[0] - 1
-            with open(os.path.join(self.serialization_dir, f"metrics_epoch_{last}.json"), encoding="utf-8") as file:
-                metrics.update(json.load(file))
+            path = os.path.join(self.serialization_dir, f"metrics_epoch_{last}.json")
+            try:
+                with open(path, encoding="utf-8") as file:
+                    metrics.update(json.load(file))
+            except (OSError, ValueError, TypeError) as error:
+                raise ConfigurationError(
+                    f"{path}, the metrics of a run that is complete, cannot be read: {error}. Put a copy of it back and give"
+                    " --recover again, or train anew with --force."
+                ) from error
 
     def _is_complete(self) -> bool:
         return 0 < self._access.num_epochs <= self._access.resumed_at[0]
@@ -248,6 +265,16 @@ def _check_same_start(access: TrainerAccess) -> None:
             f"The nodes of this run do not start from the same checkpoint: one of them has not all of {names}. Give each"
             " node --recover, and remove the checkpoints that are newer than the last one that all have."
         )
+
+
+def _digest(vocab: Vocabulary) -> str:
+    """Of all words, characters and labels, with their indices."""
+    digest = hashlib.sha256()
+    for namespace in sorted(vocab.get_namespaces()):
+        entries = sorted(vocab.get_index_to_token_vocabulary(namespace).items())
+        if len(entries) > 2:  # a namespace comes into being, with its two special entries, by being looked at
+            digest.update(repr((namespace, entries)).encode())
+    return digest.hexdigest()
 
 
 def _generators(device: torch.device) -> dict[str, Any]:

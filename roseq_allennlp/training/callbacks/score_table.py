@@ -42,7 +42,7 @@ class ScoreTableCallback(TrainerCallback):
         console = Console(quiet=common_logging.FILE_FRIENDLY_LOGGING)
         console.table(["type", "precision", "recall", "F1"], rows, title)
         if not metrics[f"{name}overall"]:
-            print(
+            console.print(
                 f"Not one development entity was found after {TrainerAccess(trainer).steps_completed} steps. A corpus this small"
                 " needs more of them: a smaller data_loader.batch_size, a larger trainer.num_epochs and trainer.patience,"
                 " or vectors made from other text (vectors.fixed)."

@@ -6,6 +6,7 @@ from torch.testing import assert_close
 
 from roseq_allennlp.modules.seq2seq_encoders import bidirectional_lstm
 from roseq_allennlp.modules.seq2seq_encoders.bidirectional_lstm import BidirectionalLstm
+from roseq_allennlp.nn import bfloat16
 
 
 def pair(**kwargs):
@@ -80,7 +81,7 @@ def test_bfloat16_autocast():
 
 
 def test_bfloat16_autocast_on_a_cpu_without_it(monkeypatch):
-    monkeypatch.setattr(bidirectional_lstm, "cpu_has_bfloat16_lstm", lambda: False)
+    monkeypatch.setattr(bfloat16, "cpu_has_bfloat16_lstm", lambda: False)
     ours, _ = pair()
     inputs, mask = batch([5, 2])
     with torch.autocast("cpu", dtype=torch.bfloat16):

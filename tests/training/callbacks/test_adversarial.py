@@ -19,6 +19,7 @@ from torch.multiprocessing import start_processes
 import roseq_allennlp.training.callbacks.adversarial as adversarial
 from roseq_allennlp.modules.token_embedders.char_cnn_highway import CharCnnHighway
 from roseq_allennlp.training.callbacks.adversarial import AdversarialCallback, find_layers
+from roseq_allennlp.training.metrics.of_model import unchanged
 
 ROOT = Path(__file__).parents[3]
 CHARACTERS = {"type": "char_cnn_highway", "embedding_dim": 4, "num_filters": 3}
@@ -352,11 +353,11 @@ def test_what_a_metric_holds_is_as_before_whatever_it_is() -> None:
 
     metric = Lengths()
     metric(3)
-    with adversarial.untouched([metric]):
+    with unchanged([metric]):
         metric(4)
         assert metric.get_metric() == ([3, 4], {"O": [3, 4]})
     assert metric.get_metric() == ([3], {"O": [3]})
-    with pytest.raises(RuntimeError), adversarial.untouched([metric]):
+    with pytest.raises(RuntimeError), unchanged([metric]):
         metric(4)
         raise RuntimeError
     assert metric.get_metric() == ([3], {"O": [3]})

@@ -1,0 +1,66 @@
+"""One line for a mistake of the user's that AllenNLP, Jsonnet or torch reports by an exception of another kind."""
+
+import argparse
+import math
+import re
+from typing import Optional
+
+from allennlp.common import Params
+from allennlp.modules.token_embedders.embedding import EmbeddingsTextFile
+from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
+
+from roseq_allennlp.data import corpora
+
+
+def explain(error: Exception, args: argparse.Namespace) -> Optional[str]:
+    """One line for a user's mistake that AllenNLP, Jsonnet or torch reports by another exception; `None` for a bug."""
+    text = str(error)
+    if isinstance(error, (ProcessExitedException, ProcessRaisedException)):  # ends in the worker's stack trace
+        if mismatch := explain_mismatch(text, args):
+            return mismatch
+        kind, _, last = text.strip().splitlines()[-1].partition(": ")
+        if kind.endswith("ConfigurationError"):
+            return last
+        if isinstance(error, ProcessExitedException) or re.search("by peer|NCCL|[Tt]imed out", last):
+            return f"a process of the distributed run has ended ({last or kind}). Go on with --recover, on each node."
+    if isinstance(error, TypeError) and re.match(r"Expected \w+ to be|.*unexpected keyword argument", text):
+        return f"the config does not fit: {text.rstrip('.')}. Correct the value, or the spelling of its key."
+    if isinstance(error, RuntimeError) and re.match("(STATIC|RUNTIME) ERROR", text):
+        return f"{args.param_path} is no valid Jsonnet: {' '.join(text.split())}"
+    if isinstance(error, KeyError) and "not found in vocab namespace" in text:
+        return f"{error.args[0]}. The data has labels that were neither declared nor trained on: take them out."
+    vectors = isinstance(error, (ValueError, StopIteration)) or "normal expects std" in text  # of NaN
+    if vectors and hasattr(args, "param_path"):
+        config = Params.from_file(args.param_path, args.overrides).as_flat_dict()
+        for file in {str(value) for key, value in config.items() if key.endswith("pretrained_file") and value}:
+            if (line := bad_vector(file)) is not None:
+                reason = "no word and finite numbers, or no line at all"
+                return f"{file}, line {line}: {reason}. Remove it, or fetch the file again."
+    return None
+
+
+def explain_mismatch(text: str, args: argparse.Namespace) -> Optional[str]:
+    """One line for a checkpoint's weights that do not fit the model, from torch's message; `None` for another message."""
+    if not (wrong := re.search(r"Error\(s\) in loading state_dict for .*\n\s*(.*)", text)):
+        return None
+    return (
+        f"the last checkpoint in {args.serialization_dir} does not fit the config and vocabulary of this run"
+        f" ({wrong[1].strip().rstrip('.')}). The training data or the files there have changed since: put them back, or train"
+        " anew: with --force, or into another directory."
+    )
+
+
+def bad_vector(file: str) -> Optional[int]:
+    """Number of the first line in a file of vectors that does not hold finite numbers; 1 for an empty file."""
+    try:
+        with EmbeddingsTextFile(corpora.resolve(file)) as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    numbers = list(map(float, line.rstrip().split(" ")[1:]))
+                except ValueError:
+                    return number
+                if not all(map(math.isfinite, numbers)):
+                    return number
+    except StopIteration:  # an empty file
+        return 1
+    return None
