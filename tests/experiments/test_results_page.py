@@ -3,6 +3,7 @@ import re
 import pytest
 from allennlp.common.checks import ConfigurationError
 
+from roseq_allennlp.data.catalogue import CORPORA
 from roseq_allennlp.experiments import results_page
 from roseq_allennlp.experiments.ablation import SYSTEMS, TABLE_IV
 
