@@ -107,8 +107,10 @@ def check_likelihoods(case: Case, systems: dict[str, tuple[Callable[[], torch.Te
     """Raises `AssertionError` unless all give the same value and the same gradients."""
     found = {name: (value := run(), *_gradients(value, case, weights)) for name, (run, weights) in systems.items()}
     for name, values in found.items():
-        for value, expected in zip(values, found["AllenNLP"]):
-            torch.testing.assert_close(value, expected, rtol=1e-3, atol=1e-4, msg=lambda text: f"{name}: {text}")
+        for value, expected in zip(values, found["AllenNLP"], strict=True):
+            torch.testing.assert_close(
+                value, expected, rtol=1e-3, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
+            )
 
 
 def _gradients(value: torch.Tensor, case: Case, weights: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -123,10 +125,14 @@ def check_paths(case: Case, systems: dict[str, Callable[[], list[list[int]]]]) -
     for name, decode in systems.items():
         paths = decode()
         for path in paths:
-            assert all(step in allowed for step in zip([num_tags, *path], [*path, num_tags + 1])), f"{name}: {path}"
+            assert all(step in allowed for step in zip([num_tags, *path], [*path, num_tags + 1], strict=True)), (
+                f"{name}: {path}"
+            )
         scores[name] = _path_scores(case, torch.tensor(paths, device=case.mask.device))
     for name, found in scores.items():
-        torch.testing.assert_close(found, scores["AllenNLP"], rtol=1e-6, atol=1e-4, msg=lambda text: f"{name}: {text}")
+        torch.testing.assert_close(
+            found, scores["AllenNLP"], rtol=1e-6, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
+        )
 
 
 def _path_scores(case: Case, paths: torch.Tensor) -> torch.Tensor:

@@ -50,7 +50,7 @@ def write(sentences: list[Sentence], path: Path) -> None:
             tags = ["O"] * len(words)
             for label, start, end in entities:
                 tags[start:end] = [f"B-{label}"] + [f"I-{label}"] * (end - start - 1)
-            file.writelines(f"{word}\t{tag}\n" for word, tag in zip(words, tags))
+            file.writelines(f"{word}\t{tag}\n" for word, tag in zip(words, tags, strict=True))
             file.write("\n")
 
 

@@ -191,7 +191,7 @@ def _turns(row: Row) -> str:
         return "–"
     # A rate and a cost have what is ours above the line, a time of at-least rows below it.
     above = row.at_most is not None or row.unit.endswith("/s")
-    pairs = zip(row.ours_repeats, row.theirs_repeats)
+    pairs = zip(row.ours_repeats, row.theirs_repeats, strict=True)
     ratios = [ours / theirs if above else theirs / ours for ours, theirs in pairs]
     return f"{min(ratios):.2f}–{max(ratios):.2f}"
 

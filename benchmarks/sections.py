@@ -81,7 +81,7 @@ def crf(context: Context) -> Iterator[Row]:
         systems = crfs.likelihoods(case)
         crfs.check_likelihoods(case, systems)
 
-        def step(likelihood: Callable[[], torch.Tensor], weights: torch.Tensor) -> None:
+        def step(likelihood: Callable[[], torch.Tensor], weights: torch.Tensor, case: crfs.Case = case) -> None:
             case.emissions.grad = weights.grad = None
             likelihood().backward()
 

@@ -69,6 +69,6 @@ def train_worker(
     if multiprocessing.parent_process() is not None:
         import_plugins()
         import_packages(include_package or [])
-        setattr(train, "import_plugins", lambda: None)
+        train.import_plugins = lambda: None
         include_package = []
     return _allennlp_train_worker(process_rank, params, serialization_dir, include_package or [], *args, **kwargs)

@@ -107,7 +107,7 @@ def run():
     def make(
         system="roseq", seed=1, f1=40.0, corpus="wnut17", settings=None, seconds=60.0, counts=COUNTS, dev_f1=None
     ) -> Run:
-        sums = [sum(column) for column in zip(*counts)][1:]
+        sums = [sum(column) for column in zip(*counts, strict=True)][1:]
         test = None if f1 is None else HeldOut({"person": sums, "group": [0, 0, 0]}, 5, counts, {"0.1": 30.0})
         dev_f1 = (f1 or 0.0) + 10 if dev_f1 is None else dev_f1
         trained_on, versions = {"person": 7, "group": 9}, {"torch": "2"}

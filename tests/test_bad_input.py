@@ -172,7 +172,7 @@ def test_labels_of_another_scheme(train, tmp_path):
         (("B-person", "I-person", "B-person", "O"), ("B-person", "E-person", "S-person", "O"))
     ):
         path = tmp_path / f"{number}.conll"
-        path.write_text("".join(f"{word}\t{tag}\n" for word, tag in zip(("Anna", "Li", "Bo", "x"), tags)))
+        path.write_text("".join(f"{word}\t{tag}\n" for word, tag in zip(("Anna", "Li", "Bo", "x"), tags, strict=True)))
         config = {"dataset_reader.type": "columns", "validation_data_path": str(path)}
         check(train(config), "")
         found.append(json.loads((tmp_path / "run" / "metrics.json").read_text())["validation_loss"])

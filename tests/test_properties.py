@@ -57,7 +57,7 @@ def spans_of(draw):
     """A length, and entities within it that do not overlap."""
     length = draw(st.integers(0, 12))
     ends = sorted(draw(st.sets(st.integers(0, length), max_size=length + 1)))
-    found = [Span(draw(labels), start, end) for start, end in zip(ends, ends[1:]) if draw(st.booleans())]
+    found = [Span(draw(labels), start, end) for start, end in zip(ends, ends[1:], strict=True) if draw(st.booleans())]
     return length, found
 
 
@@ -95,7 +95,7 @@ def scored(draw):
     pairs = []
     for length, found in draw(st.lists(spans_of(), max_size=4)):
         predicted = draw(st.lists(any_tag, min_size=length, max_size=length))
-        pairs.append(list(zip(from_spans(found, length, scheme), predicted)))
+        pairs.append(list(zip(from_spans(found, length, scheme), predicted, strict=True)))
     return pairs
 
 
@@ -167,8 +167,10 @@ def test_what_is_written_is_read(tmp_path_factory, sentences, data, scheme, sepa
     ]
     path = tmp_path_factory.getbasetemp() / "written"
     written = [
-        "".join(f"{word}{separator}{tag}{end}" for word, tag in zip(sentence, convert(each, "BIOES", scheme)))
-        for sentence, each in zip(sentences, gold)
+        "".join(
+            f"{word}{separator}{tag}{end}" for word, tag in zip(sentence, convert(each, "BIOES", scheme), strict=True)
+        )
+        for sentence, each in zip(sentences, gold, strict=True)
     ]
     path.write_bytes(end.join(written).encode())
     instances = list(ColumnReader(separator=separator, tag_scheme=scheme).read(str(path)))
@@ -198,7 +200,7 @@ def test_any_input_is_tagged_or_has_an_error(tagger, batch):
     RUN["prediction"] += len(batch)
     answers = tagger.predict_batch_json(batch)
     assert len(answers) == len(batch)
-    for item, answer in zip(batch, answers):
+    for item, answer in zip(batch, answers, strict=True):
         json.dumps(answer)
         if "error" in answer:
             assert answer.keys() == {"error"} and answer["error"]

@@ -115,7 +115,7 @@ class Step:
             [json.loads(line) for line in (self.output / f"predict-{name}.jsonl").read_text("utf-8").splitlines()]
             for name in (self.device, "cpu")
         )
-        same = sum(one["tags"] == other["tags"] for one, other in zip(on_device, on_cpu))
+        same = sum(one["tags"] == other["tags"] for one, other in zip(on_device, on_cpu, strict=True))
         self.findings.add(
             f"sentences with the same tags on {self.device} and on the CPU",
             f"{same} of {len(on_cpu)}",
@@ -123,9 +123,9 @@ class Step:
         )
         differences = [
             abs(entity["probability"] - counterpart["probability"])
-            for one, other in zip(on_device, on_cpu)
+            for one, other in zip(on_device, on_cpu, strict=True)
             if one["tags"] == other["tags"]
-            for entity, counterpart in zip(one["entities"], other["entities"])
+            for entity, counterpart in zip(one["entities"], other["entities"], strict=True)
         ]
         largest = max(differences, default=0.0)
         self.findings.add("their entities, largest difference of a probability", round(largest, 6), largest < 0.02)

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Optional
 
@@ -168,9 +169,7 @@ def run_all(
             if not (run / "metrics.json").exists():
                 if console.plain:
                     console.say(f"{number} of {len(runs)}: {name}, log in {run.with_suffix('.log')}")
-                _train_to_the_end(
-                    *(run, train or start_training, console), lambda state: bar.set_description(f"{name}{state}")
-                )
+                _train_to_the_end(run, train or start_training, console, partial(_describe, bar, name))
             results.append(score(run, system, seed))
             write_tables(directory, corpus, results)
             bar.update()
@@ -187,6 +186,10 @@ def _keep_config(file: Path, config: dict[str, Any]) -> None:
             f"{file}: the run there was begun with other settings. Give another --serialization-dir, the settings it was"
             f" begun with, or remove {file.parent.parent}."
         )
+
+
+def _describe(bar: Any, name: str, state: str) -> None:
+    bar.set_description(f"{name}{state}")
 
 
 def _train_to_the_end(run: Path, train: Train, console: Console, show: Callable[[str], Any]) -> None:

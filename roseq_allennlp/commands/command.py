@@ -47,4 +47,5 @@ class Command(Subcommand):
 
 
 def add_cuda_device(parser: argparse.ArgumentParser) -> None:
+    """Adds `--cuda-device N`."""
     parser.add_argument("--cuda-device", type=int, default=-1, metavar="N", help="GPU to tag on, -1 for the CPU")

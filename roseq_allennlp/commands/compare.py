@@ -36,7 +36,9 @@ class CompareCommand(Command):
         rows = []
         for number, first_is_right, *pair in differences(*models):
             cells = [with_brackets(sentence.words, sentence.predicted_entities) for sentence in pair]
-            rows.append([number, *map(": ".join, zip(("right", "wrong")[:: 1 if first_is_right else -1], cells))])
+            rows.append(
+                [number, *map(": ".join, zip(("right", "wrong")[:: 1 if first_is_right else -1], cells, strict=True))]
+            )
         if rows:
             console.table(["sentence", *names], rows, "One is right and the other wrong", [None, wide, wide])
 

@@ -54,10 +54,12 @@ class LabelWeightsCommand(Command):
         headers = [f"{header} (config)" if header == f"ζ, τ = {tau:g}" and not remark else header for header in headers]
         rows = [
             [name, counts[tag], f"{counts[tag] / total:.5f}", *(f"{of_tau[tag]:.5f}" for of_tau in weights)]
-            for name, tag in zip(bioul_to_bioes(tags), tags)
+            for name, tag in zip(bioul_to_bioes(tags), tags, strict=True)
         ]
         _plot(
-            args.output, bioul_to_bioes(tags), {f"τ = {t:g}": [w[tag] for tag in tags] for t, w in zip(taus, weights)}
+            args.output,
+            bioul_to_bioes(tags),
+            {f"τ = {t:g}": [w[tag] for tag in tags] for t, w in zip(taus, weights, strict=True)},
         )
         console.table(headers, rows, f"{args.config}: {total} tokens of the training split")
         if remark:
@@ -126,7 +128,7 @@ def _counts(config: dict[str, Any], path: str) -> dict[str, int]:
 def _plot(path: str, tags: list[str], series: dict[str, list[float]]) -> None:
     tags = list(map(shown, tags))  # pictures are XML, which holds no control characters
     with plots.drawing(max(4.8, 1.5 + 0.22 * len(tags)), 4.2) as (figure, axes):
-        for (name, values), look in zip(series.items(), plots.LOOKS):
+        for (name, values), look in zip(series.items(), plots.LOOKS, strict=False):
             axes.plot(tags, values, color=look.color, marker=look.marker, linestyle=look.line, label=name, markersize=5)
         axes.tick_params(axis="x", rotation=90)
         axes.set_yscale("log", subs=[])

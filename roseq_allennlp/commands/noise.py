@@ -52,7 +52,7 @@ class NoiseCommand(Command):
         archives = [load_archive(path, args.cuda_device) for path in args.archives]
         data = [read_labelled(archive.validation_dataset_reader, args.data) for archive in archives]
         sentences = [(words_of(instance), gold_tags(instance)) for instance in data[0]]
-        for path, instances in zip(args.archives, data):
+        for path, instances in zip(args.archives, data, strict=True):
             check_same_sentences(
                 sentences,
                 [(words_of(instance), gold_tags(instance)) for instance in instances],
@@ -63,9 +63,11 @@ class NoiseCommand(Command):
         bands: dict[str, list[Interval]] = {name: [] for name in names}
         for level in console.progress(levels, "tagging with noise"):
             texts = add_noise([words for words, _ in sentences], level, args.seed, kinds)
-            for name, archive in zip(names, archives):
+            for name, archive in zip(names, archives, strict=True):
                 reader = archive.validation_dataset_reader
-                noisy = [reader.text_to_instance(words, tags) for words, (_, tags) in zip(texts, sentences)]
+                noisy = [
+                    reader.text_to_instance(words, tags) for words, (_, tags) in zip(texts, sentences, strict=True)
+                ]
                 tagged = tag_instances(archive, noisy)
                 f1[name].append(score_of(tagged).overall.f1)
                 bands[name].append(f1_interval(sentence_counts(tagged), _SAMPLES))
@@ -90,9 +92,9 @@ def _levels(text: str) -> list[float]:
 
 def _plot(path: str, levels: list[float], f1: dict[str, list[float]], bands: dict[str, list[Interval]]) -> None:
     with plots.drawing() as (figure, axes):
-        for (name, values), look in zip(f1.items(), plots.LOOKS):
+        for (name, values), look in zip(f1.items(), plots.LOOKS, strict=False):
             axes.plot(levels, values, color=look.color, marker=look.marker, linestyle=look.line, label=shown(name))
-            low, high = zip(*bands[name])
+            low, high = zip(*bands[name], strict=True)
             axes.fill_between(levels, low, high, color=look.color, alpha=0.15, linewidth=0)
         axes.set_xlabel("share of words with a typing error")
         axes.set_ylabel("F1, % (band: 95 % bootstrap)")

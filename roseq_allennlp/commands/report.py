@@ -58,7 +58,7 @@ class ReportCommand(Command):
         training = _training(load_archive(args.archive), args.train)
         if isinstance(training, str):
             console.say(f"Nothing is known of the training split: {training}")
-        models = dict(zip(names, tag_with_each(archives, args.data, args.cuda_device, console.progress)))
+        models = dict(zip(names, tag_with_each(archives, args.data, args.cuda_device, console.progress), strict=True))
         page = render(models, without_secrets(args.data), list(map(without_secrets, archives)), VERSION, training)
         _write_at_once(output, page)
 

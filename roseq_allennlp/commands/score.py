@@ -124,7 +124,7 @@ def _columns(line: str) -> list[str]:
 def _everything(
     result: Score, forms: Optional[dict[str, Counts]], gold: list[list[str]], predicted: list[list[str]]
 ) -> dict[str, Any]:
-    pairs = [(entities(gold_tags), entities(tags)) for gold_tags, tags in zip(gold, predicted)]
+    pairs = [(entities(gold_tags), entities(tags)) for gold_tags, tags in zip(gold, predicted, strict=True)]
     kinds = error_kinds.count_kinds(error_kinds.error_kinds(pairs)) if error_kinds.AVAILABLE else None
     return {
         **result.as_dict(),

@@ -35,7 +35,7 @@ def augmented(sentences: Sequence[Sentence], mentions: float, noise: float, seed
             pool[span.label].append(words[span.start : span.end])
     replaced = [_replaced(words, spans, pool, mentions, generator) for words, spans in entities]
     noisy = add_noise([words for words, _ in replaced], noise, f"{seed} noise")
-    return [(words, tags) for words, (_, tags) in zip(noisy, replaced)]
+    return [(words, tags) for words, (_, tags) in zip(noisy, replaced, strict=True)]
 
 
 def _replaced(

@@ -166,7 +166,7 @@ def discard(archive: Union[str, PathLike]) -> None:
 def uncompressed(path: str, member: Optional[str] = None) -> IO[bytes]:
     """A whole file, or one in an archive, as a temporary file at its beginning."""
     os.makedirs(file_utils.CACHE_DIRECTORY, exist_ok=True)  # there and not in /tmp, which may be small or in memory
-    content = tempfile.TemporaryFile(dir=file_utils.CACHE_DIRECTORY)  # noqa: SIM115
+    content = tempfile.TemporaryFile(dir=file_utils.CACHE_DIRECTORY)
     try:
         with _opened(path, member) as stream:
             shutil.copyfileobj(stream, content)

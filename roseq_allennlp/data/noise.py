@@ -12,7 +12,7 @@ _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _SHIFT = (0.0, 0.25, 0.75)  # how far each row of keys stands to the right, in keys
 _CENTRES = {
     key: (column + shift, row)
-    for row, (keys, shift) in enumerate(zip(_ROWS, _SHIFT))
+    for row, (keys, shift) in enumerate(zip(_ROWS, _SHIFT, strict=True))
     for column, key in enumerate(keys)
 }
 NEIGHBOURS = {

@@ -94,7 +94,7 @@ class WordTable:
         for (name, key), column in self._columns.items():
             ids = indexed[name][key]
             column.extend([[id_] for id_ in ids] if isinstance(self._token_indexers[name], _SINGLE_ID) else ids)
-        self._rows.update(zip(words, range(len(self), len(self) + len(words))))
+        self._rows.update(zip(words, range(len(self), len(self) + len(words)), strict=True))
 
 
 def word_table(reader: DatasetReader, vocab: Vocabulary) -> Optional[WordTable]:

@@ -47,7 +47,7 @@ def confusion(sentences: Sequence[TaggedSentence], labels: Sequence[str]) -> np.
     indices = {label: index for index, label in enumerate(labels)}
     matrix = np.zeros((len(labels), len(labels)), dtype=np.int64)
     for sentence in sentences:
-        for gold, predicted in zip(sentence.gold, sentence.predicted):
+        for gold, predicted in zip(sentence.gold, sentence.predicted, strict=True):
             matrix[indices[label_of(gold)], indices[label_of(predicted)]] += 1
     return matrix
 
@@ -63,7 +63,7 @@ def _by(
     parts: dict[str, list[tuple[list[Span], list[Span]]]] = {group: [] for group in groups}
     for sentence in sentences:
         sides: tuple[dict[str, list[Span]], ...] = ({}, {})
-        for side, spans in zip(sides, (sentence.gold_entities, sentence.predicted_entities)):
+        for side, spans in zip(sides, (sentence.gold_entities, sentence.predicted_entities), strict=True):
             for span in spans:
                 side.setdefault(group_of(sentence, span), []).append(span)
         for group in {*sides[0], *sides[1]}:

@@ -28,7 +28,7 @@ def tag_with_each(
     tagged = [
         tag_file(load_archive(path, cuda_device), data_path, progress, f"tagging with {path}") for path in archives
     ]
-    for path, sentences in zip(archives, tagged):
+    for path, sentences in zip(archives, tagged, strict=True):
         check_same_sentences(tagged[0], sentences, f"{archives[0]} and {path} read {data_path} differently")
     return tagged
 
@@ -50,7 +50,7 @@ def check_same_sentences(first: Sequence[WordsAndTags], second: Sequence[WordsAn
     """
     if len(first) != len(second):
         raise ConfigurationError(f"{what}: {len(first)} and {len(second)} sentences. {_WAY_OUT}")
-    for number, (one, other) in enumerate(zip(first, second), 1):
+    for number, (one, other) in enumerate(zip(first, second, strict=True), 1):
         if one[:2] != other[:2]:
             raise ConfigurationError(f"{what}: sentence {number} has other words or gold tags. {_WAY_OUT}")
 
@@ -71,7 +71,7 @@ class Difference(NamedTuple):
 def differences(first: Sequence[TaggedSentence], second: Sequence[TaggedSentence]) -> list[Difference]:
     """Returns the sentences where one tagger is right and the other wrong, as in Table V, in the order of the data."""
     result = []
-    for number, pair in enumerate(zip(first, second), 1):
+    for number, pair in enumerate(zip(first, second, strict=True), 1):
         right = [sentence.predicted_entities == sentence.gold_entities for sentence in pair]
         if right[0] != right[1]:
             result.append(Difference(number, right[0], *pair))

@@ -41,7 +41,7 @@ def bars(
     lines = max((label.count("\n") + 1 for label in labels), default=1)
     row = max(0.16 + 0.17 * len(series), 0.06 + 0.18 * lines)
     with drawing(_WIDTH, 1.1 + len(labels) * row) as (figure, axes):
-        for number, ((title, values), look) in enumerate(zip(series.items(), LOOKS)):
+        for number, ((title, values), look) in enumerate(zip(series.items(), LOOKS, strict=False)):
             positions = [index + (number - (len(series) - 1) / 2) * thickness for index in range(len(labels))]
             lengths = [max(_NONE if log else 0, value) for value in values]  # a logarithmic scale has no 0
             drawn = axes.barh(
@@ -75,7 +75,7 @@ def reliability_diagram(name: str, models: Mapping[str, Sequence[Bin]]) -> str:
     """Draws the share correct over the mean probability, a point for each bin; on the diagonal they are equal."""
     with drawing(_WIDTH, 4.2) as (figure, axes):
         axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=(0, (2, 3)), label="equal")
-        for (title, bins), look in zip(models.items(), LOOKS):
+        for (title, bins), look in zip(models.items(), LOOKS, strict=False):
             points = [part.mean_probability for part in bins], [part.share_correct for part in bins]
             axes.plot(
                 *points,

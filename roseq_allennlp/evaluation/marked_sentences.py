@@ -29,14 +29,14 @@ def marked_sentences(
 ) -> Iterable[dict[str, Any]]:
     """Yields the number of each sentence with an entity, its rows of marked text, and what the filters look at."""
     colors = {label: _PASTELS[rank % len(_PASTELS)] for rank, label in enumerate(types)}
-    for index, same in enumerate(zip(*models.values())):
+    for index, same in enumerate(zip(*models.values(), strict=True)):
         gold = same[0].gold_entities
         kinds_by_model = [kinds[name][index] for name in models]
         if not gold and not any(kinds_by_model):
             continue
         rows = [("gold", _displacy(same[0].words, [(span, "") for span in gold], colors))]
         items, verdicts = [], []
-        for number, (name, sentence) in enumerate(zip(models, same)):
+        for number, (name, sentence) in enumerate(zip(models, same, strict=True)):
             marks = [(span, kind) for kind, span in kinds_by_model[number] if kind != "missed"]
             rows.append((name, _displacy(sentence.words, sorted(marks, key=lambda mark: mark[0].start), colors)))
             wrong = [f"{kind}: {span.label}" for kind, span in kinds_by_model[number] if kind != "correct"]

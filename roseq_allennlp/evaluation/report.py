@@ -28,7 +28,7 @@ def training_of(words: Iterable[Sequence[str]], tags: Iterable[Tags]) -> Trainin
     tags = list(tags)
     forms = {
         tuple(sentence[span.start : span.end])
-        for sentence, sentence_tags in zip(words, tags)
+        for sentence, sentence_tags in zip(words, tags, strict=True)
         for span in entities(sentence_tags)
     }
     return Training(token_labels(tags), forms)
@@ -90,7 +90,7 @@ def render(models: Models, data: str, archives: Sequence[str], version: str, tra
             ("Sentences", f"{len(sentences):,}"),
             ("Tokens", f"{sum(in_data.values()):,}"),
             ("Entities", f"{sum(len(sentence.gold_entities) for sentence in sentences):,}"),
-            *(("Model", f"{name}: {archive}") for name, archive in zip(models, archives)),
+            *(("Model", f"{name}: {archive}") for name, archive in zip(models, archives, strict=True)),
             ("Made", f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC, roseq-allennlp {version}"),
         ],
         sections=sections,

@@ -23,6 +23,8 @@ class Training(NamedTuple):
 
 
 class Table(NamedTuple):
+    """A table of a section; `rows` have a cell for each of `headers`."""
+
     caption: str
     headers: Sequence[str]
     rows: Sequence[Sequence[Any]]
@@ -30,12 +32,16 @@ class Table(NamedTuple):
 
 
 class Shaded(NamedTuple):
+    """A cell with a count and its share of the row, by which the page shades it."""
+
     value: int
     share: float
     """In [0, 1]."""
 
 
 class Section(NamedTuple):
+    """A part of the page: a heading, a remark, pictures as SVG, and tables."""
+
     title: str
     note: str
     figures: Sequence[str] = ()
@@ -43,6 +49,7 @@ class Section(NamedTuple):
 
 
 def overall_section(models: Models) -> Section:
+    """Precision, recall, F1 with its interval, and token accuracy of each model."""
     counts = {name: sentence_counts(sentences) for name, sentences in models.items()}
     rows = [[*score_row(name, counts[name]), score_of(sentences).accuracy] for name, sentences in models.items()]
     note = (
@@ -58,6 +65,7 @@ def overall_section(models: Models) -> Section:
 def distribution_section(
     labels: Sequence[str], in_training: Optional[Mapping[str, int]], in_data: Mapping[str, int], unknown: Optional[str]
 ) -> Section:
+    """Share of the tokens that each label has, in training and in the data."""
     splits = {"this data": in_data} if in_training is None else {"training split": in_training, "this data": in_data}
     series = {name: [counts.get(label, 0) for label in labels] for name, counts in splits.items()}
     rows = []
@@ -75,6 +83,7 @@ def distribution_section(
 
 
 def f1_by_label_section(models: Models, labels: Sequence[str], frequency: Mapping[str, int], split: str) -> Section:
+    """Token F1 by label and entity F1 by type, of each model."""
     tokens = {
         name: token_scores([s.gold for s in model], [s.predicted for s in model]) for name, model in models.items()
     }
@@ -95,18 +104,20 @@ def f1_by_label_section(models: Models, labels: Sequence[str], frequency: Mappin
         "F1 of tokens in percent, by falling frequency of the label; below each label its share of the tokens of"
         f" {split}. O is for comparison only. The table has F1 of entities too."
     )
-    names = [f"{label}\n{share:.2f} %" for label, share in zip(labels, shares)]
+    names = [f"{label}\n{share:.2f} %" for label, share in zip(labels, shares, strict=True)]
     return Section(
         "F1 by label", note, [bars("labels", names, series, "token F1, %")], [Table("Scores", headers, rows)]
     )
 
 
 def confusion_section(models: Models, labels: Sequence[str]) -> Section:
+    """Tokens by gold and predicted label, a table for each model."""
     tables = []
     for name, sentences in models.items():
         matrix = breakdown.confusion(sentences, labels).tolist()
         rows = [
-            [label, *(Shaded(value, value / max(sum(row), 1)) for value in row)] for label, row in zip(labels, matrix)
+            [label, *(Shaded(value, value / max(sum(row), 1)) for value in row)]
+            for label, row in zip(labels, matrix, strict=True)
         ]
         tables.append(Table(f"{name}: gold labels in rows, predicted ones in columns", ["gold", *labels], rows))
     return Section(
@@ -115,6 +126,7 @@ def confusion_section(models: Models, labels: Sequence[str]) -> Section:
 
 
 def errors_section(kinds: Mapping[str, list[error_kinds.KindsOfSentence]]) -> Section:
+    """Errors by kind, see `scoring.error_kinds`."""
     counts = {name: error_kinds.count_kinds(sentences) for name, sentences in kinds.items()}
     series = {name: list(by_kind.values()) for name, by_kind in counts.items()}
     rows = [[kind, *(by_kind[kind] for by_kind in counts.values())] for kind in error_kinds.KINDS]
@@ -127,6 +139,7 @@ def errors_section(kinds: Mapping[str, list[error_kinds.KindsOfSentence]]) -> Se
 
 
 def reliability_section(models: Models) -> Section:
+    """Calibration of the entities' probabilities, with the expected calibration error."""
     bins = {name: reliability(predicted_probabilities(sentences)) for name, sentences in models.items()}
     rows = [
         [name, f"{part.low:.1f} to {part.high:.1f}", part.entities, part.mean_probability, part.share_correct]
@@ -143,6 +156,7 @@ def reliability_section(models: Models) -> Section:
 
 
 def breakdown_sections(models: Models, training: Union[Training, str]) -> list[Section]:
+    """F1 by length of entity and sentence, and for entities that training has or lacks."""
     ways = [
         (
             "F1 by entity length",
@@ -172,7 +186,7 @@ def breakdown_sections(models: Models, training: Union[Training, str]) -> list[S
         ]
         columns = ("precision", "recall", "F1")
         headers = ["", "gold entities", *(f"{column}{_of(model, models)}" for model in models for column in columns)]
-        labels = [f"{group} ({row[1]:,})" for group, row in zip(groups, rows)]
+        labels = [f"{group} ({row[1]:,})" for group, row in zip(groups, rows, strict=True)]
         figure = bars(f"breakdown{'abc'[number]}", labels, series, "F1 of entities, %")
         sections.append(Section(name, note, [figure], [Table("Scores", headers, rows)]))
     if isinstance(training, str):

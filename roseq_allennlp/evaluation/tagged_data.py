@@ -64,6 +64,7 @@ def gold_tags(instance: Instance) -> list[str]:
 
 
 def words_of(instance: Instance) -> list[str]:
+    """Words of an instance."""
     return list(instance["metadata"]["words"])  # type: ignore[index]
 
 
@@ -104,5 +105,6 @@ def model_names(paths: Sequence[Union[str, PathLike]]) -> list[str]:
 
 
 def score_of(sentences: Iterable[TaggedSentence]) -> Score:
+    """Entity scores and token accuracy, as `conlleval` counts them."""
     sentences = list(sentences)
     return score([sentence.gold for sentence in sentences], [sentence.predicted for sentence in sentences])

@@ -106,7 +106,7 @@ def write_tables(directory: Path, corpus: str, runs: Sequence[Run]) -> None:
 def _plot(path: Path, corpus: str, runs: Sequence[Run]) -> None:
     shown = [system for system in SYSTEMS if any(run.system == system for run in runs)]
     with plots.drawing(7.2, 4.2) as (figure, axes):
-        for side, (split, look) in enumerate(zip(("development", "test"), plots.LOOKS)):
+        for side, (split, look) in enumerate(zip(("development", "test"), plots.LOOKS, strict=False)):
             for index, system in enumerate(shown):
                 scores = [run.dev_f1 if not side else run.test_f1 for run in runs if run.system == system]
                 values = [score for score in scores if score is not None]

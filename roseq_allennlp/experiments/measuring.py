@@ -43,6 +43,7 @@ def revision() -> str:
 
 
 def versions() -> dict[str, str]:
+    """Versions of Python, torch and AllenNLP."""
     return {"python": platform.python_version(), **{name: version(name) for name in ("torch", "allennlp")}}
 
 
@@ -109,7 +110,9 @@ def _held_out(archive: Archive, data_path: str) -> HeldOut:
     texts, gold = [words_of(instance) for instance in instances], [gold_tags(instance) for instance in instances]
     noise = {}
     for level in _NOISE:
-        noisy = [reader.text_to_instance(words, tags) for words, tags in zip(add_noise(texts, level), gold)]
+        noisy = [
+            reader.text_to_instance(words, tags) for words, tags in zip(add_noise(texts, level), gold, strict=True)
+        ]
         noise[f"{level:g}"] = score_of(tag_instances(archive, noisy)).overall.f1
     return HeldOut(
         labels={label: list(of_type) for label, of_type in score_of(tagged).types.items()},

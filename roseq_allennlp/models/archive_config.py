@@ -233,7 +233,9 @@ def _value(value: Any, annotation: Any, where: str) -> Any:
         if not isinstance(value, list):  # AllenNLP would go through a text by characters
             raise _Mismatch(f"must be a list, got {_short(value)}")
         annotations = args if origin is tuple else args[:1] * len(value)
-        return [_value(part, each, f"{where}[{i}]") for i, (each, part) in enumerate(zip(annotations, value))]
+        return [
+            _value(part, each, f"{where}[{i}]") for i, (each, part) in enumerate(zip(annotations, value, strict=False))
+        ]
     return _plain(value, where)
 
 

@@ -90,7 +90,10 @@ class Tagger(Model):
 
     def _tag_strings(self, tags: torch.Tensor, mask: torch.Tensor) -> list[list[str]]:
         lengths = mask.sum(dim=1).tolist()
-        return [list(map(self._labels.__getitem__, row[:length])) for row, length in zip(tags.tolist(), lengths)]
+        return [
+            list(map(self._labels.__getitem__, row[:length]))
+            for row, length in zip(tags.tolist(), lengths, strict=True)
+        ]
 
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
         """
@@ -129,10 +132,10 @@ class Tagger(Model):
             output_dict["top_k_tags"] = [
                 [
                     {"tags": tags, "log_probability": value}
-                    for tags, value in zip(self._tag_strings(paths, row.expand_as(paths)), values)
+                    for tags, value in zip(self._tag_strings(paths, row.expand_as(paths)), values, strict=True)
                     if value > float("-inf")
                 ]
-                for paths, row, values in zip(ranked, mask, log_probabilities.tolist())
+                for paths, row, values in zip(ranked, mask, log_probabilities.tolist(), strict=True)
             ]
         return output_dict
 

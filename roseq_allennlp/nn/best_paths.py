@@ -17,7 +17,7 @@ def viterbi(potentials: Potentials, mask: torch.Tensor) -> tuple[torch.Tensor, t
     best[0] = potentials.start.unsqueeze(1) + emissions[0]
     candidates = emissions.new_empty(num_tags, *emissions.shape[1:])  # (K from, K to, B)
     scores, moves = best.unbind(0), potentials.transitions.unsqueeze(2)
-    for before, after, emission in zip(scores, scores[1:], emissions.unbind(0)[1:]):
+    for before, after, emission in zip(scores, scores[1:], emissions.unbind(0)[1:], strict=False):
         torch.add(before.unsqueeze(1), moves, out=candidates)
         torch.amax(candidates, dim=0, out=after).add_(emission)
     # The way back forms the same sums for the one tag that follows only; row K, the end, follows the last token.
@@ -25,7 +25,7 @@ def viterbi(potentials: Potentials, mask: torch.Tensor) -> tuple[torch.Tensor, t
     follows = torch.nn.functional.pad(mask, (0, 1))[:, 1:].t().unbind(0)  # T times (B,): whether a real token follows
     tag = mask.new_zeros(mask.size(0), dtype=torch.long)  # (B,)
     path = []
-    for score, follow in zip(best.transpose(1, 2).unbind(0)[::-1], follows[::-1]):
+    for score, follow in zip(best.transpose(1, 2).unbind(0)[::-1], follows[::-1], strict=True):
         _, tag = (score + into[tag.masked_fill(~follow, num_tags)]).max(dim=1)
         path.append(tag)
     last = (mask.sum(dim=1) - 1).expand(1, *best.shape[1:])  # (1, K, B)

@@ -133,7 +133,7 @@ def _messages(potentials: Potentials, mask: torch.Tensor) -> Optional[Messages]:
     shares = scores.unbind(0)  # T times (2, B, K), overwritten token by token
     torch.sum(shares[0], dim=2, keepdim=True, out=sums[0])
     share = shares[0].div_(sums[0])
-    for current, total in zip(shares[1:], sums.unbind(0)[1:]):
+    for current, total in zip(shares[1:], sums.unbind(0)[1:], strict=True):
         share = current.mul_(torch.bmm(share, moves))
         torch.sum(share, dim=2, keepdim=True, out=total)
         share.div_(total)
@@ -238,7 +238,7 @@ def _expected_counts(
     left = alphas[:-1] - torch.logsumexp(joint[:-1], dim=2, keepdim=True)
     right = potentials.emissions.transpose(0, 1)[1:] + betas[1:]
     pairs = torch.zeros_like(potentials.transitions)
-    for before, after, factor in zip(left, right, gradient[1:]):
+    for before, after, factor in zip(left, right, gradient[1:], strict=True):
         share = (before.unsqueeze(2) + potentials.transitions + after.unsqueeze(1)).exp()  # (B, K, K)
         # At padding the exponent has no meaning, and 0 * inf would be no 0.
         pairs += torch.where(factor.view(-1, 1, 1) != 0, share * factor.view(-1, 1, 1), 0.0).sum(dim=0)

@@ -18,7 +18,9 @@ def looked_up_scores(ids: list[torch.Tensor], embeddings: list[torch.Tensor], we
     """
     widest = weight.size(2)
     tables, entries, size = [], [], 0
-    for characters, embedding, part in zip(ids, embeddings, weight.split([e.size(1) for e in embeddings], dim=1)):
+    for characters, embedding, part in zip(
+        ids, embeddings, weight.split([e.size(1) for e in embeddings], dim=1), strict=False
+    ):
         tables += [embedding @ part[:, :, shift].t() for shift in range(widest)]
         padded = torch.nn.functional.pad(characters, (0, widest - 1))
         entries += [padded[shift : shift + len(characters)] + size + shift * len(embedding) for shift in range(widest)]

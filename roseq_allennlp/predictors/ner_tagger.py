@@ -105,7 +105,7 @@ class NerTagger(Predictor):
         self._pool = WorkerPool(self._tag_window, processes)  # of all threads that use the tagger
         self._word_table = word_table(dataset_reader, model.vocab)
         labels = list(model.vocab.get_token_to_index_vocabulary(getattr(model, "label_namespace", "labels")))
-        self._bioes = dict(zip(labels, bioul_to_bioes(labels)))
+        self._bioes = dict(zip(labels, bioul_to_bioes(labels), strict=True))
 
     def tag(self, text: str) -> JsonDict:
         """Tags one text. Raises `ValueError` if it is no `str`."""
@@ -222,7 +222,7 @@ class NerTagger(Predictor):
                     answers[index] = {"words": [], "tags": [], "entities": []}
             except ValueError as error:
                 answers[index] = {"error": str(error)}
-        answers.update(zip(sentences, self._tag_sentences(list(sentences.values()))))
+        answers.update(zip(sentences, self._tag_sentences(list(sentences.values())), strict=True))
         return [answers[index] for index in range(len(items))]
 
     def _tag_sentences(self, sentences: list[Sentence], instances: Optional[list[Instance]] = None) -> list[JsonDict]:

@@ -83,7 +83,9 @@ class TaggingActor:
         items = [self._item(row) for row in rows]
         answers = self._tagger.predict_batch_json(items)
         if self._output == "jsonl":
-            lines = [_json(self._kept(row, item), answer) for row, item, answer in zip(rows, items, answers)]
+            lines = [
+                _json(self._kept(row, item), answer) for row, item, answer in zip(rows, items, answers, strict=True)
+            ]
             return pyarrow.table({"json": pyarrow.array(lines, pyarrow.string())})
         table = table.rename_columns([_renamed(name) for name in table.column_names])
         for name, kind in ADDED.items():

@@ -39,14 +39,17 @@ class Counts(NamedTuple):
 
     @property
     def precision(self) -> float:
+        """Correct among the predicted entities, in percent."""
         return 100 * self.correct / self.predicted if self.predicted else 0.0
 
     @property
     def recall(self) -> float:
+        """Correct among the gold entities, in percent."""
         return 100 * self.correct / self.gold if self.gold else 0.0
 
     @property
     def f1(self) -> float:
+        """Harmonic mean of precision and recall, in percent."""
         precision, recall = self.precision, self.recall
         return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
@@ -54,6 +57,7 @@ class Counts(NamedTuple):
         return Counts(*map(int.__add__, self, other))
 
     def as_dict(self) -> dict[str, float]:
+        """Ratios and counts by name."""
         ratios = {name: getattr(self, name) for name in ("precision", "recall", "f1")}
         return {**ratios, **self._asdict()}
 
@@ -68,6 +72,7 @@ class Score:
 
     @property
     def overall(self) -> Counts:
+        """Counts over all types."""
         return total(self.types)
 
     @property
@@ -81,6 +86,7 @@ class Score:
         return Score(types, self.tokens + other.tokens, self.correct_tokens + other.correct_tokens)
 
     def as_dict(self) -> dict:
+        """`overall`, `types` and tokens, for JSON."""
         types = {label: counts.as_dict() for label, counts in self.types.items()}
         return {
             "overall": self.overall.as_dict(),
@@ -137,7 +143,7 @@ def token_scores(gold: Iterable[Tags], predicted: Iterable[Tags]) -> dict[str, C
     """
     pairs: Counter[tuple[str, str]] = Counter()
     for gold_tags, predicted_tags in sentence_pairs(gold, predicted):
-        pairs.update(zip(map(label_of, gold_tags), map(label_of, predicted_tags)))
+        pairs.update(zip(map(label_of, gold_tags), map(label_of, predicted_tags), strict=True))
     counts: dict[str, Counter[str]] = {"correct": Counter(), "predicted": Counter(), "gold": Counter()}
     for (gold_label, predicted_label), tokens in pairs.items():
         counts["gold"][gold_label] += tokens
@@ -169,22 +175,26 @@ def conlleval_layout(result: Score) -> str:
 
 
 def type_lines(types: Mapping[str, Counts]) -> list[str]:
+    """The lines by type that `conlleval` prints."""
     return [f"{label:>17}: {ratios(counts)}  {counts.predicted}\n" for label, counts in sorted(types.items())]
 
 
 def ratios(counts: Counts) -> str:
+    """Precision, recall and F1 as `conlleval` prints them."""
     return f"precision: {counts.precision:6.2f}%; recall: {counts.recall:6.2f}%; FB1: {counts.f1:6.2f}"
 
 
 def counts_by_label(
     correct: Mapping[str, int], predicted: Mapping[str, int], gold: Mapping[str, int]
 ) -> dict[str, Counts]:
+    """`Counts` of each label that is predicted or gold, sorted by label."""
     labels = sorted({*predicted, *gold})
     return {label: Counts(correct.get(label, 0), predicted.get(label, 0), gold.get(label, 0)) for label in labels}
 
 
 def sentence_pairs(gold: Iterable[Tags], predicted: Iterable[Tags]) -> list[tuple[Tags, Tags]]:
+    """Gold and predicted tags of each sentence. Raises `ValueError` if sentences or tokens do not match."""
     gold, predicted = list(gold), list(predicted)
     if [len(tags) for tags in gold] != [len(tags) for tags in predicted]:
         raise ValueError("Predicted and gold tags must have the same sentences with the same number of tokens each.")
-    return list(zip(gold, predicted))
+    return list(zip(gold, predicted, strict=True))

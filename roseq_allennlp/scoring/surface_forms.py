@@ -29,7 +29,7 @@ def surface_score(words: Iterable[Sequence[str]], gold: Iterable[Tags], predicte
     forms: tuple[set, set] = (set(), set())
     for sentence, pair in zip(words, sentence_pairs(gold, predicted), strict=True):
         spans = [set(entities(tags)) for tags in pair]
-        for new_spans, seen_forms in zip((spans[0] & spans[1], *spans), (correct, *forms)):
+        for new_spans, seen_forms in zip((spans[0] & spans[1], *spans), (correct, *forms), strict=True):
             seen_forms.update((span.label, tuple(sentence[span.start : span.end])) for span in new_spans)
     gold_forms, predicted_forms = (Counter(label for label, _ in side) for side in forms)
     return counts_by_label(Counter(label for label, _ in correct), predicted_forms, gold_forms)

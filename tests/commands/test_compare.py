@@ -36,7 +36,7 @@ def test_two_archives(roseq, archive_path, other_archive):
     lines = output.splitlines()
     model_rows = [line.split() for line in lines[-3:-1]]
     assert [row[0] for row in model_rows] == ["archive", "noisy"]
-    for row, counts in zip(model_rows, (first, second)):
+    for row, counts in zip(model_rows, (first, second), strict=True):
         assert row[1:4] == [f"{value:.2f}" for value in (counts.precision, counts.recall, counts.f1)]
         assert float(row[4]) <= counts.f1 <= float(row[6])
     match = re.match(r"F1 noisy - F1 archive: (\S+) \(95 % (\S+) to (\S+)\), p = (0\.\d{4}|1\.0000);", lines[-1])
@@ -51,7 +51,7 @@ def test_two_archives(roseq, archive_path, other_archive):
     rows = re.findall(r"^ +(\d+) +(right|wrong): .*? (right|wrong): ", output, re.MULTILINE)
     expected = [
         (number, *("right" if sentence.predicted_entities == sentence.gold_entities else "wrong" for sentence in both))
-        for number, both in enumerate(zip(*pair), 1)
+        for number, both in enumerate(zip(*pair, strict=True), 1)
     ]
     assert [(int(number), *rest) for number, *rest in rows] == [row for row in expected if row[1] != row[2]]
     assert rows and "tagging with" in errors

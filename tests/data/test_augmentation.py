@@ -27,7 +27,7 @@ def context(words, tags):
     starts = {span.start: span.label for span in to_spans(tags, "BIOUL")}
     return [
         starts.get(at, word) if at in starts else word
-        for at, (word, tag) in enumerate(zip(words, tags))
+        for at, (word, tag) in enumerate(zip(words, tags, strict=True))
         if tag == "O" or at in starts
     ]
 
@@ -35,11 +35,11 @@ def context(words, tags):
 def test_other_mentions_of_the_type_stand_in_the_same_contexts(sentences):
     made = augmented(sentences, mentions=1.0, noise=0.0, seed="1")
     assert len(made) == len(sentences)
-    for (words, tags), (old_words, old_tags) in zip(made, sentences):
+    for (words, tags), (old_words, old_tags) in zip(made, sentences, strict=True):
         assert len(words) == len(tags) and not invalid_positions(tags, "BIOUL")
         assert context(words, tags) == context(old_words, old_tags)
     assert mentions_of(made).keys() <= mentions_of(sentences).keys()
-    assert any(len(words) != len(old) for (words, _), (old, _) in zip(made, sentences))
+    assert any(len(words) != len(old) for (words, _), (old, _) in zip(made, sentences, strict=True))
 
 
 def test_shares():
@@ -53,13 +53,20 @@ def test_shares():
         sentences.append((words, tags))
 
     def kept(made):
-        return sum((mentions_of([one]) & mentions_of([other])).total() for one, other in zip(made, sentences)) / 4000
+        return (
+            sum((mentions_of([one]) & mentions_of([other])).total() for one, other in zip(made, sentences, strict=True))
+            / 4000
+        )
 
     assert kept(augmented(sentences, 0.0, 0.0, "1")) == 1.0
     assert kept(augmented(sentences, 0.3, 0.0, "1")) == pytest.approx(0.7, abs=0.03)  # 4 standard deviations
     mistyped = augmented(sentences, 0.0, 0.2, "1")
     assert [tags for _, tags in mistyped] == [tags for _, tags in sentences]
-    changed = sum(word != old for (words, _), (olds, _) in zip(mistyped, sentences) for word, old in zip(words, olds))
+    changed = sum(
+        word != old
+        for (words, _), (olds, _) in zip(mistyped, sentences, strict=True)
+        for word, old in zip(words, olds, strict=True)
+    )
     assert changed / 12000 == pytest.approx(0.2, abs=0.015)
 
 

@@ -52,7 +52,7 @@ def test_counts_of_a_file():
     lines = (FIXTURES / "conll2002" / "ned.train").read_text(encoding="utf-8").splitlines()
     tags = [line.split(" ")[-1] if line else "O" for line in lines]
     expected = Counter()
-    for line, tag, following in zip(lines, tags, [*tags[1:], "O"]):
+    for line, tag, following in zip(lines, tags, [*tags[1:], "O"], strict=True):
         if not line or line.startswith("-DOCSTART-"):
             continue
         last = not following.startswith("I-")

@@ -26,7 +26,10 @@ TEXT = [random.Random(number).choices(WORDS, k=20) for number in range(200)]
 
 def changed(one, other):
     return {
-        (i, j) for i, pair in enumerate(zip(one, other)) for j, words in enumerate(zip(*pair)) if words[0] != words[1]
+        (i, j)
+        for i, pair in enumerate(zip(one, other, strict=True))
+        for j, words in enumerate(zip(*pair, strict=True))
+        if words[0] != words[1]
     }
 
 

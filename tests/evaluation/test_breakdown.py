@@ -59,7 +59,8 @@ def test_seen_and_unseen():
 
 def test_confusion(sentences):
     flat = [
-        [tag[2:] or "O" for tags in side for tag in tags] for side in zip(*((s.gold, s.predicted) for s in sentences))
+        [tag[2:] or "O" for tags in side for tag in tags]
+        for side in zip(*((s.gold, s.predicted) for s in sentences), strict=True)
     ]
     expected = confusion_matrix(*flat, labels=["B", "O", "A"])
     assert confusion(sentences, ["B", "O", "A"]).tolist() == expected.tolist()

@@ -23,7 +23,7 @@ def test_against_numpy():
     generator = np.random.default_rng(2)
     probabilities = generator.uniform(size=2000)
     correct = generator.uniform(size=2000) < probabilities**2
-    bins = reliability(list(zip(probabilities.tolist(), correct.tolist())))
+    bins = reliability(list(zip(probabilities.tolist(), correct.tolist(), strict=True)))
     indices = np.digitize(probabilities, np.linspace(0, 1, 11)[1:-1], right=True)
     gaps = [abs(correct[indices == p].mean() - probabilities[indices == p].mean()) for p in range(10)]
     assert [part.entities for part in bins] == np.bincount(indices).tolist()

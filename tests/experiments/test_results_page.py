@@ -51,7 +51,7 @@ def test_effects_are_of_the_systems_with_a_component_less_those_without(run):
     rows = [row[1:] for row in cells(results_page.effects(better + others))[2:]]
     assert rows[0][:3] == ["LACRF", "8", "+60.00"] and rows[0][3].startswith("+60.00 (")
     assert rows[0][4:] == ["+66.67", "+50.00"]  # precision 1 of 3 and 2 of 2, recall 1 of 2 and 2 of 2
-    for row, name in zip(rows[1:], ("FL", "AT")):
+    for row, name in zip(rows[1:], ("FL", "AT"), strict=True):
         assert row[:3] == [name, "8", "+0.00"] and row[4:] == ["+0.00", "+0.00"]
 
 

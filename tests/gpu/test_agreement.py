@@ -33,7 +33,7 @@ def with_gradients(outputs: Found, inputs: Found) -> Found:
         (value * scores(*value.shape, seed=2).to(value)).sum() for value in outputs.values() if value.requires_grad
     )
     found = torch.autograd.grad(total, list(inputs.values()))
-    return outputs | {f"gradient of {name}": gradient for name, gradient in zip(inputs, found)}
+    return outputs | {f"gradient of {name}": gradient for name, gradient in zip(inputs, found, strict=True)}
 
 
 def crf(start_end: bool, device: torch.device, dtype: torch.dtype) -> Found:
@@ -105,7 +105,7 @@ def agree(found: Found, expected: Found) -> None:
         # An entry is a sum of many: what counts is its size beside the tensor's largest.
         value, actual = value.detach(), found[name].detach().cpu().to(value.dtype)
         largest = float(value.abs().max())
-        assert_close(actual, value, rtol=1e-4, atol=1e-4 * largest, msg=lambda text: f"{name}: {text}")
+        assert_close(actual, value, rtol=1e-4, atol=1e-4 * largest, msg=lambda text, name=name: f"{name}: {text}")
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -164,6 +164,6 @@ def test_predictions_of_an_archive(bfloat16: bool, device: torch.device, archive
         found = list(roseq_allennlp.load(archive_path, number, bfloat16=bfloat16).tag_many(sentences))
     assert [answer["tags"] for answer in found] == [answer["tags"] for answer in expected]
     assert any(answer["entities"] for answer in found)
-    for answer, wanted in zip(found, expected):
-        for entity, other in zip(answer["entities"], wanted["entities"]):
+    for answer, wanted in zip(found, expected, strict=True):
+        for entity, other in zip(answer["entities"], wanted["entities"], strict=True):
             assert entity["probability"] == pytest.approx(other["probability"], abs=0.05 if bfloat16 else 1e-4)

@@ -503,5 +503,5 @@ def test_the_memory_that_small_archives_take(archive_path, members, tmp_path):
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr[-2000:]
     print(result.stdout)
-    refused, taken = zip(*(map(float, line.split()[-2:]) for line in result.stdout.splitlines()))
+    refused, taken = zip(*(map(float, line.split()[-2:]) for line in result.stdout.splitlines()), strict=True)
     assert len(taken) == 1 + len(hostile) and refused == (0.0, *[1.0] * len(hostile)) and max(taken) < 100

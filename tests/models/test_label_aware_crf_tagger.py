@@ -60,7 +60,7 @@ def allennlp_log_likelihoods(model, emissions, tags, mask):
     """Of each sentence; by AllenNLP's own CRF with the transitions copied in."""
     crf = AllenNlpCrf(model.crf.num_tags, include_start_end_transitions=False)
     crf.transitions.data.copy_(model.crf.transitions.data)
-    return torch.stack([crf(e[None], t[None], m[None]) for e, t, m in zip(emissions, tags, mask)])
+    return torch.stack([crf(e[None], t[None], m[None]) for e, t, m in zip(emissions, tags, mask, strict=True)])
 
 
 @pytest.mark.parametrize("tau", [None, TAU])
@@ -115,7 +115,7 @@ def test_dropout_of_the_embeddings_and_of_the_encoder(training):
         ("_fusion", "_emission_layer", 0.0),
     ]:
         given, taken = (
-            torch.cat([row[:length] for row, length in zip(values, lengths)])
+            torch.cat([row[:length] for row, length in zip(values, lengths, strict=True)])
             for values in (seen[before][1], seen[after][0])
         )
         kept = taken[given != 0] != 0
@@ -151,7 +151,9 @@ def test_unknown_label_weights_are_an_error_at_the_first_forward_pass(training):
 
 def test_label_weights_by_name():
     model = build(tau=None, label_weights={"B-person": 2.5, "O": 0.5}, counts=COUNTS)  # which it does not use
-    weights = dict(zip(data()[2].get_token_to_index_vocabulary("labels"), model.crf.label_weights.tolist()))
+    weights = dict(
+        zip(data()[2].get_token_to_index_vocabulary("labels"), model.crf.label_weights.tolist(), strict=True)
+    )
     assert weights == {**dict.fromkeys(weights, 1.0), "B-person": 2.5, "O": 0.5}
     model(**train_batch())
 
@@ -318,7 +320,7 @@ def test_an_archive_has_the_training_split_s_weights_and_needs_no_training_file(
     monkeypatch.delenv("ROSEQ_DATA")
     model = roseq_allennlp.load(archive_path)._model
     zeta = {label: (counts["O"] / counts[label]) ** TAU for label in counts}
-    for label, weight in zip(model._labels.values(), model.crf.label_weights.tolist()):
+    for label, weight in zip(model._labels.values(), model.crf.label_weights.tolist(), strict=True):
         assert weight == pytest.approx(zeta.get(label, max(zeta.values())), rel=1e-5)
     assert 1.0 == model.crf.label_weights.min() < 2.0 < model.crf.label_weights.max()
 

@@ -51,7 +51,7 @@ def test_each_member_learns_as_if_alone(ensemble, data):
     assert together.item() == pytest.approx(sum(loss.item() for loss in alone))
     assert len({loss.item() for loss in alone}) == SIZE
     torch.stack(alone).sum().backward()
-    for member, expected in zip(ensemble.members, gradients):
+    for member, expected in zip(ensemble.members, gradients, strict=True):
         torch.testing.assert_close([p.grad for p in member.parameters() if p.requires_grad], expected)
     assert all(not parameter.requires_grad for parameter in ensemble.crf.parameters())
 
@@ -65,7 +65,7 @@ def test_it_is_the_geometric_mean_of_its_members(ensemble, data):
     def log_odds(model, emissions):
         return model.crf(emissions, gold, mask) - model.crf(emissions, other, mask)
 
-    members = [log_odds(member, each["emissions"]) for member, each in zip(ensemble.members, own)]
+    members = [log_odds(member, each["emissions"]) for member, each in zip(ensemble.members, own, strict=True)]
     torch.testing.assert_close(
         log_odds(ensemble, output["emissions"]), torch.stack(members).mean(0), rtol=1e-4, atol=1e-4
     )

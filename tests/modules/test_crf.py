@@ -163,10 +163,10 @@ def test_label_weights_act_in_decoding_and_in_probabilities():
 @pytest.mark.parametrize("start_end", [False, True])
 def test_gradient_of_the_loss(start_end):
     crf, emissions, tags = make(start_end, weighted=True)
-    names, values = zip(*crf.named_parameters())
+    names, values = zip(*crf.named_parameters(), strict=True)
 
     def loss(emissions, *values):
-        return -torch.func.functional_call(crf, dict(zip(names, values)), (emissions, tags, MASK)).mean()
+        return -torch.func.functional_call(crf, dict(zip(names, values, strict=True)), (emissions, tags, MASK)).mean()
 
     inputs = [value.detach().clone().requires_grad_() for value in (emissions, *values)]
     assert len(inputs) == (4 if start_end else 2)
@@ -282,8 +282,8 @@ def test_constrained_decoding_gives_valid_tags_only():
         tags, scores = ConditionalRandomField(len(labels), allowed).decode(emissions, mask, 3)
         paths = [
             "".join(labels[tag].replace("-", "") for tag in path[: int(real.sum())])
-            for real, paths, values in zip(mask, tags.tolist(), scores)
-            for path, value in zip(paths, values)
+            for real, paths, values in zip(mask, tags.tolist(), scores, strict=True)
+            for path, value in zip(paths, values, strict=True)
             if value > -math.inf
         ]
         assert len(paths) > 140

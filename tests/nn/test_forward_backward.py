@@ -28,7 +28,10 @@ def ragged(seed, batch_size, length, num_tags, dtype=torch.float64, scale=1.0, t
     generator = torch.Generator().manual_seed(seed)
     shapes = (batch_size, length, num_tags), (num_tags, num_tags), (num_tags,), (num_tags,)
     scales = scale, transition_scale, transition_scale, transition_scale
-    values = [factor * torch.randn(shape, generator=generator, dtype=dtype) for shape, factor in zip(shapes, scales)]
+    values = [
+        factor * torch.randn(shape, generator=generator, dtype=dtype)
+        for shape, factor in zip(shapes, scales, strict=True)
+    ]
     lengths = torch.randint(1, length + 1, (batch_size, 1), generator=generator)
     lengths[0], lengths[-1] = length, 1
     tags = torch.randint(num_tags, (batch_size, length), generator=generator)
@@ -62,7 +65,7 @@ def test_likelihood_and_its_gradient_are_those_of_autograd(way, shape, dtype):
     expected = gradients(plain_log_likelihood, potentials, tags, mask)
     actual = gradients(log_likelihood, potentials, tags, mask)
     tolerance = 1e-10 if dtype == torch.float64 else 3e-5
-    for found, wanted in zip(actual, expected):
+    for found, wanted in zip(actual, expected, strict=True):
         assert found.dtype == dtype
         assert_close(found.double(), wanted.double(), rtol=tolerance, atol=tolerance)
 
@@ -75,7 +78,7 @@ def test_scores_of_any_size(way, scale, transition_scale, dtype):
     actual = gradients(log_likelihood, potentials, tags, mask)
     tolerance = 1e-4 if dtype == torch.float32 else 1e-9
     tolerance = max(tolerance, 2 * torch.finfo(dtype).eps * scale)  # to which scores of this size are known
-    for found, wanted in zip(actual, expected):
+    for found, wanted in zip(actual, expected, strict=True):
         assert_close(found.double(), wanted.double(), rtol=tolerance, atol=tolerance)
 
 
@@ -91,7 +94,7 @@ def test_1300_tokens_with_label_weights_of_10(way):
     assert_close(actual, expected.float(), rtol=1e-6, atol=0)
     parameters = [emissions, crf.transitions]
     for found, wanted in zip(
-        torch.autograd.grad(actual.sum(), parameters), torch.autograd.grad(expected.sum(), parameters)
+        torch.autograd.grad(actual.sum(), parameters), torch.autograd.grad(expected.sum(), parameters), strict=False
     ):
         assert_close(found, wanted, rtol=1e-4, atol=2e-4)
 
@@ -179,7 +182,7 @@ def test_start_end_and_transitions_of_any_size(scale, dtype):
         expected = gradients(plain_log_likelihood, potentials, tags, mask)
         actual = gradients(log_likelihood, potentials, tags, mask)
         tolerance = (2e-5 if dtype == torch.float32 else 1e-10) * scale
-        for found, wanted in zip(actual, expected):
+        for found, wanted in zip(actual, expected, strict=True):
             assert_close(found.double(), wanted.double(), rtol=tolerance, atol=tolerance)
 
 

@@ -22,6 +22,6 @@ def test_looked_up_scores_are_those_of_a_convolution():
     embeddings = [torch.randn(6, 3, dtype=torch.float64), torch.randn(4, 2, dtype=torch.float64)]
     ids = [torch.randint(0, len(table), (9,)) for table in embeddings]
     weight = torch.randn(7, 5, 3, dtype=torch.float64)
-    channels = torch.cat([table[part] for table, part in zip(embeddings, ids)], dim=1)  # (9, 5)
+    channels = torch.cat([table[part] for table, part in zip(embeddings, ids, strict=True)], dim=1)  # (9, 5)
     expected = torch.nn.functional.conv1d(channels.t().unsqueeze(0), weight).squeeze(0).t()  # (7 positions, 7 filters)
     assert_close(looked_up_scores(ids, embeddings, weight)[:7], expected)

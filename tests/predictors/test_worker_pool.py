@@ -268,7 +268,9 @@ def test_forking_is_not_warned_of(pool, monkeypatch):
     # What Python 3.12 does where there are threads.
     def launch(self, *arguments):
         warnings.warn(
-            "This process is multi-threaded, use of fork() may lead to deadlocks in the child.", DeprecationWarning
+            "This process is multi-threaded, use of fork() may lead to deadlocks in the child.",
+            DeprecationWarning,
+            stacklevel=2,
         )
         return launch_it(self, *arguments)
 

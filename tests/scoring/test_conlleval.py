@@ -30,8 +30,8 @@ def random_sentences(seed, tags, sentences=4):
 
 def as_file(gold, predicted):
     lines = []
-    for pair in zip(gold, predicted):
-        lines += [f"token {gold_tag} {tag}" for gold_tag, tag in zip(*pair)] + [""]
+    for pair in zip(gold, predicted, strict=True):
+        lines += [f"token {gold_tag} {tag}" for gold_tag, tag in zip(*pair, strict=True)] + [""]
     return lines
 
 
@@ -160,7 +160,7 @@ def test_token_scores_are_those_of_scikit_learn():
     flat = [[tag[2:] or "O" for tags in side for tag in tags] for side in (gold, predicted)]
     assert list(result) == sorted(["O", *TYPES])
     expected = precision_recall_fscore_support(*flat, labels=list(result))
-    for label, *values, support in zip(result, *expected):
+    for label, *values, support in zip(result, *expected, strict=True):
         counts = result[label]
         assert [counts.precision, counts.recall, counts.f1] == pytest.approx([100 * value for value in values])
         assert counts.gold == support

@@ -16,6 +16,7 @@ from allennlp.training.trainer import TrainerCheckpoint
 from roseq_allennlp.files import check_saved
 from roseq_allennlp.training.best_weights import KEPT, BestWeights
 from roseq_allennlp.training.checkpointers import AtomicCheckpointer
+from roseq_allennlp.training.trainer_access import TrainerAccess
 
 CONFIG = "training_configs/fixture.jsonnet"
 
@@ -37,9 +38,13 @@ class Run:
             if averaged:
                 state["moving_average"] = trainer._moving_average.state_dict()
             checkpoint = TrainerCheckpoint(self.model.state_dict(), state)
-            self.checkpointer.save_checkpoint(SimpleNamespace(get_checkpoint_state=lambda: checkpoint))
+            self.checkpointer.save_checkpoint(
+                SimpleNamespace(get_checkpoint_state=lambda checkpoint=checkpoint: checkpoint)
+            )
             if self.tracker.is_best_so_far():
-                BestWeights(trainer, str(directory), True)._save_average()
+                access = TrainerAccess(trainer)
+                BestWeights(access, str(directory), True)
+                access.save_best_weights()
 
     def trainer(self, epochs: int) -> Any:
         torch.nn.init.constant_(self.model.weight, float(epochs))
@@ -64,7 +69,7 @@ class Run:
 
     def recovered(self, epochs: int) -> tuple[Any, BestWeights]:
         trainer = self.trainer(epochs)
-        weights = BestWeights(trainer, str(self.directory), True)
+        weights = BestWeights(TrainerAccess(trainer), str(self.directory), True)
         weights.recover()
         return trainer, weights
 
@@ -159,7 +164,7 @@ def test_a_second_recovery_keeps_the_first_ones(tmp_path):
 def test_at_the_end_of_a_run(tmp_path, caplog):
     run = Run(tmp_path, [0.1, 0.9, 0.5])
     trainer = run.trainer(3)
-    weights = BestWeights(trainer, str(tmp_path), True)
+    weights = BestWeights(TrainerAccess(trainer), str(tmp_path), True)
     run.damage()
     trainer._load_model_state(str(run.best))
     assert run.model.weight.item() == value(run.best) == 2.0 and "is damaged" in caplog.text
@@ -176,7 +181,7 @@ def test_only_one_process_writes(tmp_path):
     run = Run(tmp_path, [0.1, 0.9, 0.5])
     run.damage()
     content = run.best.read_bytes()
-    weights = BestWeights(run.trainer(3), str(tmp_path), False)
+    weights = BestWeights(TrainerAccess(run.trainer(3)), str(tmp_path), False)
     weights.recover()
     weights.finish()
     assert run.best.read_bytes() == content and not (tmp_path / KEPT).exists()

@@ -91,7 +91,9 @@ def batch_of(column: Column, rows: Sequence[int], device: Optional[torch.device]
     if isinstance(column, list):
         return [column[row] for row in rows]
     arrays = [column.arrays[row] for row in rows]
-    batch = torch.zeros((len(arrays), *map(max, zip(*(array.shape for array in arrays)))), dtype=column.dtype)
+    batch = torch.zeros(
+        (len(arrays), *map(max, zip(*(array.shape for array in arrays), strict=True))), dtype=column.dtype
+    )
     target = batch.numpy()
     for row, array in enumerate(arrays):
         part: tuple[Any, ...] = (row, *map(slice, array.shape))

@@ -183,7 +183,7 @@ class ColumnReader(DatasetReader):
                     yield sentence.words, tags
                     continue
                 split += 1
-                for start, end in zip([0, *ends], ends):
+                for start, end in zip([0, *ends], ends, strict=False):
                     # Again, for the entities longer than `max_length`: each part of one is an entity.
                     yield sentence.words[start:end], convert(tags[start:end], "BIOUL", "BIOUL")
         finally:  # also where the reading stops early, at `max_instances`

@@ -135,7 +135,7 @@ class CharCnnHighway(TokenEmbedder):
         self, words: list[torch.Tensor], layers: list[CharacterEmbedding], num_tokens: int
     ) -> torch.Tensor:
         """Features of all tokens, `(tokens, filters)`, zero for those without characters; every position is computed."""
-        vectors = torch.cat([layer(ids) for layer, ids in zip(layers, words)], dim=2).transpose(1, 2)
+        vectors = torch.cat([layer(ids) for layer, ids in zip(layers, words, strict=True)], dim=2).transpose(1, 2)
         lengths = (words[0] != 0).sum(dim=1, keepdim=True)
         first = torch.arange(vectors.size(2), device=vectors.device)
         maxima = []
@@ -173,7 +173,7 @@ class CharCnnHighway(TokenEmbedder):
         weight, bias = torch.cat(filters), torch.cat(biases)  # (filters, channels, widest), (filters,)
         if observed or torch.is_grad_enabled():
             sentences = rows[word] // num_tokens if observed else None
-            vectors = torch.cat([layer(each, sentences) for layer, each in zip(layers, ids)], dim=1)
+            vectors = torch.cat([layer(each, sentences) for layer, each in zip(layers, ids, strict=True)], dim=1)
             padded = torch.nn.functional.pad(vectors, (0, 0, 0, self._widest - 1))
             windows = torch.cat([padded[shift : shift + len(vectors)] for shift in range(self._widest)], dim=1)
             scores = torch.addmm(bias, windows, weight.permute(2, 1, 0).flatten(0, 1))

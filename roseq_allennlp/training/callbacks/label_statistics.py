@@ -47,7 +47,9 @@ class LabelStatisticsCallback(TrainerCallback):
                 "The training data has no tags of the namespace `labels`, so ζ cannot be computed. "
                 "Train on labelled data, or turn the label weights off (`tau: null`)."
             )
-        model.set_label_counts(dict(zip(labels, totals)))
+        model.set_label_counts(dict(zip(labels, totals, strict=True)))
         if is_primary:
             weights = model.crf.label_weights.tolist()
-            logger.info("Label weights ζ: %s", {label: round(weight, 5) for label, weight in zip(labels, weights)})
+            logger.info(
+                "Label weights ζ: %s", {label: round(weight, 5) for label, weight in zip(labels, weights, strict=True)}
+            )

@@ -71,7 +71,7 @@ def assert_same(found, expected):
             assert_same(found[key], expected[key])
     elif isinstance(expected, (list, tuple)):
         assert len(found) == len(expected)
-        for one, other in zip(found, expected):
+        for one, other in zip(found, expected, strict=True):
             assert_same(one, other)
     elif isinstance(expected, torch.Tensor):
         assert (found.dtype, found.shape, found.device) == (expected.dtype, expected.shape, expected.device)
@@ -237,7 +237,7 @@ def test_another_vocabulary(reader):
     assert_same(list(ours), list(fresh))
     assert any(
         not torch.equal(one["tokens"]["tokens"]["tokens"], two["tokens"]["tokens"]["tokens"])
-        for one, two in zip(before, ours)
+        for one, two in zip(before, ours, strict=True)
     )
 
 

@@ -44,7 +44,7 @@ def test_outputs_and_gradients_are_those_of_packed_input(lengths, num_layers, cu
     ours, theirs = pair(num_layers=num_layers)
     inputs, mask = batch(lengths)
     expected = outputs_and_gradients(theirs, inputs, mask)
-    for found, wanted in zip(outputs_and_gradients(ours, inputs, mask), expected):
+    for found, wanted in zip(outputs_and_gradients(ours, inputs, mask), expected, strict=True):
         assert_close(found, wanted, rtol=1e-5, atol=1e-5)
 
 
@@ -53,7 +53,7 @@ def test_sizes_of_the_configs():
     inputs, mask = batch([40, 3, 17, 25, 1, 39], 160)
     assert (ours.get_input_dim(), ours.get_output_dim(), ours.is_bidirectional()) == (160, 200, True)
     expected = outputs_and_gradients(theirs, inputs, mask)
-    for found, wanted in zip(outputs_and_gradients(ours, inputs, mask), expected):
+    for found, wanted in zip(outputs_and_gradients(ours, inputs, mask), expected, strict=True):
         assert_close(found, wanted, rtol=1e-5, atol=1e-5 * max(1.0, wanted.abs().max().item()))
 
 

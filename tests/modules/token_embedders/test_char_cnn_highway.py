@@ -51,7 +51,7 @@ def by_hand(embedder, ids, shapes=None):
     """
     weights = {name: value.tolist() for name, value in embedder.state_dict().items()}
     vectors = [list(weights["embedding.weight"][i]) for i in ids]
-    for vector, shape in zip(vectors, shapes or []):
+    for vector, shape in zip(vectors, shapes or [], strict=True):
         vector.extend(weights["orthographic_embedding.weight"][shape])
     widest = max(convolution.kernel_size[0] for convolution in embedder.convolutions)
     padded = vectors + [[0.0] * len(vectors[0])] * (widest - len(vectors))
@@ -59,7 +59,9 @@ def by_hand(embedder, ids, shapes=None):
     features = []
     for index, convolution in enumerate(embedder.convolutions):
         width = convolution.kernel_size[0]
-        for kernel, bias in zip(weights[f"convolutions.{index}.weight"], weights[f"convolutions.{index}.bias"]):
+        for kernel, bias in zip(
+            weights[f"convolutions.{index}.weight"], weights[f"convolutions.{index}.bias"], strict=False
+        ):
             windows = []
             for i in range(min(len(vectors), len(padded) - width + 1)):
                 inner = sum(row[k] * padded[i + k][channel] for channel, row in enumerate(kernel) for k in range(width))
@@ -69,10 +71,12 @@ def by_hand(embedder, ids, shapes=None):
     size, layer = len(features), 0
     while f"highway._layers.{layer}.weight" in weights:
         matrix, bias = weights[f"highway._layers.{layer}.weight"], weights[f"highway._layers.{layer}.bias"]
-        linear = [sum(a * b for a, b in zip(row, features)) + c for row, c in zip(matrix, bias)]
+        linear = [
+            sum(a * b for a, b in zip(row, features, strict=True)) + c for row, c in zip(matrix, bias, strict=True)
+        ]
         new, carry = linear[:size], linear[size:]
         transform = [1 - 1 / (1 + math.exp(-x)) for x in carry]
-        features = [t * math.tanh(g) + (1 - t) * e for t, g, e in zip(transform, new, features)]  # eq. (3)
+        features = [t * math.tanh(g) + (1 - t) * e for t, g, e in zip(transform, new, features, strict=True)]  # eq. (3)
         layer += 1
     return features
 
@@ -110,16 +114,17 @@ def test_a_word_has_one_vector_whatever_stands_beside_it(vocab, word, orthograph
 def test_gradient(vocab, word):
     embedder = make(vocab, orthographic_dim=2)
     inputs = indices(vocab, [word, "dead"], 2)
-    names, values = zip(*embedder.named_parameters())
+    names, values = zip(*embedder.named_parameters(), strict=True)
 
     def loss(*values):
         # The vector of padding, row 0, is a constant.
         whole = [
-            torch.cat([0 * value[:1], value]) if "embedding" in name else value for name, value in zip(names, values)
+            torch.cat([0 * value[:1], value]) if "embedding" in name else value
+            for name, value in zip(names, values, strict=True)
         ]
-        return torch.func.functional_call(embedder, dict(zip(names, whole)), inputs).square().sum()
+        return torch.func.functional_call(embedder, dict(zip(names, whole, strict=True)), inputs).square().sum()
 
-    values = [value[1:] if "embedding" in name else value for name, value in zip(names, values)]
+    values = [value[1:] if "embedding" in name else value for name, value in zip(names, values, strict=True)]
     assert torch.autograd.gradcheck(loss, [value.detach().clone().requires_grad_() for value in values])
 
 
@@ -206,7 +211,7 @@ def test_real_words_only_gives_the_same(vocab, orthographic_dim, widths):
     embedder._without_padding = embedder._with_padding
     plain, looked_up = outputs_and_gradients(embedder, *ids)
     assert looked_up == [20 * max(ids[0].size(2), max(widths))]
-    for found, wanted in zip(fast, plain):
+    for found, wanted in zip(fast, plain, strict=True):
         assert_close(found, wanted, rtol=1e-12, atol=1e-12)
     del embedder._without_padding
     with torch.no_grad():  # scores are looked up

@@ -108,7 +108,9 @@ def one_step(trainer: Any) -> dict[str, torch.Tensor]:
 def assert_same(actual: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> None:
     assert actual.keys() == expected.keys()
     for name, value in expected.items():
-        torch.testing.assert_close(actual[name], value, atol=2e-6, rtol=2e-5, msg=lambda text: f"{name}: {text}")
+        torch.testing.assert_close(
+            actual[name], value, atol=2e-6, rtol=2e-5, msg=lambda text, name=name: f"{name}: {text}"
+        )
 
 
 @pytest.mark.parametrize("trainable", [True, False])
@@ -144,7 +146,7 @@ def test_the_step_is_the_one_written_out_by_hand(tmp_path: Path, trainable: bool
     clean = loss({})
     sentences = len(batch["metadata"])
     etas = {}
-    for layer, gradient in zip(layers, torch.autograd.grad(clean, [outputs[layer] for layer in layers])):
+    for layer, gradient in zip(layers, torch.autograd.grad(clean, [outputs[layer] for layer in layers]), strict=True):
         rows = gradient.numel() // sentences
         flat = gradient.flatten()
         etas[layer] = torch.cat(
@@ -152,7 +154,7 @@ def test_the_step_is_the_one_written_out_by_hand(tmp_path: Path, trainable: bool
         ).view_as(gradient)
     total = loss({}) + loss(etas)
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    expected = dict(zip(parameters, torch.autograd.grad(total, list(parameters.values()))))
+    expected = dict(zip(parameters, torch.autograd.grad(total, list(parameters.values())), strict=True))
     assert ("_text_field_embedder.token_embedder_tokens.weight" in expected) == trainable
     assert_same(actual, expected)
 

@@ -103,7 +103,7 @@ def assert_equal(one: Path, other: Path) -> None:
     *weights, metrics = results(one)
     *other_weights, other_metrics = results(other)
     assert metrics == other_metrics
-    for state, other_state in zip(weights, other_weights):
+    for state, other_state in zip(weights, other_weights, strict=True):
         assert state.keys() == other_state.keys()
         assert all(torch.equal(state[name], other_state[name]) for name in state)
     for path in one.glob("metrics_epoch_*.json"):

@@ -70,7 +70,11 @@ def test_both_orders_recover_to_the_weights_of_an_unbroken_run(tmp_path: Path, p
         assert any((stopped[name] != value).any() for name, value in recovered.items())
         for name, value in unbroken.items():
             torch.testing.assert_close(
-                recovered[name], value, rtol=0, atol=0, msg=lambda text: f"{names} {name}: {text}"
+                recovered[name],
+                value,
+                rtol=0,
+                atol=0,
+                msg=lambda text, names=names, name=name: f"{names} {name}: {text}",
             )
 
 

@@ -28,8 +28,11 @@ def conlleval(predictions, gold_labels):
     """The script's one pass over the lines of a file, in IOB2, with its counts and ratios."""
     correct, found_correct, found_guessed, tokens, correct_tags = Counter(), Counter(), Counter(), 0, 0
     in_correct, last_correct, last_guessed = False, ("O", ""), ("O", "")
-    for guessed_tags, gold_tags in zip(predictions, gold_labels):
-        for guessed_tag, gold_tag in [*zip(guessed_tags, gold_tags), (None, None)]:  # an empty line, read as O
+    for guessed_tags, gold_tags in zip(predictions, gold_labels, strict=True):
+        for guessed_tag, gold_tag in [
+            *zip(guessed_tags, gold_tags, strict=True),
+            (None, None),
+        ]:  # an empty line, read as O
             guess, _, guess_type = (guessed_tag or "O").partition("-")
             gold, _, gold_type = (gold_tag or "O").partition("-")
             gold_ends = chunk_ends(last_correct[0], gold, last_correct[1], gold_type)
