@@ -60,7 +60,9 @@ def test_each_module_has_an_entry(site, repository):
 
 
 def test_the_picture_of_the_layers_is_the_contract(repository):
-    contract = re.search(r"^layers = (\[.*?\n\])", (repository / "pyproject.toml").read_text(), re.DOTALL | re.MULTILINE)
+    contract = re.search(
+        r"^layers = (\[.*?\n\])", (repository / "pyproject.toml").read_text(), re.DOTALL | re.MULTILINE
+    )
     assert contract is not None
     picture = (repository / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Layers")[1].split("```")[1]
     names = [re.sub(r"  .*", "", line.strip()) for line in picture.splitlines() if re.match(r"  \w", line)]
