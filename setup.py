@@ -12,7 +12,13 @@ from setuptools import find_packages, setup
 
 RAY = "ray[data]>=2.44"
 # MkDocs 2 takes no plugins and no theme of MkDocs 1; Material for MkDocs, which gets no new features, needs MkDocs 1.
-DOCS = ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10", "mkdocstrings[python]>=1.0,<2"]
+DOCS = [
+    "mkdocs>=1.6,<2",
+    "mkdocs-material>=9.7,<10",
+    "mkdocstrings[python]>=1.0,<2",
+    # The last mkdocstrings for Python 3.10 fails with 12.
+    "pymdown-extensions<12; python_version < '3.11'",
+]
 # import-linter 2.17 needs rich 14; cached_path needs rich below 14.
 IMPORT_LINTER = "import-linter==2.5.2"
 
