@@ -9,12 +9,15 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from benchmarks.batches import covered
+from benchmarks.gpu.runs import without_deterministic_kernel
 
 STAND_IN = """#!/bin/bash
 if [[ $* == *gpu.summary* ]]; then exec {python} "$@"; fi
@@ -79,6 +82,24 @@ def test_wrong_arguments_are_refused(arguments: list[str], tmp_path: Path) -> No
     _, errors = process.communicate()
     assert process.returncode == 2 and errors.startswith("benchmarks/gpu.sh [--device cuda|cpu]")
     assert not (tmp_path / "out").exists()
+
+
+def test_operations_without_a_deterministic_kernel_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("fine\n")
+    (tmp_path / "b.log").write_text("")
+    logs = tmp_path / "a.log", tmp_path / "b.log"
+    assert without_deterministic_kernel(*logs) == []
+    # What torch prints on a GPU, by its own code.
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            torch.zeros(3).put_(torch.tensor([1]), torch.ones(1))
+    finally:
+        torch.use_deterministic_algorithms(False)
+    line = warnings.formatwarning(caught[0].message, caught[0].category, "/somewhere/trainer.py", 12)
+    logs[1].write_text(line * 2)
+    assert without_deterministic_kernel(*logs) == ["put_"]
 
 
 def test_what_several_spans_cover_counts_once() -> None:
