@@ -26,7 +26,7 @@ case "$*" in
   *gpu.environment*) echo '{{"what": "GPU", "result": "a | b", "ok": false}}' > "$output/environment.jsonl"
     echo well; {environment} ;;
   "-m pytest "*) echo 'FAILED tests/gpu/x.py::test_y - wrong'; echo '1 failed in 2 s'; exit 1 ;;
-  *gpu.training*) echo 'epoch 2' > "$output/training-amp.log"; echo begun; sleep 60 ;;
+  *gpu.training*) echo 'epoch 2' > "$output/training-amp.log"; sleep 60 ;;
 esac
 """
 
@@ -47,8 +47,8 @@ def results(directory: Path) -> tuple[list[dict[str, Any]], str]:
 
 def test_a_step_that_fails_stops_no_other_and_one_that_is_stopped_is_reported(tmp_path: Path) -> None:
     process = start(tmp_path, "true", "--steps", "1 2 3")
-    log = tmp_path / "out/logs/training.step.log"
-    while not (log.is_file() and "begun" in log.read_text()):
+    log = tmp_path / "out/logs/training-amp.log"
+    while not (log.is_file() and log.read_text()):
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
@@ -57,7 +57,7 @@ def test_a_step_that_fails_stops_no_other_and_one_that_is_stopped_is_reported(tm
     assert [(step["name"], step["status"], step["last_line"]) for step in steps] == [
         ("environment", "passed", "well"),
         ("tests", "failed, exit status 1", "1 failed in 2 s"),
-        ("training", "stopped", "begun"),
+        ("training", "stopped", "epoch 2"),
     ]
     assert steps[0]["findings"] == [{"what": "GPU", "result": "a | b", "ok": False}]
     assert "| GPU | a \\| b | **no** |" in page
