@@ -2,11 +2,13 @@
 # make test   installs into .venv, checks format, lint and types, runs the tests
 # make bench  installs the other systems into .venv-bench, measures side by side, writes benchmarks/results/
 # make fuzz   runs the properties of tests/test_properties.py on FUZZ inputs, counts in runs/fuzz.txt
+# make mutants  changes one thing in the code at a time and looks whether a test fails; hours, goes on where it was stopped
 # make lock   resolves requirements.txt anew
 #
 # TORCH_INDEX=https://…  takes torch and torchvision from another index (CPU-only wheels, another CUDA)
 # PYTHON=python3.12      makes .venv with another Python (3.10 to 3.13)
 # ONLY="crf viterbi"     what `make bench` measures; BENCH_ARGS="--device cuda" and others: benchmarks/README.md
+# ONLY="nn data"         what `make mutants` changes, of the parts in tests/mutants/run.py; MUTANTS_ARGS=--again: survivors too
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -16,7 +18,7 @@ PLUGIN := --include-package roseq_allennlp
 # More threads than idle cores make a model of this size many times slower.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test bench fuzz install lock
+.PHONY: demo test bench fuzz mutants install lock
 
 install: .venv/installed
 
@@ -62,6 +64,13 @@ bench: .venv-bench/peers
 FUZZ ?= 210000
 fuzz: install
 	ROSEQ_FUZZ=$(FUZZ) $(BIN)/python -m pytest -q tests/test_properties.py && cat runs/fuzz.txt
+
+.venv/mutmut: .venv/installed tests/mutants/requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps -r tests/mutants/requirements.txt
+	touch $@
+
+mutants: .venv/mutmut
+	$(BIN)/python tests/mutants/run.py $(MUTANTS_ARGS) $(ONLY)
 
 lock: install
 	$(BIN)/python -m pip install --quiet uv
