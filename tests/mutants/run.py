@@ -1,9 +1,9 @@
 """
 Runs the mutation tests with mutmut: changes one thing in the package at a time and looks whether a test fails.
 
-    python tests/mutants/run.py [--again] [part ...]
+    python tests/mutants/run.py [--again] [--jobs 1] [part ...]
 
-Each of `PARTS` is copied to build/mutants/ and changed there, on one core; its tests are those that mirror it. A run that
+Each of `PARTS` is copied to build/mutants/ and changed there, one mutant at a time or `--jobs`; its tests are those that mirror it. A run that
 was stopped goes on where it was, and mutants of functions that have changed since run anew. `--again` also runs the
 survivors again, for instance after a new test.
 
@@ -169,6 +169,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all by default", metavar="part")
     parser.add_argument("--again", action="store_true", help="run the survivors again")
+    parser.add_argument("--jobs", default="1", help="mutants at a time (default: %(default)s)")
     parser.add_argument("--report", action="store_true", help="run nothing")
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.parts) - set(PARTS))
@@ -179,10 +180,10 @@ def main() -> None:
         target = BUILD / part
         if not arguments.report:
             target = copy(part)
-            mutmut(target, "run", "--max-children", "1", output=False)
+            mutmut(target, "run", "--max-children", arguments.jobs, output=False)
             survivors = [mutant for mutant, status in results(target).items() if status not in KILLED]
             if arguments.again and survivors:
-                mutmut(target, "run", "--max-children", "1", *survivors, output=False)
+                mutmut(target, "run", "--max-children", arguments.jobs, *survivors, output=False)
         good &= report(part, target)
     sys.exit(0 if good else 1)
 
