@@ -455,7 +455,9 @@ for number, answer in enumerate(tagger.tag_many(("Marta Keller in Oslo" for _ in
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes are spawned")
 def test_an_interrupt_ends_all_processes(archive_path, tmp_path):
     command = [sys.executable, "-W", "ignore", "-c", INTERRUPTED, str(archive_path)]
-    program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    program = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     assert program.stdout.readline() == "tagging\n"
     os.killpg(program.pid, signal.SIGINT)
     errors = program.communicate(timeout=60)[1]  # also the end of what its processes could write to
