@@ -1,7 +1,7 @@
 # make demo   installs into .venv, trains on fixtures/, evaluates, tags three sentences
 # make test   installs into .venv, checks format, lint and types, runs the tests
 # make bench  installs the other systems into .venv-bench, measures side by side, writes benchmarks/results/
-# make fuzz   runs the properties of tests/test_properties.py on FUZZ inputs, counts in runs/fuzz.txt
+# make fuzz   runs the properties of tests/test_properties.py on FUZZ inputs, 8 threads for 60 s; counts in runs/fuzz.txt
 # make lock   resolves requirements.txt anew
 #
 # TORCH_INDEX=https://…  takes torch and torchvision from another index (CPU-only wheels, another CUDA)
@@ -61,7 +61,9 @@ bench: .venv-bench/peers
 
 FUZZ ?= 210000
 fuzz: install
-	ROSEQ_FUZZ=$(FUZZ) $(BIN)/python -m pytest -q tests/test_properties.py && cat runs/fuzz.txt
+	ROSEQ_FUZZ=$(FUZZ) $(BIN)/python -m pytest -q tests/test_properties.py
+	ROSEQ_STRESS=60 $(BIN)/python -m pytest -q tests/predictors/test_threads.py
+	cat runs/fuzz.txt
 
 lock: install
 	$(BIN)/python -m pip install --quiet uv
