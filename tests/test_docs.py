@@ -1,5 +1,6 @@
 """The documentation site: built as `make docs` builds it, without a network, and complete."""
 
+import ast
 import inspect
 import re
 import socket
@@ -56,6 +57,17 @@ def test_each_module_has_an_entry(site, repository):
         if not path.name.startswith("__"):
             parts = path.relative_to(repository).with_suffix("").parts
             assert f'id="{".".join(parts)}"' in page(site, parts[1])
+
+
+def test_the_picture_of_the_layers_is_the_contract(repository):
+    contract = re.search(
+        r"^layers = (\[.*?\n\])", (repository / "pyproject.toml").read_text(), re.DOTALL | re.MULTILINE
+    )
+    assert contract is not None
+    picture = (repository / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Layers")[1].split("```")[1]
+    names = [re.sub(r"  .*", "", line.strip()) for line in picture.splitlines() if re.match(r"  \w", line)]
+    layers = [layer.replace(" | ", " │ ") for layer in ast.literal_eval(contract[1])]
+    assert names == layers
 
 
 def test_pages_load_nothing_from_elsewhere(site):

@@ -47,6 +47,12 @@ def modules(layer: str) -> list[str]:
     return [name for name in names if not name.endswith("__init__")]
 
 
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    pages = [{layer: f"api/{layer}.md"} for layer in layers()]
+    config.nav.insert(2, {"API, top layer first": pages})
+    return config
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     for page, source in PAGES.items():
         files.append(File.generated(config, page, content=(ROOT / source).read_text(encoding="utf-8")))
