@@ -59,13 +59,13 @@ def test_an_input_without_rows(kind, archive_path, tmp_path):
 
 def actor_processes() -> list[int]:
     """Those of clusters that this test has started: their parents have its mark."""
-    found = []
+    processes = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             if path.read_bytes().startswith(b"ray::MapWorker"):
                 parent = path.with_name("stat").read_text(errors="replace").rpartition(")")[2].split()[1]
                 if f"{MARK}={os.environ[MARK]}".encode() in Path(f"/proc/{parent}/environ").read_bytes():
-                    found.append(int(path.parent.name))
+                    processes.append(int(path.parent.name))
         except OSError:  # it has ended
             pass
     return processes
