@@ -3,14 +3,16 @@
 # make docs   builds the documentation site into build/site
 # make bench  installs the other systems into .venv-bench, measures side by side, writes benchmarks/results/
 # make gpu    runs benchmarks/gpu.sh, everything there is to learn from a GPU; installs nothing
-# make fuzz   runs the properties of tests/test_properties.py on FUZZ inputs, and changes 2 000 archives at random; counts
-#             in runs/fuzz.txt
+# make fuzz   runs the properties of tests/test_properties.py on FUZZ inputs, changes 2 000 archives at random, and has 8 threads
+#             tag for 60 s; counts in runs/fuzz.txt
+# make mutants  changes one thing in the code at a time and looks whether a test fails; hours, goes on where it was stopped
 # make lock   resolves requirements.txt anew
 #
 # TORCH_INDEX=https://…  takes torch and torchvision from another index (CPU-only wheels, another CUDA)
 # PYTHON=python3.12      makes .venv with another Python (3.10 to 3.13)
 # ONLY="crf viterbi"     what `make bench` measures; BENCH_ARGS="--device cuda" and others: benchmarks/README.md
 # GPU_ARGS="--device cpu"     arguments of benchmarks/gpu.sh
+# ONLY="nn data"         what `make mutants` changes, of the parts in tests/mutants/run.py; MUTANTS_ARGS=--again: survivors too
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -20,7 +22,7 @@ PLUGIN := --include-package roseq_allennlp
 # More threads than idle cores make a model of this size many times slower.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test docs bench gpu fuzz install lock
+.PHONY: demo test docs bench gpu fuzz mutants install lock
 
 install: .venv/installed
 
@@ -73,8 +75,16 @@ gpu:
 
 FUZZ ?= 210000
 fuzz: install
-	ROSEQ_FUZZ=$(FUZZ) $(BIN)/python -m pytest -q tests/test_properties.py tests/models/test_archive_mutations.py \
-	  && cat runs/fuzz.txt
+	ROSEQ_FUZZ=$(FUZZ) $(BIN)/python -m pytest -q tests/test_properties.py tests/models/test_archive_mutations.py
+	ROSEQ_STRESS=60 $(BIN)/python -m pytest -q tests/predictors/test_threads.py
+	cat runs/fuzz.txt
+
+.venv/mutmut: .venv/installed tests/mutants/requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps -r tests/mutants/requirements.txt
+	touch $@
+
+mutants: .venv/mutmut
+	$(BIN)/python tests/mutants/run.py $(MUTANTS_ARGS) $(ONLY)
 
 lock: install
 	$(BIN)/python -m pip install --quiet uv

@@ -144,6 +144,11 @@ def check_saved(path: Union[str, PathLike]) -> None:
         for member in archive.infolist():
             # What torch never writes: compressed data, which may be endless, and directories, which it reads as garbage.
             if member.compress_type != zipfile.ZIP_STORED or member.external_attr & _DIRECTORY:
-                raise ValueError(f"{member.filename} in it is not stored as it was written")
+                raise ValueError(f"its record {_record(member.filename)} is not stored as it was written")
         if (damaged := archive.testzip()) is not None:
-            raise ValueError(f"{damaged} in it does not have its checksum")
+            raise ValueError(f"its record {_record(damaged)} does not have its checksum")
+
+
+def _record(member: str) -> str:
+    """Without the directory, which is named as the temporary file was."""
+    return member.partition("/")[2] or member

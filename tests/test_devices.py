@@ -13,6 +13,8 @@ from allennlp.common import Params
 from allennlp.nn.util import move_to_device
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from roseq_allennlp.training.callbacks import adversarial
+
 
 @pytest.fixture
 def trainer(tmp_path: Path) -> Any:
@@ -54,7 +56,9 @@ def test_decoding_needs_no_values(trainer: Any, top_k: int) -> None:
     assert outputs["tags"].shape == batch["tags"].shape and probabilities.shape == (7,)
 
 
-def test_no_mixing_of_devices(trainer: Any) -> None:
+def test_no_mixing_of_devices(trainer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The adversarial pass is part of it; torch has no backward pass on `cuda` where there is no GPU."""
+    monkeypatch.setattr(adversarial, "_scaled_backward", lambda trainer: lambda loss: None)
     real = next(iter(trainer.data_loader))
     model = trainer.model
     with FakeTensorMode(allow_non_fake_inputs=True) as mode, torch.backends.cudnn.flags(enabled=False):
@@ -70,8 +74,13 @@ def test_no_mixing_of_devices(trainer: Any) -> None:
                 module._buffers[name] = to_cuda(buffer)
         tokens = {name: {key: to_cuda(value) for key, value in ids.items()} for name, ids in real["tokens"].items()}
         model._checked_label_weights = True  # a look at the values, once a run
-        loss = model(tokens=tokens, tags=to_cuda(real["tags"]))["loss"]
-        assert loss.device.type == "cuda"
+        outputs = trainer._pytorch_model.train()(tokens=tokens, tags=to_cuda(real["tags"]))
+        callback = next(each for each in trainer._callbacks if isinstance(each, adversarial.AdversarialCallback))
+        assert len(callback._outputs) == 4  # words, characters, and the shapes of both
+        for output, _ in callback._outputs:
+            output.grad = torch.ones_like(output)
+        assert callback.on_backward(trainer, outputs, False)
+        assert outputs["loss"].device.type == callback._loss._total.device.type == "cuda"
         decoded = model.eval()(tokens=tokens)
         spans = to_cuda(torch.zeros(7, 3, dtype=torch.long))
         found = model.crf.span_probabilities(decoded["emissions"], decoded["mask"], decoded["tags"], spans)

@@ -35,9 +35,11 @@ def is_safe(output: str, lines: bool = True) -> bool:
 
 
 def test_every_character():
-    unsafe = [character for character in map(chr, range(0x110000)) if not is_safe(character, lines=False)]
-    others = "".join(character for character in map(chr, range(0x110000)) if is_safe(character, lines=False))
-    assert text.shown(others) == others
+    unsafe: list[str] = []
+    others: list[str] = []
+    for character in map(chr, range(0x110000)):
+        (others if is_safe(character, lines=False) else unsafe).append(character)
+    assert text.shown("".join(others)) == "".join(others)
     for character in unsafe:
         assert is_safe(text.shown(character), lines=False) and is_safe(text.shown_lines(character))
         assert json.loads(text.shown_in_json(json.dumps(character, ensure_ascii=False))) == character
@@ -148,7 +150,7 @@ def test_nothing_is_sent_to_a_terminal(name, evil, roseq, monkeypatch):
             -2000:
         ]
         assert SECRET not in output
-    assert "1b[31m" in result.output + result.errors or name == "find-lr", ascii(result)[-2000:]
+    assert "1b[31m" in result.output + result.errors or name in ("find-lr", "train, wrong JSON"), ascii(result)[-2000:]
     assert "Traceback" not in result.errors
 
 
@@ -199,5 +201,5 @@ def test_no_command_prints_past_the_console():
     for path in Path("roseq_allennlp").rglob("*.py"):
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
         prints = [line for line in lines if re.search(r"(?<![.\w])print\(|sys\.std(out|err)\.(buffer\.)?write", line)]
-        allowed = {"console.py": 2, "score.py": 1, "__main__.py": 3, "predict_ray.py": 1}.get(path.name, 0)
+        allowed = {"console.py": 4, "score.py": 1, "__main__.py": 3, "predict_ray.py": 1}.get(path.name, 0)
         assert len(prints) <= allowed, (path, prints)

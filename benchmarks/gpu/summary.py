@@ -30,10 +30,16 @@ def _step(directory: Path, fields: list[str]) -> dict[str, Any]:
         "name": name,
         "status": STATUS.get(status, f"failed, exit status {status}"),
         "seconds": int(seconds),
-        "last_line": reason[0] if reason else log[-1][:300] if log else "",
+        "last_line": reason[0] if reason else _last_line(directory, name, log)[:300],
         "findings": found,
         "failures": [] if status in ("0", "-") else _failures(directory, name, log),
     }
+
+
+def _last_line(directory: Path, name: str, log: list[str]) -> str:
+    """Of the step, or of the process that wrote last where the step itself has nothing to say yet."""
+    logs = sorted(directory.glob(f"{name}-*.log"), key=lambda file: file.stat().st_mtime, reverse=True)
+    return next((lines[-1] for lines in (log, *map(_lines, logs)) if lines), "")
 
 
 def _failures(directory: Path, name: str, log: list[str]) -> list[str]:

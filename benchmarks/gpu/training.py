@@ -5,6 +5,7 @@ Step 3: `roseq train` in float32 and with `use_amp`, a run that is killed and re
 
 import json
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,12 @@ class Step:
         runs.run(log, TRAIN, *given)
         return directory
 
-    def result(self, name: str, work: "Future[Any]") -> Any:
-        """What it gives, `None` if it failed, which is a finding."""
+    def attempt(self, name: str, work: Callable[..., Any], *arguments: Any) -> Any:
+        """What it gives, `None` if it failed, which is a finding: the others are worth as much without it."""
         try:
-            return work.result()
-        except (runs.CommandError, OSError) as error:
-            self.findings.add(name, str(error), False)
+            return work(*arguments)
+        except Exception as error:
+            self.findings.add(name, f"{type(error).__name__}: {error}", False)
             return None
 
     def describe(self, precision: str, directory: Path) -> None:
@@ -91,13 +92,13 @@ class Step:
             for command, given in commands.items():
                 label = f"{command} on {name}"
                 started[label] = pool.submit(runs.run, self.log(f"{command}-{name}"), ROSEQ, *given, *on)
-        ended = [label for label, command in started.items() if self.result(label, command) == 0]
+        ended = [label for label, command in started.items() if self.attempt(label, command.result) == 0]
         for label in ended:
             self.findings.add(label, "exit status 0", True)
         if {f"evaluate on {self.device}", "evaluate on cpu"} <= set(ended):
-            self.compare_scores()
+            self.attempt("scores", self.compare_scores)
         if {f"predict on {self.device}", "predict on cpu"} <= set(ended):
-            self.compare_predictions()
+            self.attempt("predictions", self.compare_predictions)
 
     def compare_scores(self) -> None:
         on_device, on_cpu = (
@@ -143,18 +144,18 @@ def main() -> None:
         }
         unbroken = {}
         for precision in precisions:
-            directory = unbroken[precision] = step.result(precision, started[precision, False])
+            directory = unbroken[precision] = step.attempt(precision, started[precision, False].result)
             if directory is not None:
-                step.describe(precision, directory)
+                step.attempt(f"{precision}, metrics", step.describe, precision, directory)
             if directory is not None and precision == "float32":
                 step.use_archive(pool, directory)
-            recovered = step.result(f"{precision}, recovered", started[precision, True])
+            recovered = step.attempt(f"{precision}, recovered", started[precision, True].result)
             if directory is not None and recovered is not None:
-                step.compare_recovered(precision, directory, recovered)
+                step.attempt("the comparison", step.compare_recovered, precision, directory, recovered)
         if len(precisions) == 1:
             step.findings.add("use_amp", "left out: AllenNLP's trainer has it on a GPU only")
         elif all(unbroken.values()):
-            step.compare_amp(unbroken["use_amp"], unbroken["float32"])
+            step.attempt("use_amp against float32", step.compare_amp, unbroken["use_amp"], unbroken["float32"])
     step.findings.exit()
 
 

@@ -1,9 +1,16 @@
 import argparse
+import contextlib
+import errno
 import logging
 import os
-from glob import glob
+import platform
+import shutil
+import signal
+import socket
+from collections.abc import Iterator
+from glob import escape, glob
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
@@ -12,6 +19,7 @@ from roseq_allennlp.commands.command import Command
 from roseq_allennlp.console import Console
 from roseq_allennlp.models.archive import load_archive
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SOURCES = {".txt": "txt", ".jsonl": "jsonl", ".json": "jsonl", ".parquet": "parquet"}
 
 
@@ -52,7 +60,7 @@ class PredictRayCommand(Command):
             import ray
         except ImportError as error:
             raise ConfigurationError("Ray is not installed: pip install 'roseq-allennlp[ray]'.") from error
-        from roseq_allennlp.predictors.ray_tagging import tag_dataset
+        from roseq_allennlp.predictors.ray_tagging import check_parquet, tag_dataset
 
         for name in ("actors", "batch_size"):
             if (getattr(args, name) or 1) < 1:
@@ -61,39 +69,137 @@ class PredictRayCommand(Command):
         if output.exists():
             raise ConfigurationError(f"{args.output}: exists already. Remove it, or give another directory.")
         paths, source = _files(args.input)
+        if source == "parquet":
+            check_parquet(paths)
+        _check_address(args.address)
         archive = args.archive if "://" in args.archive else str(Path(args.archive).resolve())
-        load_archive(archive)  # before the actors load it, so that its error is one line
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
-        # Ray warns about every pool of actors that they might not be restarted; they are.
+        # The stack traces of a failed job, and of every pool of actors that they might not be started again; they are.
+        os.environ.setdefault("RAY_DATA_LOG_LEVEL", "CRITICAL")
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         local: dict[str, Any] = {} if args.address else {"include_dashboard": False}
-        ray.init(address=args.address, log_to_driver=False, logging_level=logging.ERROR, **local)
-        ray.data.DataContext.get_current().enable_progress_bars = not console.plain
-        temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-        try:
-            rows = tag_dataset(
-                *(paths, source, str(temporary), args.output_format, archive),
-                *(args.actors, args.batch_size, args.gpus_per_actor),
-            )
-        finally:
-            ray.shutdown()
-        temporary.rename(output)
+        with _written_whole(output, console) as temporary:
+            load_archive(archive)  # here, where what is wrong with it is one line
+            on_sigterm = signal.getsignal(signal.SIGTERM)
+            try:
+                ray.init(address=args.address, log_to_driver=False, logging_level=logging.ERROR, **local)
+                signal.signal(
+                    signal.SIGTERM, on_sigterm
+                )  # Ray's prints the stacks of its threads and cleans up nothing
+                ray.data.DataContext.get_current().enable_progress_bars = not console.plain
+                rows = tag_dataset(
+                    *(paths, source, str(temporary), args.output_format, archive),
+                    *(args.actors, args.batch_size, args.gpus_per_actor),
+                )
+            finally:
+                ray.shutdown()
         print(f"{rows} rows are in {args.output}")
         return 0
+
+
+def _check_address(address: Optional[str]) -> None:
+    """Ray waits without end for a cluster that does not answer."""
+    _, _, name = (address or "").rpartition("//")
+    host, _, port = name.rpartition(":")
+    if not host or not port.isdecimal():  # none, `auto` or what Ray itself explains
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=30).close()
+    except (OSError, OverflowError) as error:
+        raise ConfigurationError(f"--address {address}: no cluster answers there ({error}). Start it first.") from error
+
+
+@contextlib.contextmanager
+def _written_whole(output: Path, console: Console) -> Iterator[Path]:
+    """
+    A temporary directory beside `output`, which takes its name at the end, or is removed on any error. What a job that
+    was killed has left of its own is removed first.
+
+    # Raises
+
+    `ConfigurationError` if another job writes `output`, and in place of what stopped this one.
+    """
+    prefix = f".{output.name}."
+    host = platform.node()
+    for left in output.parent.glob(f"{escape(prefix)}*.tmp"):
+        its_host, _, process = left.name[len(prefix) : -len(".tmp")].rpartition(".")
+        if its_host != host:
+            console.say(f"{left}: left by a job on another machine; remove it if that was stopped.")
+        elif _runs(process):
+            raise ConfigurationError(
+                f"{output}: process {process} is writing it, in {left}. Wait for it, or give another directory."
+            )
+        else:
+            shutil.rmtree(left, ignore_errors=True)
+            console.say(f"{left}: removed; a job that was stopped had left it.")
+    temporary = output.with_name(f"{prefix}{host}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(f"{output}: not written, the job has failed: {_reason(error)}") from error
+    else:
+        try:
+            temporary.rename(output)
+        except OSError as error:
+            kept = output.with_name(f"{output.name}.{os.getpid()}")
+            temporary.rename(kept)
+            raise ConfigurationError(
+                f"{output}: could not be named so at the end ({error.strerror}). All rows are in {kept}."
+            ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _runs(process: str) -> bool:
+    """Whether the process of that number is another one than this, and runs."""
+    if not process.isdecimal() or int(process) == os.getpid():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except OSError as error:
+        return error.errno == errno.EPERM
+    return True
+
+
+def _reason(error: BaseException) -> str:
+    """One sentence, and what to do."""
+    import ray.exceptions
+
+    while isinstance(getattr(error, "cause", None), BaseException):  # of a task
+        error = error.cause  # type: ignore[attr-defined]
+    died = (ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError)
+    if isinstance(error, died):
+        return (
+            "an actor died again and again, or with the same rows each time: killed, or out of memory. Use fewer"
+            " --actors, or a smaller --batch-size."
+        )
+    lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    text = lines[-1].strip().rstrip(".")
+    full = isinstance(error, OSError) and (error.errno in _FULL or "No space left" in text)
+    return f"{text}. Make room, and start it again." if full else f"{text}."
 
 
 def _files(pattern: str) -> tuple[list[str], str]:
     """Returns the input files, all of one kind, and the kind."""
     path = Path(pattern)
-    files = [str(file) for file in path.iterdir() if file.is_file()] if path.is_dir() else glob(pattern)
-    paths = sorted(str(Path(file).resolve()) for file in files if not Path(file).name.startswith("."))
-    kinds = {_SOURCES.get(Path(file).suffix) for file in paths}
+    matches = list(path.iterdir()) if path.is_dir() else [Path(match) for match in glob(pattern)]
+    # A link that leads nowhere stays, to be an error.
+    paths = sorted(str(match.absolute()) for match in matches if not match.name.startswith(".") and not match.is_dir())
+    kinds = {_SOURCES.get(Path(name).suffix) for name in paths}
     if not paths:
-        raise ConfigurationError(f"{pattern}: no such file. Paths are relative to the working directory.")
+        kind = "no file in it" if path.is_dir() else "no such file. Paths are relative to the working directory"
+        raise ConfigurationError(f"{pattern}: {kind}.")
     if len(kinds) > 1 or None in kinds:
-        suffixes = ", ".join(sorted({Path(file).suffix or "none" for file in paths}))
+        suffixes = ", ".join(sorted({Path(name).suffix or "none" for name in paths}))
         raise ConfigurationError(
             f"{pattern}: files must all end in .txt (a sentence a line), in .jsonl or in .parquet; got {suffixes}."
         )
+    for name in paths:
+        try:
+            open(name, "rb").close()
+        except OSError as error:
+            raise ConfigurationError(f"{name}: {error.strerror}.") from error
     return paths, str(kinds.pop())

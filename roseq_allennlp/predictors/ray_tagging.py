@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Optional
 import pyarrow
 import pyarrow.parquet
 import torch
+from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.predictors.loading import load
 
@@ -17,6 +18,8 @@ _ENTITY = [("text", pyarrow.string()), ("label", pyarrow.string())]
 _ENTITY += [(name, pyarrow.int64()) for name in ("start", "end", "start_token", "end_token")]
 _ENTITIES = pyarrow.list_(pyarrow.struct([*_ENTITY, ("probability", pyarrow.float64())]))
 ADDED = {"words": _STRINGS, "tags": _STRINGS, "entities": _ENTITIES, "error": pyarrow.string()}
+_TRIES_OF_A_BLOCK = 3  # after the first, when the actor that had it dies
+_STARTS_OF_AN_ACTOR = 20  # likewise
 _PARTS = (2**16, 2**24)  # bytes of a file of lines that one task reads, at least and at most
 
 
@@ -124,6 +127,28 @@ def _row_group(row: dict[str, Any]) -> pyarrow.Table:
     return pyarrow.parquet.ParquetFile(row["path"][0]).read_row_group(int(row["group"][0]))
 
 
+def check_parquet(paths: list[str]) -> None:
+    """
+    # Raises
+
+    `ConfigurationError` for a file that cannot be read, or a column that has not one type in all files: rows of several
+    files may go into one block.
+    """
+    kinds: dict[str, tuple[pyarrow.DataType, str]] = {}
+    for path in paths:
+        try:
+            schema = pyarrow.parquet.read_schema(path)
+        except (OSError, pyarrow.ArrowException) as error:
+            raise ConfigurationError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from error
+        for field in schema:
+            kind, first = kinds.setdefault(field.name, (field.type, path))
+            if kind != field.type:
+                raise ConfigurationError(
+                    f"{path}: its column `{field.name}` is {field.type}, that of {first} is {kind}. Make them one type, or"
+                    " run a job for each."
+                )
+
+
 def tag_dataset(
     paths: list[str],
     source: str,
@@ -134,7 +159,13 @@ def tag_dataset(
     batch_size: int,
     gpus: float,
 ) -> int:
-    """Tags files on the cluster that Ray is connected to, writes `directory`, and gives the number of rows written."""
+    """
+    Tags files on the cluster that Ray is connected to, writes into `directory`, and gives the number of rows written.
+
+    # Raises
+
+    Ray's exceptions for what fails on the cluster.
+    """
     import ray
     from ray.data import ActorPoolStrategy
     from ray.data.block import BlockAccessor
@@ -167,7 +198,6 @@ def tag_dataset(
         least, most = _PARTS
         size = sum(Path(path).stat().st_size for path in paths) // (8 * actors)  # for actors to end at about one time
         pieces = [part._asdict() for part in parts(paths, min(max(size, least), most))]
-    Path(directory).mkdir(parents=True)  # also where there is no row to write
     if not pieces:
         return 0
     rows = ray.data.from_items(pieces).map_batches(read, batch_size=1, num_cpus=0.1)
@@ -180,7 +210,10 @@ def tag_dataset(
         # Less than a processor each, so that reading and writing find one where all have an actor.
         num_cpus=0.9,
         num_gpus=gpus or None,
-    )  # an actor that dies is started again, and its rows are tagged again, however often: Ray Data's default
+        # An actor that dies is started again and its rows are tagged again; not for ever, as they may be what kills it.
+        max_restarts=_STARTS_OF_AN_ACTOR,
+        max_task_retries=_TRIES_OF_A_BLOCK,
+    )
     sink = Sink(directory, file_format=output)
     tagged.write_datasink(sink, ray_remote_args={"num_cpus": 0.1})
     return sink.rows

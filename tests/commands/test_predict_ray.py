@@ -1,8 +1,11 @@
 """The command on a local cluster, which each test starts anew."""
 
+import errno
 import json
 import os
+import platform
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +14,13 @@ from pathlib import Path
 import pyarrow
 import pyarrow.parquet
 import pytest
+import ray
+from allennlp.common.checks import ConfigurationError
+from roseq_allennlp.commands.console import Console
+
+from roseq_allennlp.commands import predict_ray
+
+MARK = "ROSEQ_TEST_OF_RAY"
 
 
 def command(*arguments) -> list[str]:
@@ -48,11 +58,14 @@ def test_an_input_without_rows(kind, archive_path, tmp_path):
 
 
 def actor_processes() -> list[int]:
+    """Those of clusters that this test has started: their parents have its mark."""
     processes = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             if path.read_bytes().startswith(b"ray::MapWorker"):
-                processes.append(int(path.parent.name))
+                parent = path.with_name("stat").read_text(errors="replace").rpartition(")")[2].split()[1]
+                if f"{MARK}={os.environ[MARK]}".encode() in Path(f"/proc/{parent}/environ").read_bytes():
+                    processes.append(int(path.parent.name))
         except OSError:  # it has ended
             pass
     return processes
@@ -92,28 +105,126 @@ def test_a_killed_actor_loses_no_row_and_doubles_none(archive_path, tmp_path, ta
     assert not list(tmp_path.glob(".out*"))
 
 
+def test_a_job_that_is_killed_and_started_again_has_each_row_once(archive_path, tmp_path, tagger):
+    sentences = Path("fixtures/sentences.txt").read_text(encoding="utf-8").splitlines()
+    for name in "ab":
+        lines = [
+            json.dumps({"id": f"{name}{row}", "sentence": sentences[row % len(sentences)]}) for row in range(10_000)
+        ]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    output = tmp_path / "out"
+    arguments = command(*(tmp_path / "*.jsonl", output, "--archive", archive_path, "--actors", 1, "--batch-size", 512))
+    program = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while program.poll() is None and not list(tmp_path.glob(".out.*.tmp/*")):
+        time.sleep(0.02)
+    program.kill()
+    program.wait()
+    assert list(tmp_path.glob(".out.*.tmp/*")) and not output.exists()
+    result = subprocess.run(arguments, capture_output=True, text=True, timeout=240)
+    assert result.returncode == 0 and result.stdout == f"20000 rows are in {output}\n", result.stderr
+    assert ".tmp: removed; a job that was stopped had left it." in result.stderr
+    rows = [json.loads(line) for path in output.iterdir() for line in path.read_text("utf-8").split("\n")[:-1]]
+    assert sorted(row["id"] for row in rows) == sorted(f"{name}{row}" for name in "ab" for row in range(10_000))
+    assert not list(tmp_path.glob(".out*"))
+
+
+def test_what_a_job_writes_is_there_whole_or_not_at_all(tmp_path, capfd):
+    output, here = tmp_path / "out", platform.node()
+
+    def job(error=None):
+        with predict_ray._written_whole(output, Console(quiet=True)) as temporary:
+            (temporary / "part").write_text("rows")
+            assert str(os.getpid()) in temporary.name and not output.exists()
+            if error is not None:
+                raise error
+        return capfd.readouterr().err
+
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    for name in (f".out.{here}.{dead.pid}.tmp", f".out.{here}.{os.getpid()}.tmp", ".out.elsewhere.1.tmp", ".out.7.tmp"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "old").touch()
+    said = job()
+    assert said.count("removed; a job that was stopped") == 2 and said.count("left by a job on another machine") == 2
+    assert [path.name for path in output.iterdir()] == ["part"]
+    assert sorted(path.name for path in tmp_path.glob(".out*")) == [".out.7.tmp", ".out.elsewhere.1.tmp"]
+
+    output.rename(tmp_path / "finished")
+    full = OSError(errno.ENOSPC, "No space left on device")
+    cause = ray.exceptions.RayTaskError("Write", "Traceback\n  File x\nOSError: No space", full)
+    for error in (full, cause, cause.as_instanceof_cause()):
+        with pytest.raises(
+            ConfigurationError, match="out: not written, the job has failed: .*No space.*Make room"
+        ) as told:
+            job(error)
+        assert "\n" not in str(told.value)
+    with pytest.raises(ConfigurationError, match="has failed: an actor died.*--actors"):
+        job(ray.exceptions.ActorDiedError())
+    with pytest.raises(KeyboardInterrupt):
+        job(KeyboardInterrupt())
+    assert not output.exists() and len(list(tmp_path.glob(".out*"))) == 2
+
+    with pytest.raises(ConfigurationError, match=f"could not be named so.*All rows are in .*out.{os.getpid()}"):
+        with predict_ray._written_whole(output, Console(quiet=True)) as temporary:
+            (temporary / "part").write_text("rows")
+            output.mkdir()
+            (output / "other").touch()
+    assert (tmp_path / f"out.{os.getpid()}" / "part").read_text() == "rows"
+
+
+def test_two_jobs_do_not_write_the_same_output(archive_path, tmp_path, roseq):
+    writes = tmp_path / f".out.{platform.node()}.{os.getppid()}.tmp"
+    writes.mkdir()
+    result = roseq("predict-ray", "fixtures/sentences.jsonl", tmp_path / "out", "--archive", archive_path)
+    assert result.status == 1 and f"process {os.getppid()} is writing it" in result.errors and writes.is_dir()
+
+
 def test_what_is_refused(archive_path, tmp_path, roseq, monkeypatch):
     def error(*arguments) -> str:
         result = roseq("predict-ray", *arguments)
-        assert result.status == 1
+        assert result.status == 1 and not result.output
+        assert result.errors.startswith("predict-ray: error: ") and result.errors.count("\n") == 1, result.errors
         return result.errors
 
     output = tmp_path / "out"
     archive = ("--archive", archive_path)
     assert "no such file" in error(tmp_path / "none.jsonl", output, *archive)
+    assert "no such file" in error(tmp_path / "*.jsonl", output, *archive)
+    assert "no file in it" in error(tmp_path, output, *archive)
+    (tmp_path / "directory.jsonl").mkdir()
+    assert "no such file" in error(tmp_path / "*.jsonl", output, *archive)
+    (tmp_path / "link.jsonl").symlink_to("nowhere")
+    assert "link.jsonl: No such file" in error(tmp_path / "*.jsonl", output, *archive)
     (tmp_path / "a.csv").touch()
     assert "must all end in .txt" in error(tmp_path / "a.csv", output, *archive)
-    assert "exists already" in error("fixtures/sentences.jsonl", tmp_path, *archive)
+    for suffix in ("jsonl", "parquet", "txt"):
+        (tmp_path / f"mixed.{suffix}").touch()
+    assert "got .jsonl, .parquet, .txt." in error(tmp_path / "mixed.*", output, *archive)
+    assert "mixed.parquet: cannot be read as Parquet" in error(tmp_path / "mixed.parquet", output, *archive)
+    pyarrow.parquet.write_table(pyarrow.table({"id": [1], "sentence": ["a"]}), tmp_path / "one.parquet")
+    pyarrow.parquet.write_table(pyarrow.table({"id": ["1"], "sentence": ["a"]}), tmp_path / "other.parquet")
+    assert "its column `id` is string, that of" in error(tmp_path / "o*.parquet", output, *archive)
+    for there in (tmp_path, tmp_path / "a.csv"):
+        before = sorted(tmp_path.rglob("*"))
+        assert "exists already" in error("fixtures/sentences.jsonl", there, *archive)
+        assert sorted(tmp_path.rglob("*")) == before
+    assert "Not a directory" in error("fixtures/sentences.jsonl", tmp_path / "a.csv" / "out", *archive)
     assert "no such archive" in error("fixtures/sentences.jsonl", output, "--archive", tmp_path / "none.tar.gz")
     assert "--batch-size must be at least 1" in error("fixtures/sentences.jsonl", output, *archive, "--batch-size", -1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    address = ("--address", f"127.0.0.1:{port}")
+    assert "no cluster answers there" in error("fixtures/sentences.jsonl", output, *archive, *address)
+    assert not output.exists() and not list(tmp_path.glob(".out*"))
     monkeypatch.setitem(sys.modules, "ray", None)
     assert "pip install 'roseq-allennlp[ray]'" in error("fixtures/sentences.jsonl", output, *archive)
 
 
 @pytest.fixture(autouse=True)
-def no_actor_is_left():
+def no_actor_is_left(monkeypatch, tmp_path):
+    monkeypatch.setenv(MARK, str(tmp_path))
     yield
-    for _ in range(100):
+    for _ in range(300):
         if not actor_processes():
             return
         time.sleep(0.1)

@@ -9,12 +9,15 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from benchmarks.batches import covered
+from benchmarks.gpu.runs import without_deterministic_kernel
 
 STAND_IN = """#!/bin/bash
 if [[ $* == *gpu.summary* ]]; then exec {python} "$@"; fi
@@ -23,7 +26,7 @@ case "$*" in
   *gpu.environment*) echo '{{"what": "GPU", "result": "a | b", "ok": false}}' > "$output/environment.jsonl"
     echo well; {environment} ;;
   "-m pytest "*) echo 'FAILED tests/gpu/x.py::test_y - wrong'; echo '1 failed in 2 s'; exit 1 ;;
-  *gpu.training*) echo 'epoch 2' > "$output/training-amp.log"; echo begun; sleep 60 ;;
+  *gpu.training*) echo 'epoch 2' > "$output/training-amp.log"; sleep 60 ;;
 esac
 """
 
@@ -44,8 +47,8 @@ def results(directory: Path) -> tuple[list[dict[str, Any]], str]:
 
 def test_a_step_that_fails_stops_no_other_and_one_that_is_stopped_is_reported(tmp_path: Path) -> None:
     process = start(tmp_path, "true", "--steps", "1 2 3")
-    log = tmp_path / "out/logs/training.step.log"
-    while not (log.is_file() and "begun" in log.read_text()):
+    log = tmp_path / "out/logs/training-amp.log"
+    while not (log.is_file() and log.read_text()):
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
@@ -54,7 +57,7 @@ def test_a_step_that_fails_stops_no_other_and_one_that_is_stopped_is_reported(tm
     assert [(step["name"], step["status"], step["last_line"]) for step in steps] == [
         ("environment", "passed", "well"),
         ("tests", "failed, exit status 1", "1 failed in 2 s"),
-        ("training", "stopped", "begun"),
+        ("training", "stopped", "epoch 2"),
     ]
     assert steps[0]["findings"] == [{"what": "GPU", "result": "a | b", "ok": False}]
     assert "| GPU | a \\| b | **no** |" in page
@@ -79,6 +82,24 @@ def test_wrong_arguments_are_refused(arguments: list[str], tmp_path: Path) -> No
     _, errors = process.communicate()
     assert process.returncode == 2 and errors.startswith("benchmarks/gpu.sh [--device cuda|cpu]")
     assert not (tmp_path / "out").exists()
+
+
+def test_operations_without_a_deterministic_kernel_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("fine\n")
+    (tmp_path / "b.log").write_text("")
+    logs = tmp_path / "a.log", tmp_path / "b.log"
+    assert without_deterministic_kernel(*logs) == []
+    # What torch prints on a GPU, by its own code.
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            torch.zeros(3).put_(torch.tensor([1]), torch.ones(1))
+    finally:
+        torch.use_deterministic_algorithms(False)
+    line = warnings.formatwarning(caught[0].message, caught[0].category, "/somewhere/trainer.py", 12)
+    logs[1].write_text(line * 2)
+    assert without_deterministic_kernel(*logs) == ["put_"]
 
 
 def test_what_several_spans_cover_counts_once() -> None:

@@ -209,7 +209,7 @@ def mutated(members: Members, number: int, directory: Path) -> tuple[Path, str]:
         if {"config.json", "weights.th"} <= members.keys():
             try:
                 change(members, rng)
-            except (ValueError, RuntimeError, IndexError, TypeError, EOFError, KeyError, AttributeError):
+            except Exception:
                 continue  # what an earlier one damaged cannot be changed again
             kinds.append(change.__name__)
     path = directory / f"{number}"

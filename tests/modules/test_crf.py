@@ -71,8 +71,10 @@ def test_likelihood(start_end, constrained, weighted):
     assert_close(path_score(potentials, tags, MASK), expected["score"])
     assert_close(log_partition(potentials, MASK), expected["log_z"])
     assert_close(log_partition(crf.potentials(emissions, constrained=True), MASK), expected["allowed_log_z"])
+    assert_close(crf.log_partition(emissions, MASK), expected["allowed_log_z"])
     # Constraints hold for decoding only.
     assert_close(crf(emissions, tags, MASK), expected["score"] - expected["log_z"])
+    assert_close(crf.float().log_partition(emissions.float(), MASK), expected["allowed_log_z"], rtol=0, atol=1e-5)
 
 
 @VARIANTS

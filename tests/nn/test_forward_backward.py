@@ -200,3 +200,16 @@ def test_no_probability_of_a_span_is_above_1():
     spans = torch.tensor([[row, 0, 1] for row in range(200)])
     probabilities = span_probabilities(Potentials(*(scores.detach() for scores in potentials)), mask, tags, spans)
     assert (probabilities <= 1).all() and (probabilities > 1 - 1e-9).all()
+
+
+@pytest.mark.parametrize("name, times", [("emissions", 9), ("transitions", 8), ("start", 1), ("end", 1)])
+@pytest.mark.parametrize("shift", [-500.0, 500.0])
+def test_a_number_added_to_all_scores_of_a_kind_is_added_to_each_path(way, name, times, shift):
+    potentials, tags, _ = ragged(37, 4, 9, 5)
+    mask = torch.ones(4, 9, dtype=torch.bool)
+    potentials = Potentials(*(scores.detach() for scores in potentials))
+    shifted = potentials._replace(**{name: getattr(potentials, name) + shift})
+    before, after = log_sums(potentials, mask), log_sums(shifted, mask)
+    assert_close(after[2], before[2] + times * shift)
+    assert_close(after[0] + after[1], before[0] + before[1] + times * shift)
+    assert_close(log_likelihood(shifted, tags, mask), log_likelihood(potentials, tags, mask))

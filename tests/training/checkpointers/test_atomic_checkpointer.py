@@ -162,7 +162,7 @@ def test_a_truncated_file_is_noticed(length, tmp_path):
 def test_a_compressed_member_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "state.th", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data/0", bytes(1 << 20))
-    with pytest.raises(ValueError, match="is not stored as it was written"):
+    with pytest.raises(ValueError, match="its record data/0 is not stored as it was written"):
         check_saved(tmp_path / "state.th")
 
 
