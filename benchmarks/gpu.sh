@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything there is to learn from a GPU, in below 8 minutes, without a network: see README.md.
+# Everything there is to learn from a GPU, within 8 minutes and without a network: see README.md.
 #
 #   benchmarks/gpu.sh [--device cuda|cpu] [--quick] [--steps "1 2 3"] [--seconds 465]
 #
