@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import platform
+import re
 import shutil
 import signal
 import socket
@@ -83,9 +84,8 @@ class PredictRayCommand(Command):
             on_sigterm = signal.getsignal(signal.SIGTERM)
             try:
                 ray.init(address=args.address, log_to_driver=False, logging_level=logging.ERROR, **local)
-                signal.signal(
-                    signal.SIGTERM, on_sigterm
-                )  # Ray's prints the stacks of its threads and cleans up nothing
+                # Ray's own handler prints the stacks of its threads and cleans up nothing.
+                signal.signal(signal.SIGTERM, on_sigterm)
                 ray.data.DataContext.get_current().enable_progress_bars = not console.plain
                 rows = tag_dataset(
                     *(paths, source, str(temporary), args.output_format, archive),
@@ -168,6 +168,7 @@ def _reason(error: BaseException) -> str:
     """One sentence, and what to do."""
     import ray.exceptions
 
+    trace = str(error).splitlines()
     while isinstance(getattr(error, "cause", None), BaseException):  # of a task
         error = error.cause  # type: ignore[attr-defined]
     died = (ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError)
@@ -176,9 +177,10 @@ def _reason(error: BaseException) -> str:
             "an actor died again and again, or with the same rows each time: killed, or out of memory. Use fewer"
             " --actors, or a smaller --batch-size."
         )
-    lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    text = lines[-1].strip().rstrip(".")
-    full = isinstance(error, OSError) and (error.errno in _FULL or "No space left" in text)
+    # The first of the exceptions in a task's trace, where the others follow from it; else the last line.
+    lines = [line for line in trace if re.match(r"[A-Za-z_][\w.]*: ", line)] or str(error).strip().splitlines()[-1:]
+    text = (lines or [type(error).__name__])[0].strip().rstrip(".")
+    full = getattr(error, "errno", None) in _FULL or "No space left" in text
     return f"{text}. Make room, and start it again." if full else f"{text}."
 
 
@@ -186,8 +188,9 @@ def _files(pattern: str) -> tuple[list[str], str]:
     """Returns the input files, all of one kind, and the kind."""
     path = Path(pattern)
     matches = list(path.iterdir()) if path.is_dir() else [Path(match) for match in glob(pattern)]
+    matches = [match for match in matches if not match.name.startswith(".")]
     # A link that leads nowhere stays, to be an error.
-    paths = sorted(str(match.absolute()) for match in matches if not match.name.startswith(".") and not match.is_dir())
+    paths = sorted(str(match.absolute()) for match in matches if match.is_file() or not match.exists())
     kinds = {_SOURCES.get(Path(name).suffix) for name in paths}
     if not paths:
         kind = "no file in it" if path.is_dir() else "no such file. Paths are relative to the working directory"

@@ -132,7 +132,6 @@ class _Workers:
 
     def __init__(self, function: Callable[[Any], Any], processes: int) -> None:
         self.users = 0  # `map`s that run
-        self._owner = os.getpid()
         self.ended = ""  # why, once they have
         self._processes = processes
         self._all: list[_Worker] = []
@@ -166,7 +165,7 @@ class _Workers:
         return value
 
     def end(self, reason: str) -> None:
-        if self.ended or self._owner != os.getpid():
+        if self.ended:
             return
         self.ended = reason
         for worker in self._all:

@@ -158,6 +158,10 @@ def test_what_a_job_writes_is_there_whole_or_not_at_all(tmp_path, capfd):
         ) as told:
             job(error)
         assert "\n" not in str(told.value)
+    user = ray.exceptions.UserCodeException("UDF failed")
+    trace = "ray::Map()\nFileNotFoundError: [Errno 2] gone.jsonl\n\nThe above\n\nray::Map()\nray.E: UDF failed"
+    with pytest.raises(ConfigurationError, match=r"has failed: FileNotFoundError: \[Errno 2\] gone.jsonl.$"):
+        job(ray.exceptions.RayTaskError("Map", trace, user))
     with pytest.raises(ConfigurationError, match="has failed: an actor died.*--actors"):
         job(ray.exceptions.ActorDiedError())
     with pytest.raises(KeyboardInterrupt):
