@@ -177,8 +177,8 @@ def _build(
         model.extend_embedder_vocab()
     load_state(model, state, finite_buffers=isinstance(model, Tagger))
     archive = Archive(model, config, reader, validation_reader, meta)
-    for each in (reader, validation_reader):
-        _rehearse(model, each, built)
+    for rehearsed in (reader, validation_reader):
+        _rehearse(model, rehearsed, built)
     return archive
 
 

@@ -87,8 +87,14 @@ def _json(path: Path) -> Any:
     value = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
     level: list[Any] = [value]
     for _ in range(_MAX_DEPTH):
-        parts = [list(each.values()) if isinstance(each, dict) else each for each in level]
-        level = [part for each in parts if isinstance(each, list) for part in each if isinstance(part, (dict, list))]
+        parts = [list(container.values()) if isinstance(container, dict) else container for container in level]
+        level = [
+            part
+            for container in parts
+            if isinstance(container, list)
+            for part in container
+            if isinstance(part, (dict, list))
+        ]
     if level:
         raise ValueError(f"it is nested deeper than {_MAX_DEPTH} levels")
     return value
@@ -148,9 +154,9 @@ def _component(value: Any, base: Any, where: str) -> dict[str, Any]:
     # Not `list_available()`, which would make each class that is asked a base class.
     registered = Registrable._registry.get(base)
     if not registered:
-        allowed = base in UNREGISTERED or from_user(base) or any(base in _classes(each) for each in COMPONENTS)
+        allowed = base in UNREGISTERED or from_user(base) or any(base in _classes(known) for known in COMPONENTS)
         if not allowed:
-            raise _not_allowed(where, base.__name__, [each.__name__ for each in UNREGISTERED])
+            raise _not_allowed(where, base.__name__, [allowed.__name__ for allowed in UNREGISTERED])
         return _arguments(value, base, inspect.getattr_static(base, "__init__"), where)
     name = value.get("type", base.default_implementation)
     component, constructor = registered.get(name, (None, None)) if isinstance(name, str) else (None, None)
@@ -179,7 +185,7 @@ def _arguments(arguments: dict[str, Any], component: Any, constructor: Any, wher
     reads_itself = component.from_params.__func__ is not FromParams.from_params.__func__  # type: ignore[attr-defined]
     result = {}
     for key, part in arguments.items():
-        place = f"{where}.{key}"
+        position = f"{where}.{key}"
         if key in NOT_LOADED:
             continue
         if key == "type":
@@ -188,16 +194,16 @@ def _arguments(arguments: dict[str, Any], component: Any, constructor: Any, wher
             if part is None and key not in SUPPLIED:
                 continue
             raise ArchiveError(
-                f"refused, `{place}` of its config could name a file, an address or a method, and opening an archive uses"
+                f"refused, `{position}` of its config could name a file, an address or a method, and opening an archive uses"
                 " none from its config. Take the parameter out, or do not trust its source."
             )
         if key not in known and not reads_itself:
             close = difflib.get_close_matches(key, known, 1)
-            raise _other_version(place, f"{component.__name__} has no such parameter", *close)
+            raise _other_version(position, f"{component.__name__} has no such parameter", *close)
         try:
-            result[key] = _value(part, known.get(key, Any), place)
+            result[key] = _value(part, known.get(key, Any), position)
         except _Mismatch as error:
-            raise _other_version(place, str(error)) from error
+            raise _other_version(position, str(error)) from error
     return result
 
 
@@ -220,9 +226,9 @@ def _value(value: Any, annotation: Any, where: str) -> Any:
         return {key: _value(part, args[1], f"{where}.{key}") for key, part in value.items()}
     if origin is Union:
         mismatch = _Mismatch(f"must be one of {args}")
-        for each in args:
+        for alternative in args:
             try:
-                return _value(value, each, where)
+                return _value(value, alternative, where)
             except _Mismatch as error:  # what is refused is not tried in another way
                 mismatch = error
         raise mismatch
@@ -234,7 +240,8 @@ def _value(value: Any, annotation: Any, where: str) -> Any:
             raise _Mismatch(f"must be a list, got {_short(value)}")
         annotations = args if origin is tuple else args[:1] * len(value)
         return [
-            _value(part, each, f"{where}[{i}]") for i, (each, part) in enumerate(zip(annotations, value, strict=False))
+            _value(part, inner, f"{where}[{i}]")
+            for i, (inner, part) in enumerate(zip(annotations, value, strict=False))
         ]
     return _plain(value, where)
 
@@ -269,8 +276,8 @@ def _check_plainness(value: Any, where: str) -> None:
         parts = ((f"{where}.{name}", part) for name, part in value.items())
     elif isinstance(value, list):
         parts = ((f"{where}[{i}]", part) for i, part in enumerate(value))
-    for place, part in parts:
-        _check_plainness(part, place)
+    for position, part in parts:
+        _check_plainness(part, position)
 
 
 def _not_allowed(where: str, name: Any, names: Iterable[str], component: Any = None) -> ArchiveError:

@@ -113,10 +113,8 @@ class _Allocations(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        for argument, value in [
-            *zip((each.name for each in func._schema.arguments), args, strict=False),
-            *kwargs.items(),
-        ]:
+        declared = (argument.name for argument in func._schema.arguments)
+        for argument, value in [*zip(declared, args, strict=False), *kwargs.items()]:
             if argument == "size" and isinstance(value, (list, tuple)):
                 self._tensors -= 1
                 self._numbers -= max(torch.Size(value).numel(), 0)
