@@ -33,6 +33,7 @@ logs=$out/logs
 rm -rf "$logs" "$out"/{gpu,cuda,cpu}.{md,json} && mkdir "$logs"
 TMPDIR=$(mktemp -d) && export TMPDIR && trap 'rm -rf "$TMPDIR"' EXIT
 export PYTHONPATH=${PYTHONPATH:+$PYTHONPATH:}$PWD OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} TOKENIZERS_PARALLELISM=false
+unset PYTHONDONTWRITEBYTECODE  # packages that were installed without bytecode would be compiled by each process anew
 export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 PYTHONUNBUFFERED=1 TQDM_DISABLE=1
 
 factor=1  # a rehearsal may share its machine with others
@@ -79,7 +80,7 @@ elif ! "$python" -c "import xdist" 2> /dev/null; then
   tests=(-m gpu)
 fi
 
-module 1 environment 40 5
+module 1 environment 60 5
 step 2 tests 110 30 "$python" -m pytest -q -p no:cacheprovider "${tests[@]}" tests/gpu
 module 3 training 190 60
 module 4 distributed 60 30

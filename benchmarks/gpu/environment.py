@@ -1,11 +1,13 @@
 """Step 1: the machine, what is installed, and that what PYTHONPATH holds is what is imported."""
 
+import importlib
 import importlib.metadata
 import importlib.util
 import os
 import platform
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Optional
 
@@ -44,6 +46,12 @@ def main() -> None:
         _gpu(findings)
     for module, package in PACKAGES.items():
         _package(findings, module, package)
+    start = time.monotonic()
+    try:
+        importlib.import_module("roseq_allennlp")
+        findings.add("all of it imported, seconds", round(time.monotonic() - start, 1), True)
+    except Exception as error:
+        findings.add("all of it imported", f"{type(error).__name__}: {error}", False)
     findings.exit()
 
 
