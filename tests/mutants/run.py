@@ -98,8 +98,6 @@ def copy(part: str) -> Path:
         "only_mutate": [f"{PACKAGE}/{module}" for module in modules],
         "pytest_add_cli_args_test_selection": [f"tests/{test}" for test in tests],
         "also_copy": COPIED,
-        "timeout_multiplier": 4.0,
-        "timeout_constant": 2.0,
     }
     lines = [f"{key} = {value}" for key, value in settings.items()]
     flags = ["use_git_change_detection = false", "track_dependencies = false"]

@@ -48,6 +48,20 @@ def test_outputs_and_gradients_are_those_of_packed_input(lengths, num_layers, cu
         assert_close(found, wanted, rtol=1e-5, atol=1e-5)
 
 
+class OnGpu(torch.Tensor):
+    """A tensor that says it is on a GPU: the batch is packed then, which torch can do on the CPU too."""
+
+    is_cuda = True
+
+
+@pytest.mark.parametrize("lengths", [[1], [4, 4, 4], [3, 9, 1, 5], [2, 0, 3]], ids=str)
+def test_what_is_packed_for_a_gpu(lengths):
+    ours, _ = pair(num_layers=2)
+    inputs, mask = batch(lengths)
+    packed = ours(inputs.as_subclass(OnGpu), mask)
+    assert_close(packed.as_subclass(torch.Tensor), ours(inputs, mask), rtol=1e-5, atol=1e-5)
+
+
 def test_sizes_of_the_configs():
     ours, theirs = pair(input_size=160, hidden_size=100)
     inputs, mask = batch([40, 3, 17, 25, 1, 39], 160)
