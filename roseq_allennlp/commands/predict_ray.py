@@ -177,11 +177,13 @@ def _reason(error: BaseException) -> str:
             "an actor died again and again, or with the same rows each time: killed, or out of memory. Use fewer"
             " --actors, or a smaller --batch-size."
         )
+    if isinstance(error, OSError) and error.strerror:
+        name = str(error.filename or "")
+        text = f"{error.strerror}: {name}" if name and "\n" not in name else error.strerror  # Ray puts advice there
+        return f"{text}. Make room, and start it again." if error.errno in _FULL else f"{text}."
     # The first of the exceptions in a task's trace, where the others follow from it; else the last line.
     lines = [line for line in trace if re.match(r"[A-Za-z_][\w.]*: ", line)] or str(error).strip().splitlines()[-1:]
-    text = (lines or [type(error).__name__])[0].strip().rstrip(".")
-    full = getattr(error, "errno", None) in _FULL or "No space left" in text
-    return f"{text}. Make room, and start it again." if full else f"{text}."
+    return (lines or [type(error).__name__])[0].strip().rstrip(".") + "."
 
 
 def _files(pattern: str) -> tuple[list[str], str]:

@@ -150,14 +150,16 @@ def test_what_a_job_writes_is_there_whole_or_not_at_all(tmp_path, capfd):
     assert sorted(path.name for path in tmp_path.glob(".out*")) == [".out.7.tmp", ".out.elsewhere.1.tmp"]
 
     output.rename(tmp_path / "finished")
-    full = OSError(errno.ENOSPC, "No space left on device")
+    full = OSError(
+        errno.ENOSPC, "No space left on device", "Failed to apply UDF.\nTo change retry attempts, configure it"
+    )
     cause = ray.exceptions.RayTaskError("Write", "Traceback\n  File x\nOSError: No space", full)
     for error in (full, cause, cause.as_instanceof_cause()):
         with pytest.raises(
             ConfigurationError, match="out: not written, the job has failed: .*No space.*Make room"
         ) as told:
             job(error)
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(told.value) and "UDF" not in str(told.value)
     user = ray.exceptions.UserCodeException("UDF failed")
     trace = "ray::Map()\nFileNotFoundError: [Errno 2] gone.jsonl\n\nThe above\n\nray::Map()\nray.E: UDF failed"
     with pytest.raises(ConfigurationError, match=r"has failed: FileNotFoundError: \[Errno 2\] gone.jsonl.$"):

@@ -102,6 +102,14 @@ def test_an_error_of_the_input_comes_after_the_results_before_it(pool, good):
     assert not children()
 
 
+def test_ctrl_c_is_the_program_s_alone(pool):
+    results = pool.map(range(100))
+    next(results)
+    for process in children():
+        os.kill(process.pid, signal.SIGINT)  # the terminal sends it to all
+    assert [item for item, _ in results] == list(range(1, 100))
+
+
 def test_a_process_that_dies_is_an_error_and_others_follow(pool):
     with pytest.raises(RuntimeError, match="One of the 2 processes died.*fewer"):
         list(pool.map([1, "die", 2]))
