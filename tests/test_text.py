@@ -158,6 +158,8 @@ def test_a_run_keeps_no_secret(evil, roseq):
     """Not in its logs, metrics and the archive's own data, though it is in a path; the config is kept as it is."""
     directory, overrides = evil
     run = directory.parent / "run"
+    with open(directory / "data", "a") as file:
+        file.write("\nOslo\tI-location\n")  # of which the log says the path
     assert roseq("train", CONFIG, "-s", run, "-o", overrides).status == 0
     assert SECRET in (run / "config.json").read_text() and "$HF_TOKEN" in (run / "out.log").read_text()
     shutil.unpack_archive(run / "model.tar.gz", run / "unpacked")

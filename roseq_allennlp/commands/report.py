@@ -102,5 +102,5 @@ def _training(archive: Archive, given: Union[str, None]) -> Union[Training, str]
     except ConfigurationError as error:
         if given:
             raise
-        return f"{error.message} Give it with --train."
+        return without_secrets(f"{error.message} Give it with --train.")
     return training_of(map(words_of, instances), map(gold_tags, instances))
