@@ -158,6 +158,8 @@ def test_a_run_keeps_no_secret(evil, roseq):
     """Not in its logs, metrics and the archive's own data, though it is in a path; the config is kept as it is."""
     directory, overrides = evil
     run = directory.parent / "run"
+    with open(directory / "data", "a") as file:
+        file.write("\nOslo\tI-location\n")  # of which the log says the path
     assert roseq("train", CONFIG, "-s", run, "-o", overrides).status == 0
     assert SECRET in (run / "config.json").read_text() and "$HF_TOKEN" in (run / "out.log").read_text()
     shutil.unpack_archive(run / "model.tar.gz", run / "unpacked")
@@ -201,5 +203,5 @@ def test_no_command_prints_past_the_console():
     for path in Path("roseq_allennlp").rglob("*.py"):
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
         prints = [line for line in lines if re.search(r"(?<![.\w])print\(|sys\.std(out|err)\.(buffer\.)?write", line)]
-        allowed = {"console.py": 4, "score.py": 1, "__main__.py": 3, "predict_ray.py": 1}.get(path.name, 0)
+        allowed = {"console.py": 4, "score.py": 1, "__main__.py": 3}.get(path.name, 0)
         assert len(prints) <= allowed, (path, prints)

@@ -93,7 +93,7 @@ class PredictRayCommand(Command):
                 )
             finally:
                 ray.shutdown()
-        print(f"{rows} rows are in {args.output}")
+        console.print(f"{rows} rows are in {args.output}")
         return 0
 
 

@@ -13,6 +13,7 @@ from more_itertools import chunked
 from roseq_allennlp.data.tag_schemes import Span, bioul_to_bioes
 from roseq_allennlp.predictors import NerTagger
 from roseq_allennlp.scoring.conlleval import Score, entities, score
+from roseq_allennlp.text import without_secrets
 
 _AT_A_TIME = 2048  # sentences
 
@@ -101,6 +102,7 @@ def model_names(paths: Sequence[Union[str, PathLike]]) -> list[str]:
     ]
     if len(set(names)) < len(names):
         names = list(map(str, paths))
+    names = list(map(without_secrets, names))
     return [name if names.count(name) == 1 else f"{name} ({number})" for number, name in enumerate(names, 1)]
 
 

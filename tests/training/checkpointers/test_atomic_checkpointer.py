@@ -137,7 +137,7 @@ def test_damaged_bytes_are_noticed(part, place, tmp_path, caplog):
 
 
 def test_a_byte_anywhere_is_noticed_or_harmless(tmp_path):
-    """`torch.load` alone gives other weights for a third of these, and reads from beyond the file for one."""
+    """Which `torch.load` alone does not see to: it takes other weights, and memory that was never written, without a word."""
     state = {"weight": torch.arange(9.0), "step": 3}
     path = tmp_path / "state.th"
     save(state, path)
