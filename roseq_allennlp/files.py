@@ -125,10 +125,11 @@ def load(path: Union[str, PathLike]) -> Any:
         raise ValueError((str(error) or type(error).__name__).splitlines()[0][:200]) from error
 
 
-def check_saved(path: Union[str, PathLike]) -> None:
+def check_saved(path: Union[str, PathLike], earlier_format: bool = True) -> None:
     """
     Compares what `torch.save` wrote with the checksums beside it (CRC-32, one for each tensor), which `torch.load` does
-    not. Needs little memory. A file in torch's format of before 1.6 has no checksums, and is only known by its beginning.
+    not. Needs little memory. A file in torch's format of before 1.6 has no checksums; only its beginning is checked, and
+    without `earlier_format` it is refused.
 
     # Raises
 
@@ -136,14 +137,15 @@ def check_saved(path: Union[str, PathLike]) -> None:
     """
     with open(path, "rb") as file:
         begins = file.read(len(_EARLIER_FORMAT_BEGINS))
-    if begins == _EARLIER_FORMAT_BEGINS:
+    if begins == _EARLIER_FORMAT_BEGINS and earlier_format:
         return
     if not begins.startswith(_ZIP_BEGINS):  # which zipfile looks for elsewhere too, and torch here
         raise ValueError("it does not begin as what torch writes")
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             # What torch never writes: compressed data, which may be endless, and directories, which it reads as garbage.
-            if member.compress_type != zipfile.ZIP_STORED or member.external_attr & _DIRECTORY:
+            is_stored = member.compress_type == zipfile.ZIP_STORED and member.compress_size == member.file_size
+            if not is_stored or member.external_attr & _DIRECTORY:
                 raise ValueError(f"its record {_record(member.filename)} is not stored as it was written")
         if (damaged := archive.testzip()) is not None:
             raise ValueError(f"its record {_record(damaged)} does not have its checksum")

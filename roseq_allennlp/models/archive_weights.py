@@ -1,6 +1,5 @@
 """The weights of an untrusted archive: tensors of finite numbers, and no more of them than the file holds."""
 
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ import safetensors.torch
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from roseq_allennlp.files import check_saved
 from roseq_allennlp.models.archive_config import ArchiveError
 
 SAFETENSORS = "weights.safetensors"
@@ -34,7 +34,7 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
                     raise ValueError("the header is too long")
             state = safetensors.torch.load_file(path)
         else:
-            _check_zip(path)
+            check_saved(path, earlier_format=False)
             # On the meta device tensors have shapes but no memory. `weights_only` is given, so no variable changes it.
             _check(torch.load(path, map_location="meta", weights_only=True), path.stat().st_size)
             state = torch.load(path, map_location="cpu", weights_only=True)
@@ -50,14 +50,6 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         if tensor.is_floating_point() and _any(torch.isnan, tensor):
             raise ArchiveError(f"its weight {name!r} holds NaN, so it tags nothing. Fetch it again, or train anew.")
     return dict(state)
-
-
-def _check_zip(path: Path) -> None:
-    """torch stores weights as they are; compressed ones could unpack to any size."""
-    with zipfile.ZipFile(path) as archive:
-        for entry in archive.infolist():
-            if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
-                raise ValueError(f"{entry.filename!r} in it is compressed, and torch writes it as it is")
 
 
 def _check(state: Any, size: int) -> None:
