@@ -54,18 +54,18 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"roseq {VERSION}, AllenNLP {version('allennlp')}")
         return
-    own = sys.argv[1:2] and sys.argv[1] in ("train", "evaluate", "predict", "find-lr")
-    quiet = bool(own) and "--quiet" in sys.argv
+    of_allennlp = len(sys.argv) > 1 and sys.argv[1] in ("train", "evaluate", "predict", "find-lr")
+    quiet = of_allennlp and "--quiet" in sys.argv
     if quiet:
         sys.argv.remove("--quiet")
         os.environ.setdefault("ALLENNLP_LOG_LEVEL", "WARNING")
     # This variable would have torch unpickle a run's weights for --recover.
     os.environ.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
     with safer_functions():
-        _run(bool(own), quiet)
+        _run(of_allennlp, quiet)
 
 
-def _run(own: bool, quiet: bool) -> None:
+def _run(of_allennlp: bool, quiet: bool) -> None:
     with shown_errors():
         parser, args = parse_args(prog="roseq")
     if not hasattr(args, "func"):
@@ -97,7 +97,7 @@ def _run(own: bool, quiet: bool) -> None:
                 )
         raise SystemExit(shown(f"{command}: error: {message}")) from error
     except Exception as error:
-        explained = explain(error, args) if own else None
+        explained = explain(error, args) if of_allennlp else None
         if explained is None:
             raise
         raise SystemExit(shown(f"{command}: error: {explained}")) from error

@@ -68,7 +68,7 @@ class ScoreCommand(Command):
 def _shown(text: str, show: Callable[[str], str]) -> str:
     """Bytes that are not UTF-8 stay as they are, but for those that are control characters of other encodings."""
     parts = re.split("([\udca0-\udcff]+)", text)
-    return "".join(part if place % 2 else show(part) for place, part in enumerate(parts))
+    return "".join(part if index % 2 else show(part) for index, part in enumerate(parts))
 
 
 class _Token(NamedTuple):

@@ -45,11 +45,11 @@ def download(
     addresses : `Sequence[str]`
         The first that works is used. A file in an archive is `(archive)#file`.
     sha256 : `Optional[str]`
-        Of the file in UTF-8; not checked if `None`.
+        Checksum of the file in UTF-8; not checked if `None`.
     otherwise : `str`
         What to do without a download, for the error.
     dimension : `Optional[int]`
-        Of the word vectors that the file must hold; not looked at if `None`.
+        Width of the word vectors that the file must hold; not checked if `None`.
 
     # Raises
 

@@ -133,7 +133,7 @@ class CheckedHttpClient(HttpClient):
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             if isinstance(error, _Explained):
                 raise
-            names = " ".join(type(each).__name__ for each in _causes(error))
+            names = " ".join(type(cause).__name__ for cause in _causes(error))
             reason = next((sentence for name, sentence in _REASONS if name in names), str(error))
             raise self._error(reason) from error
 
@@ -150,11 +150,11 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     seen: list[BaseException] = []
     waiting: list[object] = [error]
     while waiting:
-        each = waiting.pop(0)
-        if isinstance(each, BaseException) and each not in seen:
-            seen.append(each)
-            yield each
-            waiting += [getattr(each, "reason", None), each.__cause__, each.__context__, *each.args]
+        cause = waiting.pop(0)
+        if isinstance(cause, BaseException) and cause not in seen:
+            seen.append(cause)
+            yield cause
+            waiting += [getattr(cause, "reason", None), cause.__cause__, cause.__context__, *cause.args]
 
 
 add_scheme_client(CheckedHttpClient)

@@ -61,7 +61,7 @@ def load_archive(
     weights_file : `str`, optional
         In place of those in the archive.
     max_size : `int`, optional (default = `2**32`)
-        Of an unpacked archive, in bytes. The directory of a run has no limit but for its vocabulary.
+        Largest size of an unpacked archive, in bytes. For the directory of a run, only the vocabulary has a limit.
 
     # Raises
 

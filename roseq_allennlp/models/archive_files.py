@@ -16,7 +16,7 @@ from allennlp.models.archival import CONFIG_NAME
 from roseq_allennlp.models.archive_config import ArchiveError
 
 MAX_SIZE = 4 * 2**30
-"""Of an unpacked archive, in bytes, unless another limit is given."""
+"""Largest size of an unpacked archive in bytes, unless another limit is given."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors of this machine that say nothing of an archive."""

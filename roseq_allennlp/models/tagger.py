@@ -106,7 +106,7 @@ class Tagger(Model):
         output_dict["tags"] = self._tag_strings(paths, mask)
         # Most sentences of most texts have no entity: they are not looked through.
         spans = [to_spans(tags, "BIOUL") if tags.count("O") < len(tags) else [] for tags in output_dict["tags"]]
-        chosen = [index for index, found in enumerate(spans) if found]
+        chosen = [index for index, entities in enumerate(spans) if entities]
         probabilities: Iterator[float] = iter(())
         if chosen:
             rows = [(row, span.start, span.end) for row, index in enumerate(chosen) for span in spans[index]]
@@ -123,9 +123,9 @@ class Tagger(Model):
                     "end_token": span.end,
                     "probability": next(probabilities),
                 }
-                for span in found
+                for span in entities
             ]
-            for found in spans
+            for entities in spans
         ]
         if "top_k_tags" in output_dict:
             ranked, log_probabilities = output_dict.pop("top_k_tags"), output_dict.pop("top_k_log_probabilities")

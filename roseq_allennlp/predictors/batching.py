@@ -35,13 +35,14 @@ def length_buckets(
     sentences: Sequence[Sequence[str]], max_tokens: int, max_characters: int = 2**22
 ) -> Iterator[list[int]]:
     """
-    Batches of sentences of about one length, the shortest first: none has many more padded places than tokens.
+    Batches of sentences of similar length, the shortest first. No batch has much more padding than tokens.
 
     # Parameters
 
     max_tokens : `int`
-        Of a batch, padding included: sentences times the longest of them. Fewer than 32 sentences may have four times as
-        many, since steps over long sentences cost about the same for one as for many; a sentence alone any number.
+        Tokens of a batch, padding included: sentences times the longest of them. A batch of fewer than 32 sentences may
+        have four times as many, since a step over long sentences costs about the same for one as for many; a single
+        sentence may have any number.
     max_characters : `int`, optional (default = `4_194_304`)
         Tokens, padding included, times the longest token; a sentence alone may have more.
 
@@ -52,8 +53,8 @@ def length_buckets(
     """
     batch: list[int] = []
     real = longest_token = 0  # tokens in the batch, characters of the longest of them
-    for place in sorted(range(len(sentences)), key=lambda place: len(sentences[place])):
-        sentence = sentences[place]
+    for index in sorted(range(len(sentences)), key=lambda index: len(sentences[index])):
+        sentence = sentences[index]
         longest = max(map(len, sentence), default=0)
         tokens, longest_token = (len(batch) + 1) * len(sentence), max(longest_token, longest)
         full = tokens > (max_tokens if len(batch) >= 32 else 4 * max_tokens) or tokens * longest_token > max_characters
@@ -61,7 +62,7 @@ def length_buckets(
         if batch and (full or tokens > 2 * (real + len(sentence)) + max_tokens // 4):
             yield batch
             batch, real, longest_token = [], 0, longest
-        batch.append(place)
+        batch.append(index)
         real += len(sentence)
     if batch:
         yield batch

@@ -12,7 +12,7 @@ from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.predictors.loading import load
 
-# Of the columns that tagging adds; the same in every block, also where no row of it has an entity or an error.
+# Types of the columns that tagging adds; the same in every block, also where no row has an entity or an error.
 _STRINGS = pyarrow.list_(pyarrow.string())
 _ENTITY = [("text", pyarrow.string()), ("label", pyarrow.string())]
 _ENTITY += [(name, pyarrow.int64()) for name in ("start", "end", "start_token", "end_token")]
@@ -50,14 +50,14 @@ class Part(NamedTuple):
 
 def parts(paths: list[str], size: int) -> list[Part]:
     """Files of lines in parts of that many bytes."""
-    found: list[Part] = []
+    result: list[Part] = []
     for path in paths:
         line, length = 1, Path(path).stat().st_size
         for start in range(0, length, size):
             part = Part(path, start, min(start + size, length), line)
-            found.append(part)
+            result.append(part)
             line += sum(1 for _ in part.lines())
-    return found
+    return result
 
 
 class TaggingActor:

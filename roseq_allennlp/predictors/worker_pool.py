@@ -235,9 +235,9 @@ _connections: weakref.WeakSet[Any] = weakref.WeakSet()
 
 def _after_fork() -> None:
     # A worker sees that the program has ended by the end of its pipe, so no other process may hold it.
-    for each in list(_connections):
+    for end in list(_connections):
         with contextlib.suppress(OSError):  # another thread was closing it
-            each.close()
+            end.close()
     for pool in list(_pools):
         pool._forget()
 

@@ -14,7 +14,7 @@ def check_run(directory: str, distributed: Any) -> None:
     # Parameters
 
     directory : `str`
-        Of the run that is to go on.
+        Directory of the run that is to go on.
     distributed : `Any`
         The config's key of that name: its processes read the vocabulary there, where one process makes it anew.
 

@@ -25,7 +25,7 @@ from roseq_allennlp.data.tag_schemes import (
 logger = logging.getLogger(__name__)
 
 _DOCUMENT_START = "-DOCSTART-"
-_PLACES_SHOWN = 5
+_TAGS_SHOWN = 5
 
 
 class _Sentence(NamedTuple):
@@ -163,20 +163,20 @@ class ColumnReader(DatasetReader):
             scheme = detect_scheme(sentence.tags for sentence in self._parse(path, encoding, scheme))
             logger.info("%s: tags are read as %s", path, scheme)
         sentences = invalid = split = 0
-        places: list[str] = []
+        shown: list[str] = []
         try:
             for sentence in self._parse(path, encoding, scheme):
                 sentences += 1
                 for position in invalid_positions(sentence.tags, scheme):
-                    place = f"line {sentence.lines[position]}: {sentence.tags[position]}"
+                    tag = f"line {sentence.lines[position]}: {sentence.tags[position]}"
                     if self._on_invalid_tags == "error":
                         raise ConfigurationError(
-                            f"{path}, {place} is not valid {scheme} there. Correct it, or have it read as conlleval does"
+                            f"{path}, {tag} is not valid {scheme} there. Correct it, or have it read as conlleval does"
                             ' with `on_invalid_tags: "repair"`.'
                         )
                     invalid += 1
-                    if len(places) < _PLACES_SHOWN:
-                        places.append(place)
+                    if len(shown) < _TAGS_SHOWN:
+                        shown.append(tag)
                 tags = convert(sentence.tags, scheme, "BIOUL")
                 ends = _cuts(tags, self._max_length)
                 if len(ends) == 1:
@@ -188,7 +188,7 @@ class ColumnReader(DatasetReader):
                     yield sentence.words[start:end], convert(tags[start:end], "BIOUL", "BIOUL")
         finally:  # also where the reading stops early, at `max_instances`
             if invalid:
-                logger.warning("%s: invalid %s tags repaired: %d, at %s", path, scheme, invalid, "; ".join(places))
+                logger.warning("%s: invalid %s tags repaired: %d, at %s", path, scheme, invalid, "; ".join(shown))
             if split:
                 logger.warning("%s: sentences split for more than %d tokens: %d", path, self._max_length, split)
         if not sentences:

@@ -16,7 +16,7 @@ class FoldedWordsIndexer(SingleIdTokenIndexer):
     # Parameters
 
     namespace : `str`, optional (default = `"tokens"`)
-        Of the vocabulary.
+        Namespace of the vocabulary.
     token_min_padding_length : `int`, optional (default = `0`)
         See `TokenIndexer`.
     """

@@ -19,7 +19,7 @@ class OrthographicCharactersIndexer(TokenCharactersIndexer):
     # Parameters
 
     namespace : `str`, optional (default = `"orthographic_characters"`)
-        Of the vocabulary.
+        Namespace of the vocabulary.
     include_characters : `bool`, optional (default = `False`)
         Give the word's own characters beside those of its shape, for an embedder that concatenates the two (section
         IV-B of the paper): `token_characters`, of the namespace of that name, and `orthographic_characters`.
@@ -76,7 +76,7 @@ def _shape(token: Token) -> Token:
 
 
 def _indices(words: Iterable[str], namespace: str, vocabulary: Vocabulary) -> list[list[int]]:
-    """Of each character; one lookup each, where the vocabulary itself takes several."""
+    """Index of each character of each word, by one lookup where the vocabulary itself takes several."""
     known = vocabulary.get_token_to_index_vocabulary(namespace)
     unknown = vocabulary.get_token_index(vocabulary._oov_token, namespace)
     return [[known.get(character, unknown) for character in word] for word in words]

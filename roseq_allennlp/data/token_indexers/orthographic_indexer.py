@@ -14,7 +14,7 @@ class OrthographicIndexer(SingleIdTokenIndexer):
     # Parameters
 
     namespace : `str`, optional (default = `"orthographic"`)
-        Of the vocabulary.
+        Namespace of the vocabulary.
     token_min_padding_length : `int`, optional (default = `0`)
         See `TokenIndexer`.
     """

@@ -173,7 +173,9 @@ class CharCnnHighway(TokenEmbedder):
         weight, bias = torch.cat(filters), torch.cat(biases)  # (filters, channels, widest), (filters,)
         if observed or torch.is_grad_enabled():
             sentences = rows[word] // num_tokens if observed else None
-            vectors = torch.cat([layer(each, sentences) for layer, each in zip(layers, ids, strict=True)], dim=1)
+            vectors = torch.cat(
+                [layer(characters, sentences) for layer, characters in zip(layers, ids, strict=True)], dim=1
+            )
             padded = torch.nn.functional.pad(vectors, (0, 0, 0, self._widest - 1))
             windows = torch.cat([padded[shift : shift + len(vectors)] for shift in range(self._widest)], dim=1)
             scores = torch.addmm(bias, windows, weight.permute(2, 1, 0).flatten(0, 1))

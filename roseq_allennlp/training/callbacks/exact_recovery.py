@@ -256,11 +256,11 @@ class ExactRecoveryCallback(TrainerCallback):
 
 
 def _check_same_start(access: TrainerAccess) -> None:
-    """Each node has a directory of its own, and one may have died before it saved what another did."""
+    """Refuses different starts: each node has its own directory, and one may have died before it saved a checkpoint."""
     starts: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(starts, access.resumed_at)
     if len(set(starts)) > 1:
-        names = sorted("model_state_e{}_b{}".format(*each) for each in set(starts) if any(each))
+        names = sorted("model_state_e{}_b{}".format(*start) for start in set(starts) if any(start))
         raise ConfigurationError(
             f"The nodes of this run do not start from the same checkpoint: one of them has not all of {names}. Give each"
             " node --recover, and remove the checkpoints that are newer than the last one that all have."
@@ -268,11 +268,11 @@ def _check_same_start(access: TrainerAccess) -> None:
 
 
 def _digest(vocab: Vocabulary) -> str:
-    """Of all words, characters and labels, with their indices."""
+    """Digest of all words, characters and labels with their indices."""
     digest = hashlib.sha256()
     for namespace in sorted(vocab.get_namespaces()):
         entries = sorted(vocab.get_index_to_token_vocabulary(namespace).items())
-        if len(entries) > 2:  # a namespace comes into being, with its two special entries, by being looked at
+        if len(entries) > 2:  # to look at a namespace creates it, with its two special entries
             digest.update(repr((namespace, entries)).encode())
     return digest.hexdigest()
 

@@ -46,7 +46,7 @@ class FiniteLossCallback(TrainerCallback):
         if math.isfinite(loss) or access.scaler is not None and math.isinf(loss):
             return
         sentences = [
-            " ".join(each["words"][:_WORDS_SHOWN]) for each in (batch.get("metadata") or [])[:_SENTENCES_SHOWN]
+            " ".join(metadata["words"][:_WORDS_SHOWN]) for metadata in (batch.get("metadata") or [])[:_SENTENCES_SHOWN]
         ]
         last = None if access.checkpointer is None else access.checkpointer.find_latest_checkpoint()
         raise ConfigurationError(

@@ -91,8 +91,8 @@ class AtomicCheckpointer(Checkpointer):
                 except ValueError as error:
                     reason = f"{os.path.basename(path)}: {error}"
             if len(state) == len(paths):
-                for each in damaged:
-                    logger.warning("The checkpoint %s. %s is taken in its place.", each, paths[0])
+                for sentence in damaged:
+                    logger.warning("The checkpoint %s. %s is taken in its place.", sentence, paths[0])
                 return TrainerCheckpoint(*state)
             damaged.append(f"{paths[0]} cannot be read and is passed over: {reason}")
         if checkpoints:

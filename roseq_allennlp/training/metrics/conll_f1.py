@@ -51,7 +51,7 @@ class ConllF1(Metric):
 
     def state_dict(self) -> dict[str, Any]:
         """In types that `torch.load` takes without executing anything."""
-        counts = {label: list(each) for label, each in self._score.types.items()}
+        counts = {label: list(row) for label, row in self._score.types.items()}
         return {"types": counts, "tokens": self._score.tokens, "correct_tokens": self._score.correct_tokens}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
