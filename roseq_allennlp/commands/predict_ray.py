@@ -89,7 +89,7 @@ class PredictRayCommand(Command):
                 ray.data.DataContext.get_current().enable_progress_bars = not console.plain
                 rows = tag_dataset(
                     *(paths, source, str(temporary), args.output_format, archive),
-                    *(args.actors, args.batch_size, args.gpus_per_actor),
+                    *(args.actors, args.batch_size, args.gpus_per_actor, getattr(args, "include_package", ())),
                 )
             finally:
                 ray.shutdown()

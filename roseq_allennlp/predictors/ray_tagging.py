@@ -1,7 +1,7 @@
 """Tagging by a pool of actors on a Ray cluster. Only what needs it imports Ray, an extra: `roseq-allennlp[ray]`."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
@@ -10,6 +10,7 @@ import pyarrow.parquet
 import torch
 from allennlp.common.checks import ConfigurationError
 
+from roseq_allennlp.plugins import import_packages
 from roseq_allennlp.predictors.loading import load
 
 # Types of the columns that tagging adds; the same in every block, also where no row has an entity or an error.
@@ -63,8 +64,11 @@ def parts(paths: list[str], size: int) -> list[Part]:
 class TaggingActor:
     """Tags tables of rows; a Ray actor holds one, with a tagger of its own."""
 
-    def __init__(self, archive: str, source: str, output: str, cuda_device: int = -1) -> None:
+    def __init__(
+        self, archive: str, source: str, output: str, cuda_device: int = -1, packages: Sequence[str] = ()
+    ) -> None:
         torch.set_num_threads(1)
+        import_packages(list(packages))  # whose components the archive may name
         self._tagger: Any = load(archive, cuda_device)
         self._source = source
         self._output = output
@@ -158,9 +162,11 @@ def tag_dataset(
     actors: Optional[int],
     batch_size: int,
     gpus: float,
+    packages: Sequence[str] = (),
 ) -> int:
     """
-    Tags files on the cluster that Ray is connected to, writes into `directory`, and gives the number of rows written.
+    Tags files on the cluster that Ray is connected to, writes into `directory`, and returns the number of rows written.
+    Each actor imports `packages`, whose components the archive may name.
 
     # Raises
 
@@ -203,7 +209,7 @@ def tag_dataset(
     rows = ray.data.from_items(pieces).map_batches(read, batch_size=1, num_cpus=0.1)
     tagged = rows.map_batches(
         TaggingActor,  # type: ignore[arg-type]
-        fn_constructor_args=(archive, source, output, 0 if gpus else -1),
+        fn_constructor_args=(archive, source, output, 0 if gpus else -1, packages),
         batch_format="pyarrow",
         batch_size=batch_size,
         compute=ActorPoolStrategy(size=min(actors, len(pieces))),

@@ -1,4 +1,5 @@
 import json
+import sys
 
 import pyarrow
 import pytest
@@ -83,3 +84,10 @@ def test_parquet(archive_path, tagger):
     assert "expected" in rows[2]["error"] and rows[2]["words"] is None
     assert out.schema == tag(table.slice(2)).schema  # also where all rows are bad
     assert json.loads(actor(archive_path, "parquet", "jsonl")(table)["json"][0].as_py())["id"] == "x"
+
+
+def test_an_actor_imports_the_packages_of_the_command(archive_path, tmp_path, monkeypatch):
+    (tmp_path / "users_package.py").write_text("imported = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    TaggingActor(str(archive_path), "jsonl", "jsonl", packages=["users_package"])
+    assert sys.modules.pop("users_package").imported
