@@ -157,13 +157,14 @@ class LabelAwareCrfTagger(Tagger):
     def score_tags(
         self, tokens: TextFieldTensors, tags: Optional[torch.Tensor], mask: torch.Tensor
     ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
-        features = apply_dropout(self._text_field_embedder(tokens), self._embedding_dropout, self.training)
-        features = apply_dropout(self._encoder(features, mask), self._dropout, self.training)
+        embedded = self._text_field_embedder(tokens)  # (B, T, width of the embedders)
+        features = apply_dropout(embedded, self._embedding_dropout, self.training)
+        features = apply_dropout(self._encoder(features, mask), self._dropout, self.training)  # (B, T, encoder's width)
         if self._fusion is not None:
-            features = self._fusion(features)  # eq. (6)
+            features = self._fusion(features)  # eq. (6), (B, T, fusion's width)
         # Not in half precision: ζ multiplies the emissions, and a sentence's are added up.
         with contextlib.nullcontext() if mask.is_meta else torch.autocast(mask.device.type, enabled=False):
-            emissions = self._emission_layer(features.to(self._emission_layer.weight.dtype))
+            emissions = self._emission_layer(features.to(self._emission_layer.weight.dtype))  # (B, T, K)
         self._check_label_weights()
         return emissions, None if tags is None else self._loss(emissions, tags, mask)
 
@@ -171,14 +172,14 @@ class LabelAwareCrfTagger(Tagger):
         loss = -self.crf(emissions, tags, mask).mean()  # eq. (10)
         self._losses["crf_loss"](loss)
         if self._gamma is not None:
-            focal = focal_loss(emissions, tags, self._gamma) * mask  # eq. (11)
+            focal = focal_loss(emissions, tags, self._gamma) * mask  # eq. (11), (B, T)
             focal = focal.sum() / (mask.sum() if self._focal_reduction == "token_mean" else mask.size(0))
             self._losses["focal_loss"](focal)
             loss = loss + focal  # eq. (12)
         return loss
 
     def _check_label_weights(self) -> None:
-        # Once, and never on the meta device, which has no values: an accelerator is waited for a single time.
+        # Once, since the check synchronises with the device; never on the meta device, which has no values.
         weights = self.crf.label_weights
         if self._checked_label_weights or weights.is_meta:
             return

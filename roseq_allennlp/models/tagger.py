@@ -73,14 +73,14 @@ class Tagger(Model):
         path, `emissions` `(B, T, K)`, `mask` `(B, T)` and, with `top_k` above 1, `top_k_tags` `(B, k, T)` and
         `top_k_log_probabilities` `(B, k)`.
         """
-        mask = util.get_text_field_mask(tokens)
+        mask = util.get_text_field_mask(tokens)  # (B, T), true for real tokens
         emissions, loss = self.score_tags(tokens, tags, mask)
         output: dict[str, Any] = {} if loss is None else {"loss": loss}
         if not self.training or self._decode_in_training:
-            paths, scores = self.crf.decode(emissions, mask, self._top_k)
+            paths, scores = self.crf.decode(emissions, mask, self._top_k)  # (B, k, T), (B, k)
             output.update(tags=paths[:, 0], emissions=emissions, mask=mask)
             if self._top_k > 1:
-                log_z = self.crf.log_partition(emissions, mask)
+                log_z = self.crf.log_partition(emissions, mask)  # (B,)
                 output.update(top_k_tags=paths, top_k_log_probabilities=scores - log_z.unsqueeze(1))
             if tags is not None:
                 self._f1(self._tag_strings(paths[:, 0], mask), self._tag_strings(tags, mask))
@@ -110,8 +110,8 @@ class Tagger(Model):
         probabilities: Iterator[float] = iter(())
         if chosen:
             rows = [(row, span.start, span.end) for row, index in enumerate(chosen) for span in spans[index]]
-            cut_out = torch.tensor(rows, device=paths.device)
-            kept = torch.tensor(chosen, device=paths.device)
+            cut_out = torch.tensor(rows, device=paths.device)  # (S, 3): row among the chosen sentences, start, end
+            kept = torch.tensor(chosen, device=paths.device)  # sentences with an entity
             probabilities = iter(
                 self.crf.span_probabilities(emissions[kept], mask[kept], paths[kept], cut_out).tolist()
             )

@@ -88,7 +88,7 @@ class TaggerEnsemble(Tagger):
         if not self.training or self._decode_in_training:
             self._take_means()
         losses = [loss for _, loss in scored if loss is not None]
-        emissions = torch.stack([emissions for emissions, _ in scored]).mean(0)
+        emissions = torch.stack([emissions for emissions, _ in scored]).mean(0)  # (B, T, K)
         return emissions, torch.stack(losses).sum() if losses else None
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
