@@ -31,7 +31,7 @@ def split_tag(tag: str, scheme: Optional[str] = None) -> tuple[str, str]:
 
     # Raises
 
-    `ValueError`: the type is missing, or the prefix is none of `scheme` (of any scheme, if none is given).
+    `ValueError`: the type is missing, or `scheme` (any scheme, if that is left out) has no such prefix.
     """
     if tag == "O":
         return "O", ""
@@ -115,7 +115,7 @@ def to_spans(tags: Sequence[str], scheme: str) -> list[Span]:
 
     # Raises
 
-    `ValueError`: a tag that is none of the scheme.
+    `ValueError`: the scheme has no such tag.
     """
     spans: list[Span] = []
     previous = "O"

@@ -194,7 +194,7 @@ class NerTagger(Predictor):
         return self._dataset_reader.text_to_instance(self._sentence(checked).words)
 
     def _sentence(self, checked: Union[str, Sentence]) -> Sentence:
-        """Raises `ValueError` for a text that is none, such as half a character."""
+        """Tokenises a text; raises `ValueError` for what is not a text, such as half a character."""
         if isinstance(checked, Sentence):
             return checked
         with gate.inside(), _READING:

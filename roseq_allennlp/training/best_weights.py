@@ -154,7 +154,7 @@ class BestWeights:
         return os.path.join(self._directory, f"metrics_epoch_{epoch}.json")
 
     def _best_after(self, epochs: int) -> Optional[float]:
-        """The score of the best epoch where that is none of the first `epochs`, as the run knew it before it ended."""
+        """The score of the best epoch if it came after the first `epochs`, from the metrics that the run left; else `None`."""
         best = None
         while os.path.exists(self._metrics(epochs)):
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError, ConfigurationError):

@@ -69,7 +69,7 @@ class ColumnReader(DatasetReader):
     # Raises
 
     `ConfigurationError`: a parameter that breaks its rule, when the reader is built; a file that is missing, holds no
-    sentence, or has a line with too few columns, an empty token, a tag that is none of the scheme or an undecodable
+    sentence, or has a line with too few columns, an empty token, a tag that the scheme lacks or an undecodable
     byte, when it is read. The message names the file and the line.
     """
 
