@@ -32,6 +32,9 @@ def environment(request, monkeypatch, cache_root) -> None:
     monkeypatch.chdir(ROOT)
     for name, value in (("OMP_NUM_THREADS", "1"), ("ALLENNLP_CACHE_ROOT", str(cache_root))):  # for processes started
         monkeypatch.setenv(name, value)
+    for name in ("ALLENNLP_LOG_LEVEL", "ROSEQ_SHOWN_LOGS"):  # which commands set: as before after each test
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
     monkeypatch.setattr(file_utils, "CACHE_DIRECTORY", str(cache_root / "cache"))
     if request.node.get_closest_marker("corpora") is None and "real_data" not in request.fixturenames:
         monkeypatch.setenv("ROSEQ_DATA", "fixtures")

@@ -58,7 +58,7 @@ def test_decoding_needs_no_values(trainer: Any, top_k: int) -> None:
 
 def test_no_mixing_of_devices(trainer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The adversarial pass is part of it; torch has no backward pass on `cuda` where there is no GPU."""
-    monkeypatch.setattr(adversarial, "_scaled_backward", lambda trainer: lambda loss: None)
+    monkeypatch.setattr(adversarial.AdversarialCallback, "_scaled_backward", lambda callback: lambda loss: None)
     real = next(iter(trainer.data_loader))
     model = trainer.model
     with FakeTensorMode(allow_non_fake_inputs=True) as mode, torch.backends.cudnn.flags(enabled=False):

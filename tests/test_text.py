@@ -199,9 +199,9 @@ def test_files_keep_their_data(evil, roseq):
 
 
 def test_no_command_prints_past_the_console():
-    """But for `score`, which has bytes, and the program's own version and last words."""
+    """But for `score`, which has bytes, the program's own version and last words, and names of plugins, which are identifiers."""
     for path in Path("roseq_allennlp").rglob("*.py"):
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
         prints = [line for line in lines if re.search(r"(?<![.\w])print\(|sys\.std(out|err)\.(buffer\.)?write", line)]
-        allowed = {"console.py": 4, "score.py": 1, "__main__.py": 3}.get(path.name, 0)
+        allowed = {"console.py": 4, "score.py": 1, "__main__.py": 3, "plugins.py": 1}.get(path.name, 0)
         assert len(prints) <= allowed, (path, prints)

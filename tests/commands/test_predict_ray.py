@@ -16,9 +16,9 @@ import pyarrow.parquet
 import pytest
 import ray
 from allennlp.common.checks import ConfigurationError
-from roseq_allennlp.commands.console import Console
 
 from roseq_allennlp.commands import predict_ray
+from roseq_allennlp.console import Console
 
 MARK = "ROSEQ_TEST_OF_RAY"
 

@@ -306,7 +306,7 @@ def test_the_answers_are_those_of_the_model_itself(tagger, sentences):
         reader.apply_token_indexers(instance)
     outputs = tagger._model.forward_on_instances(instances[:60])
     assert sum(len(output["entities"]) for output in outputs) > 10
-    for answer, output in zip(tagger.tag_many(sentences), outputs, strict=True):
+    for answer, output in zip(tagger.tag_many(sentences[:60]), outputs, strict=True):
         assert answer["tags"] == bioul_to_bioes(output["tags"])
         probabilities = [entity["probability"] for entity in output["entities"]]
         assert [entity["probability"] for entity in answer["entities"]] == pytest.approx(probabilities, abs=1e-4)

@@ -105,14 +105,6 @@ def test_bfloat16_autocast_on_a_cpu_without_it(monkeypatch):
     found.sum().backward()
 
 
-@pytest.mark.parametrize("onednn", [False, True])
-@pytest.mark.parametrize("supported", [False, True])
-def test_a_cpu_has_it_unless_onednn_has_not(monkeypatch, onednn, supported):
-    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: onednn)
-    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: supported)
-    assert bidirectional_lstm.cpu_has_bfloat16_lstm() == (supported or not onednn)
-
-
 def test_no_step_needs_the_values():
     ours = BidirectionalLstm(7, 5, 2).to("meta")
     inputs, mask = (tensor.to("meta") for tensor in batch([5, 2]))

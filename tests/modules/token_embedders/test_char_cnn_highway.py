@@ -51,7 +51,7 @@ def by_hand(embedder, ids, shapes=None):
     """
     weights = {name: value.tolist() for name, value in embedder.state_dict().items()}
     vectors = [list(weights["embedding.weight"][i]) for i in ids]
-    for vector, shape in zip(vectors, shapes or [], strict=True):
+    for vector, shape in zip(vectors, shapes or [], strict=False):
         vector.extend(weights["orthographic_embedding.weight"][shape])
     widest = max(convolution.kernel_size[0] for convolution in embedder.convolutions)
     padded = vectors + [[0.0] * len(vectors[0])] * (widest - len(vectors))

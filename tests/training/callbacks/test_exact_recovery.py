@@ -258,7 +258,8 @@ def test_the_scale_of_the_loss_is_kept(tmp_path):
         trainer._scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
         trainer._start_after_epochs_completed = 1 if saved else 0
         callback = ExactRecoveryCallback(str(tmp_path))
-        callback.load_state_dict(saved or {})
+        if saved is not None:
+            callback.load_state_dict(saved)
         callback.on_start(trainer)
         callback.on_end(trainer)
         return callback, trainer._scaler

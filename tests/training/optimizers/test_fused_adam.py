@@ -11,7 +11,7 @@ def run(kind, steps=12, state=None, start=None, **kwargs):
     """Parameters and optimizer state after some steps on a quadratic loss."""
     torch.manual_seed(2)
     parameters = [("table", torch.nn.Parameter(torch.randn(50, 6))), ("bias", torch.nn.Parameter(torch.randn(6)))]
-    for (_, parameter), value in zip(parameters, start or [], strict=True):
+    for (_, parameter), value in zip(parameters, start or [], strict=False):
         parameter.data.copy_(value)
     optimizer = Optimizer.from_params(Params({"type": kind, "lr": 0.05, **kwargs}), model_parameters=parameters)
     if state is not None:
