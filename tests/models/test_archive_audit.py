@@ -33,7 +33,8 @@ def kind_of(path):
             return kind
     if path == "vocabulary":  # by the removal of the temporary directory, which gives names relative to it
         return "temporary"
-    return "output" if path.startswith(os.getcwd() + "/report.html") or path.startswith("report.html") else path
+    # The report is written under a temporary name.
+    return "output" if path.removeprefix(os.getcwd() + "/").removeprefix(".").startswith("report.html") else path
 def hook(event, arguments):
     if step is None:
         return

@@ -24,7 +24,7 @@ from allennlp.common.checks import ConfigurationError
 
 import roseq_allennlp
 
-FUZZ = int(os.environ.get("ROSEQ_FUZZ_ARCHIVES", 2000 if os.environ.get("ROSEQ_FUZZ") else 60))
+FUZZ = int(os.environ.get("ROSEQ_FUZZ_ARCHIVES", 2000 if os.environ.get("ROSEQ_FUZZ") else 90))
 DATA = "fixtures/wnut17/emerging.test.annotated"
 TEXTS = ["Marta Keller flies to Oslo on 3 May 2024 😍", "a", "", "\u2028\x1b[31m \ufeff", "x" * 300]
 ODD = [
