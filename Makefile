@@ -56,7 +56,7 @@ demo: install
 	  --output-file $(DEMO)/predictions.jsonl >> $(DEMO).log 2>&1 || { tail -n 40 $(DEMO).log; exit 1; }
 	@$(BIN)/python fixtures/show.py $(DEMO)/test.json fixtures/sentences.jsonl $(DEMO)/predictions.jsonl
 
-test: install
+test: install .venv/docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -64,7 +64,12 @@ test: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 	@PYTHON=$(BIN)/python OUT=runs/gpu-rehearsal benchmarks/gpu.sh --device cpu --quick
 
-docs: install
+# In a file of their own: the other requirements travel to machines with a GPU, as wheels.
+.venv/docs: .venv/installed docs/site/requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps -r docs/site/requirements.txt
+	touch $@
+
+docs: .venv/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: .venv-bench/peers
@@ -90,4 +95,6 @@ lock: install
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile setup.py --extra dev --universal --python-version 3.10 --no-header --no-annotate \
 	  --quiet --output-file requirements.txt
+	$(BIN)/uv pip compile setup.py --extra dev --extra docs --constraint requirements.txt --universal --python-version 3.10 \
+	  --no-header --no-annotate --quiet | grep -vxFf requirements.txt > docs/site/requirements.txt
 	echo "allennlp==2.10.1" >> requirements.txt

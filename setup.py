@@ -123,7 +123,6 @@ setup(
             "playwright>=1.49",
             IMPORT_LINTER,
             RAY,
-            *DOCS,
         ],
     },
 )
