@@ -2,35 +2,31 @@
 
 import contextlib
 import json
-import re
-import secrets
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any, Optional, Union
 
 import safetensors.torch
-import spacy
 import torch
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
-from allennlp.common.from_params import takes_arg
 from allennlp.common.meta import META_NAME, Meta
 from allennlp.common.params import parse_overrides, with_overrides
 from allennlp.common.util import SigTermReceived
-from allennlp.data import Batch, DataLoader, DatasetReader, Instance, Vocabulary
-from allennlp.evaluation import Evaluator
+from allennlp.data import DatasetReader, Vocabulary
 from allennlp.models import Model, archival
 from allennlp.models.archival import CONFIG_NAME, Archive
 from allennlp.version import VERSION
 
-from roseq_allennlp.data.tag_schemes import bioul_to_bioes
-from roseq_allennlp.files import replacing
+from roseq_allennlp.files import check_saved, replacing
 from roseq_allennlp.models.archive_config import READERS, ArchiveError, checked_config, read_config
 from roseq_allennlp.models.archive_files import FULL, MAX_SIZE, check_inside, check_vocabulary, copy_run, extract
+from roseq_allennlp.models.archive_rehearsal import rehearse
 from roseq_allennlp.models.archive_weights import SAFETENSORS, bounded_memory, load_state, read_weights
 from roseq_allennlp.models.tagger import Tagger
 
@@ -178,7 +174,7 @@ def _build(
     load_state(model, state, finite_buffers=isinstance(model, Tagger))
     archive = Archive(model, config, reader, validation_reader, meta)
     for rehearsed in (reader, validation_reader):
-        _rehearse(model, rehearsed, built)
+        rehearse(model, rehearsed, built)
     return archive
 
 
@@ -195,100 +191,29 @@ def _vocabulary(built: dict[str, Any], directory: Path) -> Vocabulary:
     return kind.from_files(folder, params["padding_token"], params["oov_token"])
 
 
-class _OneSentence(DatasetReader):
-    """Gives a single instance, for a rehearsal of what would read a file."""
-
-    def __init__(self, reader: DatasetReader, instance: Instance) -> None:
-        super().__init__()
-        self._reader = reader
-        self._instance = instance
-
-    def _read(self, file_path: Any) -> Iterator[Instance]:
-        yield self._instance
-
-    def apply_token_indexers(self, instance: Instance) -> None:
-        self._reader.apply_token_indexers(instance)
-
-
-def _rehearse(model: Model, reader: DatasetReader, built: dict[str, Any]) -> None:
-    """
-    Tags a sentence of words that no vocabulary holds, and goes through the batches that `evaluate` would make of it, so
-    that what does not work is known at once; also that a reader and a model of the user's do what tagging needs.
-    """
-    language = getattr(reader, "language", "xx")
-    if not isinstance(language, str) or not re.fullmatch("[a-z]{2,3}", language):  # spaCy imports what it names
-        raise ArchiveError(
-            f"refused, its reader's `language` is {language!r}, not a code such as `en`, or `xx` for any."
-        )
-    spacy.util.get_lang_class(language)
-    instance = _instance(reader, [secrets.token_hex(8), "\ue000", "Aa1-"])
-    training = model.training
-    batch = Batch([instance])
-    batch.index_instances(model.vocab)
-    try:
-        with torch.inference_mode():
-            output = model.eval()(**batch.as_tensor_dict())
-            wrong = [name for name, value in output.items() if isinstance(value, torch.Tensor) and value.isnan().any()]
-            if wrong:
-                raise ArchiveError(f"tags a sentence with NaN in its {wrong}. Its weights are damaged: fetch it again.")
-            output = model.make_output_human_readable(output)
-    finally:
-        model.train(training)
-    keys = {"label", "start_token", "end_token", "probability"}
-    if not (
-        _is_a_row(output.get("tags"))
-        and _is_a_row(output.get("entities"))
-        and all(keys <= entity.keys() for entity in output["entities"][0])
-    ):
-        raise ArchiveError(
-            f"its model is a {type(model).__name__}, which gives no `tags` and `entities` (each with"
-            f" {', '.join(sorted(keys))}) for a sentence, as `label_aware_crf_tagger` does. Tags of other models are scored"
-            " by `roseq score`."
-        )
-    bioul_to_bioes(list(model.vocab.get_token_to_index_vocabulary(getattr(model, "label_namespace", "labels"))))
-    for key in ("data_loader", "validation_data_loader"):
-        if key in built:
-            params = {**built[key]}
-            params.pop("num_workers", None)  # processes are for files
-            if takes_arg(
-                DataLoader.resolve_class_name(params.get("type", DataLoader.default_implementation))[0], "quiet"
-            ):
-                params["quiet"] = True
-            loader = DataLoader.from_params(
-                Params(params).duplicate(), reader=_OneSentence(reader, _instance(reader, ["a"])), data_path=""
-            )
-            loader.index_with(model.vocab)
-            next(iter(loader), None)
-    Evaluator.from_params(Params(built.get("evaluation", {})).duplicate())
-
-
-def _instance(reader: DatasetReader, words: list[str]) -> Instance:
-    try:
-        instance = reader.text_to_instance(words)
-        reader.apply_token_indexers(instance)
-        if list(instance["metadata"]["words"]) != words:  # type: ignore[index]
-            raise ValueError("other words")
-    except Exception as error:
-        raise ArchiveError(
-            f"its dataset reader is a {type(reader).__name__}, whose `text_to_instance(words)` gives no instance with the"
-            f" words in `metadata` ({error or type(error).__name__}), as `columns` does. Correct the reader."
-        ) from error
-    return instance
-
-
-def _is_a_row(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 1 and isinstance(value[0], list)
-
-
 def archive_model(
     serialization_dir: Union[str, PathLike],
     weights: str = "best.th",
     archive_path: Optional[Union[str, PathLike]] = None,
     include_in_archive: Optional[list[str]] = None,
 ) -> str:
-    """AllenNLP's function of that name, whose archive takes the place of an earlier one only when it is whole."""
+    """
+    AllenNLP's function of that name, whose archive takes the place of an earlier one only when it is whole.
+
+    # Raises
+
+    `ConfigurationError`: the weights have been damaged.
+    """
     path = Path(archive_path or serialization_dir)
     path = path / "model.tar.gz" if path.is_dir() else path
+    weights_file = Path(serialization_dir, weights)
+    if weights_file.is_file():
+        try:
+            check_saved(weights_file)
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise ConfigurationError(
+                f"{weights_file} is damaged ({error}), and no archive of it is written. Go on with --recover."
+            ) from error
     with replacing(path) as temporary:
         archival.archive_model(serialization_dir, weights, temporary, include_in_archive)
     return str(path)

@@ -257,6 +257,17 @@ def test_an_archive_is_written_whole_or_not_at_all(archive_path, tmp_path, monke
     assert path.read_bytes() == before and not list(tmp_path.glob(".*"))
 
 
+def test_no_archive_is_written_of_damaged_weights(archive_path, tmp_path):
+    with tarfile.open(archive_path) as archive:
+        archive.extractall(tmp_path, filter="data")
+    content = bytearray((tmp_path / "weights.th").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "weights.th").write_bytes(content)
+    with pytest.raises(ConfigurationError, match="weights.th is damaged .*no archive of it is written"):
+        archive_model(tmp_path, weights="weights.th")
+    assert not (tmp_path / "model.tar.gz").exists()
+
+
 def test_roseq_train_writes_so_and_puts_allennlp_back(tmp_path, roseq, monkeypatch):
     from allennlp.commands import train as module
 
