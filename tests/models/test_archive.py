@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.models import Model, archival
 
 import roseq_allennlp
