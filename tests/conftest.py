@@ -3,6 +3,7 @@ but their own. Tests of the real corpora (marked `corpora`, or asking for `real_
 
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,8 @@ from roseq_allennlp.predictors import NerTagger
 
 ROOT = Path(__file__).resolve().parents[1]
 torch.set_num_threads(1)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -466,8 +466,11 @@ def test_an_interrupt_ends_all_processes(tagger, tmp_path):
     program = Program(NerTagger(tagger._model, tagger._dataset_reader, processes=2), tmp_path / "errors")
     program.start()
     assert program.tags.wait(60)
-    os.killpg(program.pid, signal.SIGINT)
-    program.join(60)
+    try:
+        os.killpg(program.pid, signal.SIGINT)
+        program.join(60)
+    finally:
+        program.kill()
     errors = (tmp_path / "errors").read_text()
     assert program.exitcode == 1 and errors.strip().endswith("KeyboardInterrupt"), errors
     assert errors.count("KeyboardInterrupt") == 1, errors
