@@ -33,7 +33,7 @@ class Step:
         log = self.log(directory.name)
         given = runs.training(self.source["config"], directory, self.device, EPOCHS, **PRECISIONS[precision])
         if broken:
-            runs.kill_in_second_epoch(runs.start(log, TRAIN, *given), directory, log)
+            runs.kill_in_second_epoch(runs.start(log, TRAIN, *given), directory, log, self.source["killed"])
             given.append("--recover")
         runs.run(log, TRAIN, *given)
         return directory
