@@ -1,15 +1,19 @@
 """What `roseq` imports: AllenNLP's components, the plugins of the user's home, and `--include-package`."""
 
 import importlib.util
+import logging
 import multiprocessing
 import os
 import pkgutil
 import sys
+from collections.abc import Callable
 from importlib.machinery import PathFinder
 from typing import Any, Optional
 
 from allennlp.commands import train
 from allennlp.common import plugins
+
+logger = logging.getLogger(__name__)
 
 _NOT_IMPORTED = ("allennlp.sanity_checks", "allennlp.tools")  # nor by AllenNLP
 _NEED_CHECKLIST = "allennlp.confidence_checks.task_checklists"
@@ -24,10 +28,10 @@ def import_plugins() -> None:
     _import_all("allennlp")
     for name in plugins.DEFAULT_PLUGINS:
         if importlib.util.find_spec(name):
-            _import_all(name)
+            _import_plugin(name, _import_all)
     if os.path.isfile(plugins.GLOBAL_PLUGINS_FILENAME):
         for name in plugins.discover_file_plugins(plugins.GLOBAL_PLUGINS_FILENAME):
-            importlib.import_module(name)
+            _import_plugin(name, importlib.import_module)
     if os.path.isfile(plugins.LOCAL_PLUGINS_FILENAME):
         names = {name for name in plugins.discover_file_plugins() if name.isidentifier()} - sys.modules.keys()
         if names:
@@ -36,6 +40,14 @@ def import_plugins() -> None:
                 f" {' '.join(f'--include-package {name}' for name in sorted(names))}",
                 file=sys.stderr,
             )
+
+
+def _import_plugin(name: str, load: Callable[[str], Any]) -> None:
+    """A plugin may be installed without all it needs, as AllenNLP's own models: then it is left out, as by AllenNLP."""
+    try:
+        load(name)
+    except ModuleNotFoundError as error:
+        logger.error("Plugin %s could not be loaded: %s", name, error)
 
 
 def import_packages(names: list[str]) -> None:
