@@ -25,6 +25,7 @@ import roseq_allennlp  # noqa: F401  registers the components and commands
 from roseq_allennlp import plugins
 from roseq_allennlp.commands.explanations import explain, explain_mismatch
 from roseq_allennlp.data.downloads import fetch_vectors
+from roseq_allennlp.files import FULL
 from roseq_allennlp.models import archive
 from roseq_allennlp.text import show_logs, shown, shown_lines
 from roseq_allennlp.training.run_directory import check_run
@@ -38,7 +39,6 @@ _SAFER: dict[tuple[str, str], Any] = {
     ("allennlp.commands.evaluate", "load_archive"): archive,
     ("allennlp.commands.predict", "load_archive"): archive,
 }
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def main() -> None:
@@ -91,7 +91,7 @@ def _run(of_allennlp: bool, quiet: bool) -> None:
             inside = Path(str(error.filename)).is_relative_to(directory)
             if inside and error.errno == errno.ENOENT and not directory.is_dir():
                 message += f". The directory {directory} is no longer there, and its checkpoints are lost: train anew."
-            elif error.errno in _FULL or inside:
+            elif error.errno in FULL or inside:
                 message += (
                     ". The last checkpoint stands: make room, or the directory writable, and go on with --recover."
                 )

@@ -1,6 +1,7 @@
 """Files that are there whole or not at all, and whose damage is noticed."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import pickle
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import IO, Any, Union
 
 import torch
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Errors of a full disk or quota."""
 
 _NAME_SHOWN = 50  # characters of the name in that of its temporary file, which may be no longer than 255 bytes
 _TEMPORARY = re.compile(r"\..{1,50}\.roseq-[0-9a-f]{16}\.tmp", re.DOTALL)
@@ -67,7 +71,7 @@ def remove_leftovers(directory: Union[str, PathLike]) -> None:
         for name in os.listdir(directory):
             file = Path(directory, name)
             earlier = _EARLIER.fullmatch(name)
-            if earlier and not _is_running(int(earlier[2])) or _TEMPORARY.fullmatch(name) and not _is_locked(file):
+            if earlier and not is_running(int(earlier[2])) or _TEMPORARY.fullmatch(name) and not _is_locked(file):
                 with contextlib.suppress(OSError):
                     file.unlink()
 
@@ -82,7 +86,8 @@ def _is_locked(path: Path) -> bool:
     return False
 
 
-def _is_running(process: int) -> bool:
+def is_running(process: int) -> bool:
+    """Whether this machine has a process of that number."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):

@@ -31,7 +31,7 @@ class Findings:
         file.write_text("", encoding="utf-8")
 
     def add(self, what: str, result: Any, ok: Optional[bool] = None) -> None:
-        """`ok` says whether a condition holds; `None` where there is none."""
+        """`ok` says whether a condition holds; `None` if there is no condition."""
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"what": what, "result": result, "ok": ok}, ensure_ascii=False) + "\n")
         print(f"{what}: {result}" + {True: "", False: " (FAILED)", None: ""}[ok], flush=True)

@@ -18,9 +18,10 @@ from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.commands.command import Command
 from roseq_allennlp.console import Console
+from roseq_allennlp.files import FULL, is_running
 from roseq_allennlp.models.archive import load_archive
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL = (*FULL, errno.EFBIG)
 _SOURCES = {".txt": "txt", ".jsonl": "jsonl", ".json": "jsonl", ".parquet": "parquet"}
 
 
@@ -155,13 +156,7 @@ def _written_whole(output: Path, console: Console) -> Iterator[Path]:
 
 def _runs(process: str) -> bool:
     """Whether the process of that number is another one than this, and runs."""
-    if not process.isdecimal() or int(process) == os.getpid():
-        return False
-    try:
-        os.kill(int(process), 0)
-    except OSError as error:
-        return error.errno == errno.EPERM
-    return True
+    return process.isdecimal() and int(process) != os.getpid() and is_running(int(process))
 
 
 def _reason(error: BaseException) -> str:

@@ -12,6 +12,7 @@ from more_itertools import chunked
 
 from roseq_allennlp.data.tag_schemes import Span, bioul_to_bioes
 from roseq_allennlp.predictors import NerTagger
+from roseq_allennlp.predictors.sentences import words_of as words_of
 from roseq_allennlp.scoring.conlleval import Score, entities, score
 from roseq_allennlp.text import without_secrets
 
@@ -62,11 +63,6 @@ def read_labelled(reader: DatasetReader, data_path: Union[str, PathLike]) -> lis
 def gold_tags(instance: Instance) -> list[str]:
     """Returns the gold tags of an instance in BIOES."""
     return bioul_to_bioes(instance["tags"].labels)  # type: ignore[attr-defined]
-
-
-def words_of(instance: Instance) -> list[str]:
-    """Words of an instance."""
-    return list(instance["metadata"]["words"])  # type: ignore[index]
 
 
 def tag_instances(

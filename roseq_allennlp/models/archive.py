@@ -23,9 +23,9 @@ from allennlp.models import Model, archival
 from allennlp.models.archival import CONFIG_NAME, Archive
 from allennlp.version import VERSION
 
-from roseq_allennlp.files import check_saved, replacing
+from roseq_allennlp.files import FULL, check_saved, replacing
 from roseq_allennlp.models.archive_config import READERS, ArchiveError, checked_config, read_config
-from roseq_allennlp.models.archive_files import FULL, MAX_SIZE, check_inside, check_vocabulary, copy_run, extract
+from roseq_allennlp.models.archive_files import MAX_SIZE, check_inside, check_vocabulary, copy_run, extract
 from roseq_allennlp.models.archive_rehearsal import rehearse
 from roseq_allennlp.models.archive_weights import SAFETENSORS, bounded_memory, load_state, read_weights
 from roseq_allennlp.models.tagger import Tagger

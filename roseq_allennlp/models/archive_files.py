@@ -1,6 +1,5 @@
 """The files of an untrusted archive, unpacked in constant memory and within limits that hold before anything is read."""
 
-import errno
 import gzip
 import os
 import shutil
@@ -13,13 +12,11 @@ from typing import BinaryIO, cast
 from allennlp.common.meta import META_NAME
 from allennlp.models.archival import CONFIG_NAME
 
+from roseq_allennlp.files import FULL
 from roseq_allennlp.models.archive_config import ArchiveError
 
 MAX_SIZE = 4 * 2**30
 """Largest size of an unpacked archive in bytes, unless another limit is given."""
-
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Errors of this machine that say nothing of an archive."""
 
 _MEMBERS = 3000  # headers of members included
 _HEADER = 2**16  # of a pax header or a long name, in bytes

@@ -1,4 +1,4 @@
-"""Forks and threads. What must not hang runs in threads that are waited for, not for ever."""
+"""Forks and threads. What must not hang runs in a thread that is joined with a time limit."""
 
 import os
 import signal
