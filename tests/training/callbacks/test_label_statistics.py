@@ -1,4 +1,5 @@
 import collections
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def params(callbacks: list[dict[str, Any]], **extra: Any) -> Params:
                 "tau": 0.25,
             },
             "trainer": {"num_epochs": 1, "optimizer": {"type": "sgd", "lr": 0.1}, "callbacks": callbacks},
-            **extra,
+            **copy.deepcopy(extra),  # AllenNLP takes out of it what it reads
         }
     )
 
