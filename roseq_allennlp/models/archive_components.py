@@ -29,7 +29,7 @@ COMPONENTS: dict[Any, set[str]] = {
     Seq2VecEncoder: {"bag_of_embeddings", "boe", "cnn", *_RECURRENT},
     Serializer: {"simple"},
     TextFieldEmbedder: {"basic"},
-    TokenEmbedder: {"char_cnn_highway", "character_encoding", "embedding", "empty", "pass_through"},
+    TokenEmbedder: {"char_cnn_highway", "character_encoding", "embedding", "empty", "fixed_embedding", "pass_through"},
     TokenIndexer: {"characters", "folded_words", "orthographic", "orthographic_characters", "single_id"},
     Tokenizer: {"character"},
 }

@@ -32,6 +32,10 @@ class TrainerAccess:
         return self._trainer._pytorch_model
 
     @property
+    def validation_data_loader(self) -> Optional[Any]:
+        return self._trainer._validation_data_loader
+
+    @property
     def is_distributed(self) -> bool:
         """A callback learns only from the trainer that its losses and metrics will be reduced."""
         return self._trainer._distributed

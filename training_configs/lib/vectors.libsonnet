@@ -3,12 +3,12 @@
 local catalogue = import 'catalogue.json';
 local indexer = { type: 'folded_words', namespace: 'tokens' };
 {
-  // All words of the file are in the vocabulary, so that a word first met in new text has its vector; a word that the
-  // file lacks is unknown in training too, so the tagger learns how to tag unknown words.
+  // All words of the file are in the vocabulary, so that a word first met in new text has its vector. Words that the file
+  // lacks are unknown in training too, and the one vector that they share is learned.
   fixed(file, dim):: {
     dim: dim,
     indexer: indexer,
-    embedder: { type: 'embedding', vocab_namespace: 'tokens', embedding_dim: dim, pretrained_file: file, trainable: false },
+    embedder: { type: 'fixed_embedding', embedding_dim: dim, pretrained_file: file },
     vocabulary: {
       pretrained_files: { tokens: file },
       only_include_pretrained_words: true,

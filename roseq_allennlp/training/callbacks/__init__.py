@@ -5,6 +5,7 @@ from roseq_allennlp.training.callbacks.finite_loss import FiniteLossCallback
 from roseq_allennlp.training.callbacks.label_statistics import LabelStatisticsCallback
 from roseq_allennlp.training.callbacks.late_start import LateStartCallback
 from roseq_allennlp.training.callbacks.score_table import ScoreTableCallback
+from roseq_allennlp.training.callbacks.vector_coverage import VectorCoverageCallback
 
 __all__ = [
     "AdversarialCallback",
@@ -14,4 +15,5 @@ __all__ = [
     "LabelStatisticsCallback",
     "LateStartCallback",
     "ScoreTableCallback",
+    "VectorCoverageCallback",
 ]
