@@ -48,6 +48,12 @@ def test_outputs_and_gradients_are_those_of_packed_input(lengths, num_layers, cu
         assert_close(found, wanted, rtol=1e-5, atol=1e-5)
 
 
+def test_float64_stays_float64():
+    ours, theirs = pair()
+    inputs, mask = batch([3, 1, 5])
+    assert_close(ours.double()(inputs.double(), mask), theirs.double()(inputs.double(), mask), rtol=0, atol=1e-12)
+
+
 class OnGpu(torch.Tensor):
     """A tensor that says it is on a GPU: the batch is packed then, which torch can do on the CPU too."""
 
