@@ -71,7 +71,7 @@ class TransformerEmbedder(TokenEmbedder):
     window : `int`, optional (default = `512`)
         The most pieces that the encoder gets at once, those at the beginning and the end included; fewer where it takes no
         more.
-    overlap : `int`, optional (default = `128`)
+    overlap : `int`, optional (default = a quarter of a window)
         Pieces that two windows of a long sentence share.
     features_in_memory : `float`, optional (default = `2.0`)
         GiB of a frozen encoder's features that stay in memory; further ones are in a file in the directory of the run,
@@ -95,7 +95,7 @@ class TransformerEmbedder(TokenEmbedder):
         gradient_checkpointing: bool = False,
         bfloat16: bool = False,
         window: int = 512,
-        overlap: int = 128,
+        overlap: Optional[int] = None,
         features_in_memory: float = 2.0,
         serialization_dir: Optional[str] = None,
     ) -> None:
@@ -116,6 +116,7 @@ class TransformerEmbedder(TokenEmbedder):
         self._layout = layout = files.layout
         self._special = len(layout.prefix) + len(layout.suffix)
         self._size = min(window, layout.max_length or window, _positions(self.encoder) or window) - self._special
+        overlap = self._size // 4 if overlap is None else overlap
         if not 0 <= overlap < self._size:
             raise ConfigurationError(
                 f"transformer: a window holds {self._size} pieces of a sentence, and windows share `overlap` = {overlap} of"
