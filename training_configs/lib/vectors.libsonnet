@@ -35,8 +35,9 @@ local indexer = { type: 'folded_words', namespace: 'tokens' };
   // once more for each layer below the last, of which the encoder has `layers`; the pieces' vectors are the lowest.
   transformer(name, tune=false, lr=5e-5, layer_decay=1, layers=0, pooling='mean', gradient_checkpointing=false, bfloat16=false)::
     assert layer_decay == 1 || tune && layers > 0 : 'vectors.transformer: layer_decay needs tune, and the number of layers';
-    local of_encoder = 'token_embedder_tokens\.encoder\.';
-    local layer(number) = of_encoder + '.*\.(h|block|layers?)\.' + number + '\.';
+    local of_encoder = 'token_embedder_tokens[.]encoder[.]';
+    local layer = '(?<=[.])(h|block|layers?)[.]';
+    local layer_at(number) = of_encoder + '((?!' + layer + '[0-9]).)*' + layer + number + '[.]';
     {
       indexer: { type: 'transformer', model_name: name },
       embedder: { type: 'transformer', model_name: name, pooling: pooling } + (
@@ -47,8 +48,8 @@ local indexer = { type: 'folded_words', namespace: 'tokens' };
       include_in_archive: ['encoder'],
       [if tune then 'parameter_groups']:
         if layer_decay == 1 then [[[of_encoder], { lr: lr }]]
-        else [[[layer(i)], { lr: lr * std.pow(layer_decay, layers - 1 - i) }] for i in std.range(0, layers - 1)]
-             + [[[of_encoder + '(?!.*\.(h|block|layers?)\.\d+\.)'], { lr: lr * std.pow(layer_decay, layers) }]],
+        else [[[layer_at(i)], { lr: lr * std.pow(layer_decay, layers - 1 - i) }] for i in std.range(0, layers - 1)]
+             + [[[of_encoder + '(?!.*' + layer + '[0-9])'], { lr: lr * std.pow(layer_decay, layers) }]],
     },
 
   // The vectors of the catalogue. fastText's files hold 2 million words, which take 2.4 GB in memory and in the archive.
