@@ -81,6 +81,48 @@ def real_data(monkeypatch) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory) -> Path:
+    """The folder of a BERT of two layers, 16 wide, with random weights and cased word pieces of the texts of fixtures/."""
+    from tokenizers import BertWordPieceTokenizer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("bert")
+    pieces = BertWordPieceTokenizer(lowercase=False)
+    pieces.train([str(text) for text in (ROOT / "fixtures" / "sources").iterdir()], vocab_size=400, show_progress=False)
+    pieces.save_model(str(folder))
+    tokenizer = BertTokenizerFast(str(folder / "vocab.txt"), do_lower_case=False, model_max_length=48)
+    tokenizer.save_pretrained(folder)
+    config = BertConfig(pieces.get_vocab_size(), 16, 2, 2, 32, max_position_embeddings=48, initializer_range=0.5)
+    return _saved(BertModel, config, folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_byte_level(tmp_path_factory) -> Path:
+    """As `tiny_encoder`, of a RoBERTa, whose pieces are made of bytes."""
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import RobertaConfig, RobertaModel, RobertaTokenizerFast
+
+    folder = tmp_path_factory.mktemp("roberta")
+    pieces = ByteLevelBPETokenizer()
+    texts = [str(text) for text in (ROOT / "fixtures" / "sources").iterdir()]
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    pieces.train(texts, vocab_size=400, show_progress=False, special_tokens=special)
+    pieces.save_model(str(folder))
+    RobertaTokenizerFast(str(folder / "vocab.json"), str(folder / "merges.txt")).save_pretrained(folder)
+    config = RobertaConfig(
+        pieces.get_vocab_size(), 16, 2, 2, 32, max_position_embeddings=50, pad_token_id=1, initializer_range=0.5
+    )
+    return _saved(RobertaModel, config, folder)
+
+
+def _saved(kind, config, folder) -> Path:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        kind(config).save_pretrained(folder)
+    return folder
+
+
 class Result(NamedTuple):
     status: int
     output: str
