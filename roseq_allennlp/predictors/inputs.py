@@ -1,11 +1,12 @@
 """Files that are tagged: what they hold, and their rows."""
 
-import codecs
 import contextlib
 import gzip
 import io
 import itertools
+import os
 import re
+import stat
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -20,6 +21,7 @@ from allennlp.data.fields import SequenceLabelField
 from roseq_allennlp.data import corpora
 from roseq_allennlp.data.documents import Tally
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes
+from roseq_allennlp.data.text_files import marked_encoding, unpacked
 from roseq_allennlp.predictors.batching import windows
 from roseq_allennlp.predictors.ner_tagger import NerTagger
 from roseq_allennlp.predictors.rows import MAX_LINE, from_json, kept, read_line, repaired, too_long
@@ -31,21 +33,6 @@ STANDARD_INPUT = "-"
 _EXTENSIONS = {
     **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
     **dict.fromkeys((".conll", ".conllu", ".tsv", ".iob", ".iob2", ".bio", ".bioes"), "columns"),
-}
-_MARKS = {
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-_GZIP = b"\x1f\x8b"
-_NO_TEXT = {
-    b"PK\x03\x04": "a zip file or an office document",
-    b"%PDF": "a PDF",
-    b"PAR1": "a Parquet file (`roseq predict-ray` reads them)",
-    b"BZh": "compressed by bzip2",
-    b"\xfd7zXZ": "compressed by xz",
-    b"\x28\xb5\x2f\xfd": "compressed by Zstandard",
 }
 _HEAD = 2**16  # bytes by which a file is recognised
 _JSON_OBJECT = re.compile(r'\ufeff?\s*\{\s*["}]')
@@ -86,12 +73,13 @@ def local_path(name: str) -> str:
     if name == STANDARD_INPUT:
         return name
     try:
-        path = cached_path(corpora.resolve(name))
-        open(path, "rb").close()
+        path = str(cached_path(corpora.resolve(name)))
+        if not stat.S_ISFIFO(os.stat(path).st_mode):  # which can be opened once
+            open(path, "rb").close()
     except OSError as error:
         reason = error.strerror or "No such file or directory"
-        raise ConfigurationError(f"{name}: {reason}. Give a file, or - for standard input.") from error
-    return str(path)
+        raise ConfigurationError(f"{name}: {reason}. Give files, or - for standard input.") from error
+    return path
 
 
 def rows(path: str, name: str, kind: Optional[str], notes: Tally) -> Iterator[Row]:
@@ -111,28 +99,25 @@ def rows(path: str, name: str, kind: Optional[str], notes: Tally) -> Iterator[Ro
 
     # Raises
 
-    `ConfigurationError`: what is compressed in another way than by gzip, or no text at all; damaged gzip data, after the
-    rows before.
+    `ConfigurationError`: compression other than gzip; damaged gzip data, after the rows before them.
     """
     shown = "standard input" if name == STANDARD_INPUT else name
     number = 0
     try:
         with contextlib.ExitStack() as stack:
-            file = _opened(path, stack)
-            head = file.peek(_HEAD)
-            for begins, what in _NO_TEXT.items():
-                if head.startswith(begins):
-                    raise ConfigurationError(
-                        f"{shown}: is {what}. Give it as text: unpacked, or saved as .txt or .jsonl."
-                    )
-            encoding = next((encoding for mark, encoding in _MARKS.items() if head.startswith(mark)), "utf-8")
+            file: Any = open(
+                0 if path == STANDARD_INPUT else path, "rb", buffering=_HEAD, closefd=path != STANDARD_INPUT
+            )
+            stream, begins = unpacked(stack.enter_context(file), shown)
+            head = stream.peek(_HEAD)
+            encoding = marked_encoding(begins) or "utf-8"
             if kind is None:
-                kind, guessed = kind_of(name, head.decode(encoding, "replace"), len(head) < _HEAD)
+                kind, guessed = kind_of(name, head.decode(encoding, "replace"))
                 if guessed:
                     notes.add("file read as columns by its first lines (--input-format text for sentences)", shown)
             errors = "surrogateescape" if encoding == "utf-8" else "replace"
             # The offsets of a document are of its text as it is, with its line ends.
-            text = io.TextIOWrapper(file, encoding, errors, newline="" if kind == "documents" else None)
+            text = io.TextIOWrapper(stream, encoding, errors, newline="" if kind == "documents" else None)
             stack.callback(text.detach)
             if kind == "documents":
                 yield _document(text, name, shown, notes)
@@ -142,12 +127,14 @@ def rows(path: str, name: str, kind: Optional[str], notes: Tally) -> Iterator[Ro
                 number += 1
                 yield row
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ConfigurationError(f"{shown}: its gzip data are damaged after row {number}. Fetch it again.") from error
+        raise ConfigurationError(
+            f"{shown}: its gzip is damaged after row {number}. Fetch or pack the file again."
+        ) from error
     except OSError as error:
         raise ConfigurationError(f"{shown}: cannot be read after row {number}: {error.strerror or error}.") from error
 
 
-def kind_of(name: str, head: str, whole: bool = False) -> tuple[str, bool]:
+def kind_of(name: str, head: str) -> tuple[str, bool]:
     """
     The kind of a file by its extension (`.gz` left out), or else by its first lines: JSON lines begin with an object;
     columns have in nearly each line the same number of columns, a tag in the last one, or one word in each line and
@@ -161,22 +148,21 @@ def kind_of(name: str, head: str, whole: bool = False) -> tuple[str, bool]:
     if (by_name := _EXTENSIONS.get(Path(name.removesuffix(".gz")).suffix.lower())) is not None:
         return by_name, False
     lines = re.split("\r\n|[\r\n]", head.removeprefix("\ufeff"))
-    lines = lines if whole else lines[:-1] or lines  # the last one may be cut
-    filled = [line for line in lines if line.strip()]
-    if not filled:
+    lines = [line if line.strip() else "" for line in lines[:-1] or lines]  # the last one may be cut
+    while lines and not lines[0]:
+        del lines[0]
+    if not lines:
         return "text", False
-    if _JSON_OBJECT.match(filled[0]):
+    if _JSON_OBJECT.match(lines[0]):
         return "jsonl", False
-    split = [_columns(line, "\t" in filled[0]) for line in filled]
+    split = [_columns(line, "\t" in lines[0]) for line in lines if line]
+    width = len(split[0])
     if split[0][0] == "-DOCSTART-":
         return "columns", True
-    width = len(split[0])
     if width == 1:
-        blocks = re.split(r"\n(?:[ \t]*\n)+", "\n".join(lines).strip("\n"))
-        has_end = len(blocks) > 1 or (whole and lines[-2:] == ["", ""])
-        if has_end and any("\n" in block for block in blocks) and all(len(columns) == 1 for columns in split):
-            return "columns", True
-        return "text", False
+        in_blocks = "" in lines and any(map(all, itertools.pairwise(lines)))
+        one_word = all(len(columns) == 1 for columns in split)
+        return ("columns", True) if in_blocks and one_word else ("text", False)
     tagged = sum(len(columns) == width and _TAG.fullmatch(columns[-1]) is not None for columns in split)
     return ("columns", True) if tagged >= _MOSTLY * len(split) else ("text", False)
 
@@ -205,15 +191,6 @@ def tag_instances(
             tags = instance.fields.get("tags")
             kept = {"tags": bioul_to_bioes(tags.labels)} if isinstance(tags, SequenceLabelField) else {}  # type: ignore[arg-type]
             yield Row(f"{name}, sentence {number}", kept, None, 1), answer
-
-
-def _opened(path: str, stack: contextlib.ExitStack) -> io.BufferedReader:
-    standard_input = path == STANDARD_INPUT
-    file: Any = open(0 if standard_input else path, "rb", buffering=_HEAD, closefd=not standard_input)
-    stack.enter_context(file)
-    if file.peek(2)[:2] == _GZIP:
-        file = io.BufferedReader(stack.enter_context(gzip.GzipFile(fileobj=file)), _HEAD)  # type: ignore[type-var]
-    return file
 
 
 def _text(text: str, where: str, notes: Tally) -> str:

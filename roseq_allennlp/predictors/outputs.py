@@ -51,7 +51,9 @@ def write(
         FORMATS[output_format].write(_valid(results, as_document, report), output)
 
 
-def _valid(results: Iterable[Result], convert: Callable[[Row, dict[str, Any]], Any], report: Callable[[str], None]) -> Any:
+def _valid(
+    results: Iterable[Result], convert: Callable[[Row, dict[str, Any]], Any], report: Callable[[str], None]
+) -> Any:
     for row, answer in results:
         try:
             if "error" in answer:
