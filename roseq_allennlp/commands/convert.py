@@ -1,13 +1,12 @@
 import argparse
+import functools
 import json
-import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Optional
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
-from spacy.tokens import Doc
 
 from roseq_allennlp.commands.command import Command
 from roseq_allennlp.console import Console
@@ -17,8 +16,6 @@ from roseq_allennlp.data.documents import Document, Tally
 from roseq_allennlp.data.formats import FORMATS, ReadOptions, format_of_output, recognised
 from roseq_allennlp.data.text_files import local_path
 from roseq_allennlp.data.tokenizers import SpacyTokenizer
-
-logger = logging.getLogger(__name__)
 
 _SPLITS = {2: ("train", "dev"), 3: ("train", "dev", "test")}
 
@@ -79,8 +76,14 @@ class ConvertCommand(Command):
             args.misaligned,
             None if args.columns is None else _columns(args.columns),
         )
+        tokenizer = functools.cache(SpacyTokenizer)  # made when the first text comes that has no tokens
         conversion = Conversion(
-            path, args.source or recognised(path), target, options, _Tokenizer(args.language), args.tokenized
+            path,
+            args.source or recognised(path),
+            target,
+            options,
+            lambda text: tokenizer(args.language)(text),
+            args.tokenized,
         )
         if shares is None:
             _write(conversion, args.output, console)
@@ -91,19 +94,6 @@ class ConvertCommand(Command):
         for split, name in enumerate(_SPLITS[len(shares)]):
             _write(conversion, _named(args.output, name), console, [index == split for index in indices], split == 0)
         return 0
-
-
-class _Tokenizer:
-    """Made when the first text comes that has no tokens."""
-
-    def __init__(self, language: str) -> None:
-        self._language = language
-        self._tokenizer: Optional[SpacyTokenizer] = None
-
-    def __call__(self, text: str) -> Doc:
-        if self._tokenizer is None:
-            self._tokenizer = SpacyTokenizer(self._language)
-        return self._tokenizer(text)
 
 
 def _write(

@@ -8,11 +8,11 @@ from typing import Optional
 from allennlp.common.checks import ConfigurationError
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
-from spacy.vocab import Vocab
 
 from roseq_allennlp.data.documents import Document, Entity, Tally
 from roseq_allennlp.data.sentence_splitting import split_sentences
 from roseq_allennlp.data.tag_schemes import from_spans
+from roseq_allennlp.data.tokenizers import vocabulary
 
 MISALIGNED = ("expand", "skip", "error")
 """What may be done with a span that cuts a token."""
@@ -112,7 +112,7 @@ def to_doc(document: Document) -> Doc:
         spaces.append(False)
         position = end
     add(document.text[position:])
-    return Doc(Vocab(), words=words, spaces=spaces)
+    return Doc(vocabulary(), words=words, spaces=spaces)
 
 
 def sentences_of(document: Document) -> Iterator[tuple[list[tuple[int, int]], list[str]]]:

@@ -15,7 +15,10 @@ from roseq_allennlp.data.tag_schemes import from_spans, to_spans
 
 def read(path: str, options: ReadOptions, tally: Tally) -> Iterator[Document]:
     """See `Format`. Each sentence is a document."""
-    reader = ColumnReader.from_params(Params(dict(options.columns or {})))
+    try:
+        reader = ColumnReader.from_params(Params(dict(options.columns or {})))
+    except (ConfigurationError, TypeError) as error:
+        raise ConfigurationError(f"the parameters of `columns` do not fit: {error}") from error
     for number, (words, tags) in enumerate(reader.read_sentences(path), 1):
         document = Document.from_words(map(str, words), to_spans(tags, "BIOUL"), where=f"{path}, sentence {number}")
         document.sentences = [(0, len(words))]

@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import json
+import re
 import reprlib
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,8 @@ from allennlp.common.checks import ConfigurationError
 from roseq_allennlp.data.formats.format import Output
 from roseq_allennlp.data.text_files import decoded_lines, find_encoding
 from roseq_allennlp.files import replacing
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @contextlib.contextmanager
@@ -36,7 +39,7 @@ def write_rows(rows: Iterable[dict[str, Any]], output: Output) -> None:
     """JSON lines. Characters stand as they are."""
     with writing(output) as file:
         for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.write(as_json(row) + "\n")
 
 
 def text_lines(path: str) -> Iterator[tuple[int, str]]:
@@ -63,8 +66,17 @@ def rows(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def parsed(text: str, where: str) -> Any:
     """Raises `ConfigurationError` for what is no JSON."""
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse)
     except RecursionError as error:
         raise ConfigurationError(f"{where}: the JSON is nested too deeply.") from error
     except ValueError as error:
         raise ConfigurationError(f"{where}: not JSON: {error}.") from error
+
+
+def as_json(value: Any) -> str:
+    """In one line, with all characters as they are but halves of surrogate pairs, which UTF-8 has no bytes for."""
+    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False))
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no number")

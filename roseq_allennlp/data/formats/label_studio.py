@@ -1,6 +1,5 @@
 """Label Studio's JSON (`data`, `annotations`) and JSON-MIN (a row of an annotation, its spans under the name of the tag)."""
 
-import json
 import reprlib
 from collections.abc import Iterable, Iterator
 from typing import Any, Optional
@@ -10,7 +9,7 @@ from allennlp.common.checks import ConfigurationError
 from roseq_allennlp.data.documents import Document, Tally
 from roseq_allennlp.data.formats.checks import RawSpan, checked_document
 from roseq_allennlp.data.formats.format import Output, ReadOptions
-from roseq_allennlp.data.formats.json_rows import parsed, whole_text, writing
+from roseq_allennlp.data.formats.json_rows import as_json, parsed, whole_text, writing
 
 _OF_ANNOTATION = {"annotator", "annotation_id", "created_at", "updated_at", "lead_time"}  # in JSON-MIN
 
@@ -53,7 +52,7 @@ def _of_task(
         tally.add("tasks with several annotations, of which the first is read", where)
     key = _text_key(data, where)
     values = [
-        result.get("value")
+        result.get("value") if isinstance(result, dict) else result
         for result in kept[0]["result"]
         if not isinstance(result, dict) or "labels" in str(result.get("type", "labels"))
     ]
@@ -131,7 +130,7 @@ def write(documents: Iterable[Document], output: Output) -> None:
         file.write("[")
         separator = "\n"
         for document in documents:
-            file.write(separator + json.dumps(_task(document), ensure_ascii=False))
+            file.write(separator + as_json(_task(document)))
             separator = ",\n"
         file.write("\n]\n")
 

@@ -69,6 +69,9 @@ def _row(document: Document) -> dict[str, Any]:
             }
             for index, (start, end) in enumerate(document.tokens)
         ]
-        for span, of_tokens in zip(spans, document.token_spans(), strict=True):
-            span.update(token_start=of_tokens.start, token_end=of_tokens.end - 1)  # the last token, not the one after
+        starts = {start: index for index, (start, _) in enumerate(document.tokens)}
+        ends = {end: index for index, (_, end) in enumerate(document.tokens)}
+        for span in spans:
+            if span["start"] in starts and span["end"] in ends:  # the last token, not the one after it
+                span.update(token_start=starts[span["start"]], token_end=ends[span["end"]])
     return {**row, "spans": spans}

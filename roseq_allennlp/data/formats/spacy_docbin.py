@@ -5,12 +5,12 @@ from pathlib import Path
 
 from allennlp.common.checks import ConfigurationError
 from spacy.tokens import Doc, DocBin
-from spacy.vocab import Vocab
 
 from roseq_allennlp.data.alignment import to_doc
 from roseq_allennlp.data.documents import Document, Tally
 from roseq_allennlp.data.formats.checks import RawSpan, checked_document
 from roseq_allennlp.data.formats.format import Output, ReadOptions
+from roseq_allennlp.data.tokenizers import vocabulary
 from roseq_allennlp.files import replacing
 
 
@@ -19,7 +19,7 @@ def read(path: str, options: ReadOptions, tally: Tally) -> Iterator[Document]:
     data = Path(path).read_bytes()
     number = 0
     try:
-        for number, doc in enumerate(DocBin().from_bytes(data).get_docs(Vocab()), 1):
+        for number, doc in enumerate(DocBin().from_bytes(data).get_docs(vocabulary()), 1):
             yield _document(doc, f"{path}, document {number}", options, tally)
     except (ConfigurationError, MemoryError, GeneratorExit):
         raise
@@ -51,7 +51,7 @@ def write(documents: Iterable[Document], output: Output) -> None:
         spans = (doc.char_span(entity.start, entity.end, label=entity.label) for entity in document.entities)
         doc.ents = [span for span in spans if span is not None]
         if document.sentences is not None:
-            starts = {(document.tokens or [])[start][0] for start, _ in document.sentences}
+            starts = {(document.tokens or [])[start][0] for start, _ in document.sentences[1:]}
             for token in doc:
                 token.is_sent_start = token.i == 0 or token.idx in starts
         packed.add(doc)
