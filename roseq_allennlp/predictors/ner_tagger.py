@@ -17,6 +17,7 @@ from allennlp.predictors import Predictor
 from roseq_allennlp.data.documents import Document
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes
 from roseq_allennlp.data.word_table import word_table
+from roseq_allennlp.models.tagger import Tagger
 from roseq_allennlp.nn.bfloat16 import bfloat16_autocast
 from roseq_allennlp.predictors.batching import length_buckets, windows
 from roseq_allennlp.predictors.document_answers import document_answer
@@ -267,7 +268,10 @@ class NerTagger(Predictor):
                 self._dataset_reader.apply_token_indexers(instance)
             batch = Batch(chosen)
             batch.index_instances(self._model.vocab)
-            return move_to_device(batch.as_tensor_dict(), device)
+            inputs = move_to_device(batch.as_tensor_dict(), device)
+        if isinstance(self._model, Tagger):  # a reader of the user's may leave the words out
+            inputs.setdefault("metadata", [{"words": sentence} for sentence in words])
+        return inputs
 
     def _tag_batch(self, inputs: dict[str, Any], device: torch.device) -> dict[str, Any]:
         """`tags`, `entities` and, with `top_k` above 1, `top_k_tags`: lists with an entry for each sentence."""
