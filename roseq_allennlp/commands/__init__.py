@@ -9,6 +9,7 @@ from roseq_allennlp.commands.predict_ray import PredictRayCommand
 from roseq_allennlp.commands.report import ReportCommand
 from roseq_allennlp.commands.results import ResultsCommand
 from roseq_allennlp.commands.score import ScoreCommand
+from roseq_allennlp.commands.vectors import VectorsCommand
 
 __all__ = [
     "AblationCommand",
@@ -22,4 +23,5 @@ __all__ = [
     "ReportCommand",
     "ResultsCommand",
     "ScoreCommand",
+    "VectorsCommand",
 ]

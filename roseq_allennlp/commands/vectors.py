@@ -8,9 +8,9 @@ from allennlp.common.checks import ConfigurationError
 from roseq_allennlp.commands.command import Command
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.documents import Tally
-from roseq_allennlp.data.token_indexers.folded_words_indexer import folded
 from roseq_allennlp.data.tokenizers import SpacyTokenizer
 from roseq_allennlp.data.vector_files import write_vectors
+from roseq_allennlp.data.word_keys import word_key
 from roseq_allennlp.experiments.text_vectors import learn_vectors
 from roseq_allennlp.modules.word_encoder import WordEncoder, vectors_of_words
 from roseq_allennlp.predictors.inputs import KINDS, local_path, rows
@@ -61,7 +61,7 @@ class VectorsCommand(Command):
         spellings: dict[str, Counter[str]] = defaultdict(Counter)
         for sentence in sentences:
             for word in sentence:
-                spellings[folded(word)][word] += 1
+                spellings[word_key(word.lower())][word] += 1
         # The format of the file separates by white space.
         for word in [word for word in spellings if len(word.split()) != 1]:
             del spellings[word]
@@ -69,7 +69,7 @@ class VectorsCommand(Command):
             raise ConfigurationError(f"{', '.join(texts)}: there are no words in the text.")
         if args.text:
             counts = Counter({word: spelling.total() for word, spelling in spellings.items()})
-            keys = [[folded(word) for word in sentence] for sentence in sentences]
+            keys = [[word_key(word.lower()) for word in sentence] for sentence in sentences]
             words, vectors = learn_vectors(keys, counts, args.dim, args.epochs, args.seed)
         else:
             words, states = vectors_of_words(WordEncoder(encoder), spellings, args.dim)

@@ -1,7 +1,7 @@
 """Word vectors learned from unlabelled text, by fastText."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
@@ -50,7 +50,3 @@ def learn_vectors(
     words = [word for word, _ in counts.most_common()]
     vectors = np.stack([model.wv.get_vector(word) for word in words])  # by n-grams where the word was too rare
     return words, vectors * (MEAN_NORM / np.linalg.norm(vectors, axis=1).mean())
-
-
-def count(sentences: Iterable[Iterable[str]]) -> "Counter[str]":
-    return Counter(word for sentence in sentences for word in sentence)

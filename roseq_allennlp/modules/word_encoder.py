@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from allennlp.common.checks import ConfigurationError
 
+from roseq_allennlp.data.token_indexers.transformer_indexer import TransformerIndexer
+from roseq_allennlp.modules.token_embedders.transformer_embedder import TransformerEmbedder
 from roseq_allennlp.nn.principal_axes import principal_axes
 
-_MAX_PIECES = 64  # of a word that are read
-_BATCH_SIZE = 256
+_WORDS_AT_A_TIME = 4096
 _MEAN_NORM = 6.0  # that of GloVe's 100-dimensional vectors, for which the model's other sizes were chosen
 
 
@@ -18,56 +19,23 @@ class WordEncoder:
     # Parameters
 
     name : `str`
-        A directory or a name on the Hugging Face Hub: an encoder with a fast tokenizer.
-
-    # Raises
-
-    `ConfigurationError`: there is no such encoder, or it has no fast tokenizer.
+        A directory or a name on the Hugging Face Hub, see `transformer`.
     """
 
     def __init__(self, name: str) -> None:
-        from transformers import AutoModel, AutoTokenizer  # here, as a run without an encoder does not need it
-
-        try:
-            self._tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-            self._model = AutoModel.from_pretrained(name, trust_remote_code=False).float().eval()
-        except Exception as error:  # the library raises nearly anything for a directory that is no encoder
-            reason = " ".join(str(error).split())[:200]
-            raise ConfigurationError(
-                f"{name}: no encoder can be loaded ({reason}). Give a directory with config.json, weights and"
-                " tokenizer.json, or the name of one on the Hugging Face Hub."
-            ) from error
-        if not self._tokenizer.is_fast:
-            raise ConfigurationError(f"{name}: has no fast tokenizer (tokenizer.json). Take another encoder.")
-        self.width: int = self._model.config.hidden_size
+        self._indexer = TransformerIndexer(name)
+        self._embedder = TransformerEmbedder(name, mix_layers=False).eval()
+        self.width = self._embedder.get_output_dim()
         """H, the size of the encoder's states."""
 
     @torch.inference_mode()
     def __call__(self, words: Sequence[str]) -> torch.Tensor:
-        """
-        `(N, H)` float32: for each word alone, the mean of the last layer over its pieces, the special ones left out. A word
-        without a piece, such as one of zero-width characters, has zeros.
-        """
-        encoded = self._tokenizer(
-            list(words),
-            truncation=True,
-            max_length=_MAX_PIECES,
-            return_special_tokens_mask=True,
-            return_attention_mask=True,
-        )
-        lengths = list(map(len, encoded["input_ids"]))
-        order = sorted(range(len(words)), key=lengths.__getitem__)
-        result = torch.zeros(len(words), self.width)  # (N, H)
-        for first in range(0, len(words), _BATCH_SIZE):
-            indices = order[first : first + _BATCH_SIZE]
-            batch = self._tokenizer.pad(
-                {key: [values[index] for index in indices] for key, values in encoded.items()}, return_tensors="pt"
-            )
-            special = batch.pop("special_tokens_mask")
-            pieces = ((special == 0) & (batch["attention_mask"] == 1)).unsqueeze(2)  # (B, P, 1)
-            states = self._model(**batch).last_hidden_state  # (B, P, H)
-            result[indices] = (states * pieces).sum(dim=1) / pieces.sum(dim=1).clamp(min=1)
-        return result
+        """`(N, H)` float32: for each word alone, the mean of the last layer over its pieces."""
+        parts = [torch.zeros(0, self.width)]
+        for first in range(0, len(words), _WORDS_AT_A_TIME):
+            pieces = self._indexer.split([[word] for word in words[first : first + _WORDS_AT_A_TIME]])
+            parts.append(self._embedder(**self._indexer.tensors(pieces)).squeeze(1))
+        return torch.cat(parts)
 
 
 def vectors_of_words(

@@ -1,5 +1,5 @@
 from os import PathLike
-from typing import Union
+from typing import Any, Optional, Union
 
 from roseq_allennlp.models.archive import load_archive
 from roseq_allennlp.models.archive_files import MAX_SIZE
@@ -13,6 +13,7 @@ def load(
     processes: int = 1,
     bfloat16: bool = False,
     sentence_pipe: str = "sentencizer",
+    encoder: Optional[str] = None,
     max_size: int = MAX_SIZE,
 ) -> NerTagger:
     """
@@ -24,7 +25,7 @@ def load(
     archive_path : `Union[str, PathLike]`
     cuda_device : `int`, optional (default = `-1`)
         Number of the GPU, -1 for the CPU.
-    processes, bfloat16, sentence_pipe : `int`, `bool` and `str`, optional
+    processes, bfloat16, sentence_pipe, encoder : `int`, `bool`, `str` and `str`, optional
         See `NerTagger`.
     max_size : `int`, optional (default = `2**32`)
         Limit of the unpacked archive's size, in bytes.
@@ -40,7 +41,7 @@ def load(
     """
     with gate.inside():  # loading holds locks of torch and of imports, which a fork must not inherit
         archive = load_archive(archive_path, cuda_device, max_size=max_size)
-        options = {"processes": processes, "bfloat16": bfloat16, "sentence_pipe": sentence_pipe}
-        tagger = NerTagger.from_archive(archive, extra_args=options)
+        options: dict[str, Any] = {"processes": processes, "bfloat16": bfloat16, "sentence_pipe": sentence_pipe}
+        tagger = NerTagger.from_archive(archive, extra_args={**options, "encoder": encoder})
     assert isinstance(tagger, NerTagger)
     return tagger

@@ -33,6 +33,7 @@ from roseq_allennlp.predictors.sentences import (
 )
 from roseq_allennlp.predictors.texts import TextSplitter
 from roseq_allennlp.predictors.white_space import with_white_space
+from roseq_allennlp.predictors.word_completion import WordCompletion
 from roseq_allennlp.predictors.worker_pool import WorkerPool
 
 _MAX_TOKENS = {"cpu": 4096, "cuda": 65_536}  # of a batch, padding included
@@ -78,6 +79,9 @@ class NerTagger(Predictor):
     sentence_pipe : `str`, optional (default = `"sentencizer"`)
         Name of the spaCy pipe that ends the sentences of a document: one of spaCy's that needs no trained model, or your
         own (`@Language.component`).
+    encoder : `str`, optional
+        The pretrained encoder, a directory or a name on the Hugging Face Hub, that `roseq vectors` made the tagger's
+        fixed word vectors with: words first met in tagging get theirs from it, see `WordCompletion`.
 
     # Raises
 
@@ -93,6 +97,7 @@ class NerTagger(Predictor):
         processes: int = 1,
         bfloat16: bool = False,
         sentence_pipe: str = "sentencizer",
+        encoder: Optional[str] = None,
     ) -> None:
         super().__init__(model, dataset_reader)
         if processes < 1:
@@ -108,6 +113,7 @@ class NerTagger(Predictor):
         self._processes = processes
         self._pool = WorkerPool(self._tag_window, processes)  # of all threads that use the tagger
         self._word_table = word_table(dataset_reader, model.vocab)
+        self._completion = None if encoder is None else WordCompletion(model, dataset_reader, encoder)
         labels = list(model.vocab.get_token_to_index_vocabulary(getattr(model, "label_namespace", "labels")))
         self._bioes = dict(zip(labels, bioul_to_bioes(labels), strict=True))
 
@@ -256,6 +262,8 @@ class NerTagger(Predictor):
         self, words: list[list[str]], indices: list[int], instances: Optional[list[Instance]], device: torch.device
     ) -> dict[str, Any]:
         """A batch of `words`, or of the `instances` with these indices, for the model."""
+        if self._completion is not None:
+            self._completion.add(word for sentence in words for word in sentence)
         if instances is None and self._word_table is not None:
             tokens = move_to_device(self._word_table.tensors(words), device)
             return {"tokens": tokens, "metadata": [{"words": sentence} for sentence in words]}

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Token
-from allennlp.data.token_indexers import SingleIdTokenIndexer
 from allennlp.models import Model
 from allennlp.modules.token_embedders import Embedding
 
+from roseq_allennlp.data.token_indexers import FoldedWordsIndexer
 from roseq_allennlp.modules.word_encoder import WordEncoder
 from roseq_allennlp.nn.affine_map import affine_map
 
@@ -43,7 +43,7 @@ class WordCompletion:
         indexers = [
             indexer
             for indexer in getattr(reader, "_token_indexers", {}).values()
-            if isinstance(indexer, SingleIdTokenIndexer) and indexer.namespace == "tokens"
+            if isinstance(indexer, FoldedWordsIndexer) and indexer.namespace == "tokens"
         ]
         self._layers: list[Any] = [
             layer
@@ -80,7 +80,7 @@ class WordCompletion:
     def add(self, words: Iterable[str]) -> None:
         """Gives those of `words` vectors that have none, until 200 000 are added; the others stay unknown."""
         with self._lock, torch.inference_mode():
-            met = [word for word in dict.fromkeys(words)]
+            met = list(dict.fromkeys(words))
             ids = self._indexer.tokens_to_indices([Token(word) for word in met], self._vocab)["tokens"]
             unknown = self._vocab.get_token_index(self._vocab._oov_token, "tokens")
             spellings = {

@@ -34,21 +34,22 @@ class FoldedWordsIndexer(SingleIdTokenIndexer):
         self._normalize = normalize
 
     def count_vocab_items(self, token: Token, counter: dict[str, dict[str, int]]) -> None:
-        key = self._key(self._get_feature_value(token).lower())
+        key = self.key(self._get_feature_value(token))
         for form in dict.fromkeys((key, _fold_digits(key))):  # in order: the vocabulary breaks ties by it
             counter[self.namespace][form] += 1
 
     def tokens_to_indices(self, tokens: list[Token], vocabulary: Vocabulary) -> dict[str, list[int]]:
         known = vocabulary.get_token_to_index_vocabulary(self.namespace)
-        words = [self._get_feature_value(token).lower() for token in tokens]
         forms = []
-        for word in words:
-            key = self._key(word)
+        for token in tokens:
+            text = self._get_feature_value(token)
+            key, word = self.key(text), text.lower()
             forms.append(key if key in known else word if word in known else _fold_digits(key))
         return {"tokens": [vocabulary.get_token_index(form, self.namespace) for form in forms]}
 
-    def _key(self, lowercased: str) -> str:
-        return word_key(lowercased) if self._normalize else lowercased
+    def key(self, word: str) -> str:
+        """What is looked up first."""
+        return word_key(word.lower()) if self._normalize else word.lower()
 
     def _to_params(self) -> dict[str, Any]:
         return {

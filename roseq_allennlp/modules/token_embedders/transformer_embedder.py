@@ -245,7 +245,9 @@ class TransformerEmbedder(TokenEmbedder):
                 vectors = torch.stack([torch.bmm(pool, layer) for layer in layers[-num_layers:]], dim=1).cpu()
             for row, of_layers in zip(group, vectors, strict=True):  # (layers, words, D)
                 first, _, kept_first, kept_end = row.window
-                result[places[row.sentence]][:, kept_first:kept_end] = of_layers[:, kept_first - first : kept_end - first]
+                result[places[row.sentence]][:, kept_first:kept_end] = of_layers[
+                    :, kept_first - first : kept_end - first
+                ]
         return result
 
     def _rows(self, counts: np.ndarray) -> list[_Row]:
