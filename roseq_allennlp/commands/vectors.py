@@ -1,5 +1,4 @@
 import argparse
-from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from allennlp.commands.subcommand import Subcommand
@@ -8,6 +7,7 @@ from allennlp.common.checks import ConfigurationError
 from roseq_allennlp.commands.command import Command
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.documents import Tally
+from roseq_allennlp.data.spellings import Spellings
 from roseq_allennlp.data.tokenizers import SpacyTokenizer
 from roseq_allennlp.data.vector_files import write_vectors
 from roseq_allennlp.data.word_keys import word_key
@@ -58,21 +58,16 @@ class VectorsCommand(Command):
         ]
         if str(notes):
             console.say(str(notes))
-        spellings: dict[str, Counter[str]] = defaultdict(Counter)
+        spellings = Spellings()
         for sentence in sentences:
-            for word in sentence:
-                spellings[word_key(word.lower())][word] += 1
-        # The format of the file separates by white space.
-        for word in [word for word in spellings if len(word.split()) != 1]:
-            del spellings[word]
-        if not spellings:
+            spellings.add(sentence)
+        if not spellings.by_word:
             raise ConfigurationError(f"{', '.join(texts)}: there are no words in the text.")
         if args.text:
-            counts = Counter({word: spelling.total() for word, spelling in spellings.items()})
             keys = [[word_key(word.lower()) for word in sentence] for sentence in sentences]
-            words, vectors = learn_vectors(keys, counts, args.dim, args.epochs, args.seed)
+            words, vectors = learn_vectors(keys, spellings.counts, args.dim, args.epochs, args.seed)
         else:
-            words, states = vectors_of_words(WordEncoder(encoder), spellings, args.dim)
+            words, states = vectors_of_words(WordEncoder(encoder), spellings.by_word, args.dim)
             vectors = states.numpy()
         write_vectors(args.output, words, vectors)
         console.print(f"{len(words)} words of {args.dim} dimensions are in {args.output}")

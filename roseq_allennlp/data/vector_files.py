@@ -2,7 +2,7 @@
 
 import gzip
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,5 +27,10 @@ def write_vectors(path: str, words: Iterable[str], vectors: np.ndarray) -> None:
         # Without name and time in its header: the same vectors make the same file.
         stream = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if path.endswith(".gz") else raw
         with io.TextIOWrapper(stream, encoding="utf-8", newline="\n", write_through=True) as lines:  # type: ignore[arg-type]
-            for word, vector in zip(words, vectors, strict=True):
-                lines.write(f"{word} {' '.join(f'{value:.4f}' for value in vector.tolist())}\n")
+            lines.writelines(vector_lines(words, vectors))
+
+
+def vector_lines(words: Iterable[str], vectors: np.ndarray) -> Iterator[str]:
+    """The lines of such a file."""
+    for word, vector in zip(words, vectors, strict=True):
+        yield f"{word} {' '.join(f'{value:.4f}' for value in vector.tolist())}\n"

@@ -1,3 +1,10 @@
-from roseq_allennlp.training import callbacks, checkpointers, learning_rate_schedulers, metrics, optimizers
+from roseq_allennlp.training import (
+    callbacks,
+    checkpointers,
+    encoder_vectors,
+    learning_rate_schedulers,
+    metrics,
+    optimizers,
+)
 
-__all__ = ["callbacks", "checkpointers", "learning_rate_schedulers", "metrics", "optimizers"]
+__all__ = ["callbacks", "checkpointers", "encoder_vectors", "learning_rate_schedulers", "metrics", "optimizers"]

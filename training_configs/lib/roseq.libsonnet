@@ -10,7 +10,7 @@
 // 2.5 (4 000 Dutch sentences), and RoSeq's by 0.9, 0.4 and 1.8. docs/results.md has the runs of both.
 //
 //   data:     { reader, language, types, shapes, train, dev }
-//   vectors:  an entry of vectors.libsonnet
+//   vectors:  an entry of vectors.libsonnet, or a function that makes one for the data
 //   switches: any of `defaults` with another value, such as { at: false }
 local defaults = {
   lacrf: true,
@@ -27,7 +27,7 @@ local defaults = {
   seed: 1,
 };
 
-function(data, vectors, switches={})
+local roseq(data, vectors, switches) =
   local unknown = std.setDiff(std.objectFields(switches), std.objectFields(defaults));
   assert unknown == [] : 'roseq has no switch %s; it has %s' % [std.join(', ', unknown), std.join(', ', std.objectFields(defaults))];
   local on = defaults + switches;
@@ -108,8 +108,12 @@ function(data, vectors, switches={})
         else { type: 'inverse_time_decay', decay_rate: 0.05, min_lr: 1e-4 },
       checkpointer: { type: 'atomic' },
       callbacks: [{ type: 'exact_recovery' }, { type: 'finite_loss' }, { type: 'late_start' }, { type: 'score_table' }]
+                 + (if std.get(vectors, 'coverage', false) then [{ type: 'vector_coverage' }] else [])
                  + (if on.lacrf then [{ type: 'label_statistics' }] else [])
                  + (if on.at then [{ type: 'adversarial', epsilon: on.epsilon }] else [])
                  + (if on.augmented then [{ type: 'augmentation', mentions: 0.5, noise: 0.1 }] else []),
     },
-  }
+  };
+
+function(data, vectors, switches={})
+  roseq(data, if std.isFunction(vectors) then vectors(data) else vectors, switches)

@@ -9,6 +9,7 @@ local indexer = { type: 'folded_words', namespace: 'tokens' };
     dim: dim,
     indexer: indexer,
     embedder: { type: 'fixed_embedding', embedding_dim: dim, pretrained_file: file },
+    coverage: true,
     vocabulary: {
       pretrained_files: { tokens: file },
       only_include_pretrained_words: true,
@@ -16,6 +17,12 @@ local indexer = { type: 'folded_words', namespace: 'tokens' };
     },
     initializer: { regexes: [] },
   },
+
+  // Vectors of the words of the training and development data by an encoder of Hugging Face, `name` as in `transformer`,
+  // which reads each word alone: made once, when training begins, and fixed. `roseq vectors` writes such a file for any text.
+  from_encoder(name, dim):: function(data)
+    local request = { encoder: name, dim: dim, reader: { type: data.reader, language: data.language }, texts: [data.train, data.dev] };
+    $.fixed('encoder://' + std.manifestJsonMinified(request) + '/vectors.txt', dim),
 
   // Words seen once are unknown in training, so the vector of unknown words is learned. Initial values are uniform in
   // ±sqrt(3 / dim), so the norm is near 1.
