@@ -10,6 +10,7 @@ from allennlp.common.checks import ConfigurationError
 from cached_path import cached_path
 
 import roseq_allennlp
+from roseq_allennlp.data.word_keys import word_key
 from roseq_allennlp.modules.word_encoder import WordEncoder
 
 CONFIG = """
@@ -27,7 +28,7 @@ roseq(
 
 def words_of(name: str) -> set[str]:
     lines = Path("fixtures/wnut17", name).read_text(encoding="utf-8").splitlines()
-    return {line.split("\t")[0].lower() for line in lines if line.strip()}
+    return {word_key(line.split("\t")[0].lower()) for line in lines if line.strip()}
 
 
 @pytest.fixture
