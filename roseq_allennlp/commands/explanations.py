@@ -28,7 +28,10 @@ def explain(error: Exception, args: argparse.Namespace) -> Optional[str]:
     if isinstance(error, RuntimeError) and re.match("(STATIC|RUNTIME) ERROR", text):
         return f"{args.param_path} is no valid Jsonnet: {' '.join(text.split())}"
     if isinstance(error, KeyError) and "not found in vocab namespace" in text:
-        return f"{error.args[0]}. The data has labels that were neither declared nor trained on: take them out."
+        return (
+            f"{error.args[0]}. Train with all labels of the data, or have it read by a reader of this package, with which"
+            " entities of unknown types are scored as missed."
+        )
     vectors = isinstance(error, (ValueError, StopIteration)) or "normal expects std" in text  # of NaN
     if vectors and hasattr(args, "param_path"):
         config = Params.from_file(args.param_path, args.overrides).as_flat_dict()
