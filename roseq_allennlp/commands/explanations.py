@@ -37,6 +37,7 @@ def explain(error: Exception, args: argparse.Namespace) -> Optional[str]:
         config = Params.from_file(args.param_path, args.overrides).as_flat_dict()
         for file in {str(value) for key, value in config.items() if key.endswith("pretrained_file") and value}:
             if (line := bad_vector(file)) is not None:
+                file = {copy: name for name, copy in getattr(args, "vector_copies", {}).items()}.get(file, file)
                 reason = "no word and finite numbers, or no line at all"
                 return f"{file}, line {line}: {reason}. Remove it, or fetch the file again."
     return None

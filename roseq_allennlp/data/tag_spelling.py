@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Collection
 from typing import Optional
 
+INVISIBLE = "tags with invisible characters around them, which are left out"
 _PREFIXES = "BIESLUMW"
 # What is seen of the tag, the tag of this package, and what the spelling is.
 _SPELLINGS: tuple[tuple[str, str, str], ...] = (

@@ -47,7 +47,9 @@ def _escape(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(_ESCAPE, _escape)
 
 
-def lines(source: Union[str, io.BufferedReader], encoding: Optional[str] = None) -> Iterator[tuple[int, str]]:
+def lines(
+    source: Union[str, io.BufferedReader], encoding: Optional[str] = None, name: str = "standard input"
+) -> Iterator[tuple[int, str]]:
     """
     The lines of a file and their numbers, from 1, as a stream. A byte order mark is dropped at the start of any line, as
     files may have been joined.
@@ -59,12 +61,14 @@ def lines(source: Union[str, io.BufferedReader], encoding: Optional[str] = None)
     encoding : `str`, optional (default = UTF-8, or UTF-16 or UTF-32 where the file begins with their mark)
         A byte that cannot be decoded becomes a lone surrogate in its line, which `undecodable` finds; UTF-8 with the error
         handler `surrogateescape` writes those of UTF-8 as they were.
+    name : `str`, optional (default = `"standard input"`)
+        What a stream is called in errors.
 
     # Raises
 
     `ConfigurationError`: compression other than gzip, or a damaged one. `OSError`: the file cannot be opened or read.
     """
-    name = source if isinstance(source, str) else "standard input"
+    name = source if isinstance(source, str) else name
     number = 0
     with ExitStack() as stack:
         file = stack.enter_context(open(source, "rb")) if isinstance(source, str) else source

@@ -18,7 +18,7 @@ from roseq_allennlp.data.columns import (
 )
 from roseq_allennlp.data.dataset_readers.ner_reader import NerReader
 from roseq_allennlp.data.tag_schemes import SOURCE_SCHEMES, convert, detect_scheme, invalid_positions, split_tag
-from roseq_allennlp.data.tag_spelling import spelling_of, visible
+from roseq_allennlp.data.tag_spelling import INVISIBLE, spelling_of, visible
 from roseq_allennlp.data.text_files import Places, decoded_lines, find_encoding, known_encoding, lines, local_path
 
 logger = logging.getLogger(__name__)
@@ -173,7 +173,7 @@ class ColumnReader(NerReader):
         finally:  # also where the reading stops early, at `max_instances`
             remarks.invalid.warn(path, f"invalid {scheme} tags repaired")
             remarks.skipped.warn(path, "bad lines left out")
-            remarks.invisible.warn(path, "tags with invisible characters around them, which are left out")
+            remarks.invisible.warn(path, INVISIBLE)
         if not sentences:
             raise ConfigurationError(f"{path}: the file holds no sentence. Expected a token per line, in columns.")
         if not remarks.ends and sentences == 1 and len(sentence.words) > _LONG:
