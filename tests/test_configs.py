@@ -203,7 +203,15 @@ def test_values_that_no_score_would_show(name, corpus):
     assert [config[seed] for seed in ("random_seed", "numpy_seed", "pytorch_seed")] == [1, 1, 1]
     assert (trainer["num_epochs"], trainer["patience"]) == (50, 15)
     assert [callback["type"] for callback in trainer["callbacks"]] == [
-        *("exact_recovery", "finite_loss", "late_start", "score_table", "label_statistics", "adversarial")
+        *(
+            "exact_recovery",
+            "finite_loss",
+            "late_start",
+            "score_table",
+            "declared_types",
+            "label_statistics",
+            "adversarial",
+        )
     ]
     assert trainer["checkpointer"] == {"type": "atomic"}
     shapes = corpus.startswith("wnut")

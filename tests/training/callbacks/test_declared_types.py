@@ -8,7 +8,9 @@ TRAIN = "Anna\tB-person\n\nOslo\tB-locaton\nis\tO\n\nIt\tB-Creative-Work\n\n"
 @pytest.mark.parametrize("labels", ["'locaton' ('location' is close)", ""])
 def test_undeclared_types_of_the_training_data(roseq, tmp_path, labels):
     """Those of the development data, which the vocabulary has here too, are left alone."""
-    (tmp_path / "train").write_text(TRAIN if labels else TRAIN.replace("locaton", "location").replace("Creat", "creat"))
+    (tmp_path / "train").write_text(
+        TRAIN if labels else TRAIN.replace("locaton", "location").replace("Creative-Work", "product")
+    )
     (tmp_path / "dev").write_text("x\tB-animal\n\n")
     overrides = {
         **{"train_data_path": f"{tmp_path}/train", "validation_data_path": f"{tmp_path}/dev"},
