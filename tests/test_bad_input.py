@@ -188,27 +188,16 @@ def test_no_permission(train, tmp_path, monkeypatch):
     check(train({"train_data_path": str(path)}), f"Permission denied: '{path}'")
 
 
-def test_labels_never_seen_in_training(train, tmp_path, archive_path, roseq):
+def test_labels_never_seen_in_training(train, tmp_path, archive_path):
     path = tmp_path / "dev.conll"
     path.write_text("a\tB-animal\nb\tO\n")
     check(train({"validation_data_path": str(path)}), "")
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["validation_recall-animal"] == 0 and metrics["validation_f1-measure-overall"] == 0
-    for command in ("roseq", "allennlp"):
-        output = tmp_path / f"{command}.json"
-        arguments = ["evaluate", str(archive_path), str(path), "--output-file", str(output)]
-        process = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                *("roseq_allennlp",) * (command == "roseq"),
-                *("allennlp",) * (command == "allennlp"),
-            ]
-            + arguments
-            + ["--include-package", "roseq_allennlp"],
-            capture_output=True,
-            text=True,
-        )
+    for module in ("roseq_allennlp", "allennlp"):
+        output = tmp_path / f"{module}.json"
+        arguments = ["evaluate", archive_path, path, "--output-file", output, "--include-package", "roseq_allennlp"]
+        process = subprocess.run([sys.executable, "-m", module, *arguments], capture_output=True, text=True)
         assert process.returncode == 0 and "scored as missed: 'animal'" in process.stderr, process.stderr
         scores = json.loads(output.read_text())
         assert scores["recall-animal"] == scores["recall-overall"] == 0 and scores["accuracy"] < 1

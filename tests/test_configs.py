@@ -358,3 +358,16 @@ def test_the_vocabulary_is_that_of_the_training_split(name, tmp_path):
     types = {label[2:] for label in vocabulary["tokens_to_add"]["labels"] if label != "O"}
     assert known("labels") == {"O"} | {f"{prefix}-{label}" for prefix in "BILU" for label in types}
     assert model._labels[0] == "O"
+
+
+def test_a_reader_with_options():
+    source = """
+    (import 'training_configs/lib/roseq.libsonnet')(
+      { reader: %s, language: 'de', types: ['PER'], shapes: false, train: 'a', dev: 'b' },
+      (import 'training_configs/lib/vectors.libsonnet').learned(50))
+    """
+    named, given = (
+        json.loads(_jsonnet.evaluate_snippet("", source % reader))["dataset_reader"]
+        for reader in ("'columns'", "{ type: 'columns', comment_prefix: '#' }")
+    )
+    assert given == {**named, "comment_prefix": "#"} and named["type"] == "columns" and named["language"] == "de"
