@@ -12,6 +12,7 @@ _FIRST = 100  # lines that decide
 _FILLERS = {DOCUMENT_START, "-X-", "O", "_", "-"}  # what the other columns of a document's start hold
 LEAVE_OUT = 'Correct the line, or have such lines left out with `on_bad_line: "skip"`'
 _SHOWN = 100  # characters of a line, in errors
+_RUN = re.compile("[ \t]+")
 _QUOTED = re.compile('".+"')
 _COMMENT = re.compile(r"#[ \t]+[\w.:-]+[ \t]+=([ \t]|$)")  # `# sent_id = 1`, which may have as many columns as a token
 
@@ -136,5 +137,5 @@ def _split(line: str, separator: Optional[str], quoted: bool) -> list[str]:
         return [cell.strip(" \t") for cell in rows[0]] if rows else [""]
     if separator is None:
         # Not `str.split()`, which also splits at the no-break space and others that tokens hold.
-        return re.split("[ \t]+", line.strip(" \t"))
+        return _RUN.split(line.strip(" \t"))
     return [cell.strip(" \t") for cell in line.split(separator)]

@@ -118,13 +118,16 @@ def find_encoding(path: str) -> str:
 
     # Raises
 
-    `ConfigurationError`: a good part of the file is UTF-8, and another is not.
+    `ConfigurationError`: a good part of the file is UTF-8, and another is not; UTF-16 without its mark.
     """
     with open(path, "rb") as file:
         stream, begins = _unpacked(file, path)
     for mark, encoding in _MARKS:
         if begins.startswith(mark):
             return encoding
+    for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if len(begins) > 3 and not any(begins[start::2]) and all(begins[1 - start :: 2]):
+            raise ConfigurationError(f'{path}: is {encoding} without a mark, it seems. Set `encoding: "{encoding}"`.')
     in_utf8: list[int] = []  # the lines that are not ASCII
     others: list[int] = []
     present: set[int] = set()  # bytes of these lines

@@ -87,6 +87,14 @@ def test_a_damaged_line_does_not_turn_a_file_of_utf_8_into_another(write):
         find_encoding(write("é\nb\n".encode() + b"\xe9\n"))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_its_mark(write, encoding):
+    path = write("Paris B-LOC\n".encode(encoding))
+    with pytest.raises(ConfigurationError, match=f'Set `encoding: "{encoding}"`'):
+        find_encoding(path)
+    assert list(decoded_lines(path, encoding)) == [(1, "Paris B-LOC")]
+
+
 @pytest.mark.parametrize(
     "content, message",
     [
