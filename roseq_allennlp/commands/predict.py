@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Optional, TextIO, Union
 
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.params import parse_overrides
 from allennlp.predictors import Predictor
 
 from roseq_allennlp.commands.command import Command, add_cuda_device
@@ -96,6 +97,8 @@ class PredictCommand(Command):
             if not str(error).startswith(("One of the", f"{getattr(tagger, '_processes', 0)} processes")):
                 raise
             raise ConfigurationError(str(error)) from error
+        if counts.first_error and args.output_format == "jsonl":  # else it has been shown
+            console.say(f"the first error: {counts.first_error}")
         for note in str(notes).split("; ") if notes.counts else []:
             console.say(note)
         console.say(f"{self.program}{self.name}: {counts}, {time.monotonic() - started:.1f} s")
@@ -107,6 +110,7 @@ class _Counts:
 
     def __init__(self) -> None:
         self.rows = self.errors = 0
+        self.first_error = ""
 
     def __str__(self) -> str:
         return f"{self.rows - self.errors} tagged, {self.errors} with errors"
@@ -114,7 +118,9 @@ class _Counts:
     def counted(self, results: Iterable[Result], progress: Callable[[int], Any]) -> Iterator[Result]:
         for row, answer in results:
             self.rows += 1
-            self.errors += "error" in answer
+            if "error" in answer:
+                self.errors += 1
+                self.first_error = self.first_error or f"{row.where}: {answer['error']}"
             progress(1)
             yield row, answer
 
@@ -196,11 +202,15 @@ def _tagger(args: argparse.Namespace) -> NerTagger:
             raise ValueError("an object is needed")
     except ValueError as error:
         raise ConfigurationError(f"--predictor-args {args.predictor_args}: no JSON object ({error}).") from error
+    try:
+        parse_overrides(args.overrides)
+    except (RuntimeError, ValueError) as error:
+        raise ConfigurationError(f"--overrides {args.overrides}: no JSON ({' '.join(str(error).split())}).") from error
     with gate.inside():
         archive = load_archive(args.archive, args.cuda_device, args.overrides, args.weights_file)
         try:
             tagger = Predictor.from_archive(archive, args.predictor, args.dataset_reader_choice, extra_args=extra)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise ConfigurationError(f"--predictor-args {args.predictor_args}: {error}.") from error
     if not isinstance(tagger, NerTagger):
         raise ConfigurationError(

@@ -17,6 +17,7 @@ import torch
 from allennlp.commands import main as allennlp_main
 from allennlp.commands.predict import Predict
 from allennlp.commands.subcommand import Subcommand
+from allennlp.predictors import Predictor
 
 from roseq_allennlp.predictors import rows
 from roseq_allennlp.predictors.inputs import kind_of
@@ -127,7 +128,8 @@ def test_documents(predict, tagger, tmp_path):
     (first, second), _ = predict({"a.txt": text, "b.txt.gz": f"\ufeff{OSLO}"}, "--documents")
     assert first["file"] == str(tmp_path / "a.txt") and first["text"] == text and second["text"] == OSLO
     same(first, tagger.tag_document(text))
-    assert len(first["sentences"]) == 3
+    starts = [text[sentence["start"] : sentence["end"]] for sentence in first["sentences"]]
+    assert starts == [f"{MARTA}.", f"Marta\r\nKeller is {OSLO}.", "Marta Keller"]
     assert all(text[entity["start"] : entity["end"]] == entity["text"] for entity in first["entities"])
     (row,), _ = predict({"a.jsonl": json.dumps({"text": text, "id": 1})})
     same(row, tagger.tag_document(text))
@@ -355,6 +357,11 @@ def test_the_output_is_written_whole_or_not_at_all(roseq, archive_path, tmp_path
     assert not Path(os.devnull).is_file()
 
 
+@Predictor.register("no_ner_tagger", exist_ok=True)
+class NoNerTagger(Predictor):
+    pass
+
+
 def test_what_is_refused(roseq, archive_path, tmp_path):
     def error(*arguments, status=1):
         result = roseq("predict", *arguments)
@@ -382,7 +389,7 @@ def test_what_is_refused(roseq, archive_path, tmp_path):
     assert "spaCy has no language" in error(*good, "--predictor-args", '{"language": "qq"}')
     assert "--overrides" in error(*good, "-o", '{"model')
     assert "nope" in error(*good, "--predictor", "nope")
-    assert "does not inherit" in error(*good, "--predictor", "sentence_tagger_of_tests")
+    assert "does not inherit" in error(*good, "--predictor", "no_ner_tagger")
     assert "plain text" in error(*good, "--documents", "--input-format", "jsonl")
     assert "no standard input" in error(archive_path, "-", "--use-dataset-reader")
     assert "read once" in error(archive_path, "-", "-")
