@@ -342,13 +342,13 @@ def test_the_output_is_written_whole_or_not_at_all(roseq, archive_path, tmp_path
     output, link = tmp_path / "out.jsonl", tmp_path / "link"
     output.write_text("before")
     link.symlink_to(output)
-    damaged = gzip.compress(f"{GOOD}\n".encode() * 50_000)[:-500]
+    damaged = gzip.compress(f"{GOOD}\n".encode() * 5000)[:-100]
     (tmp_path / "in.gz").write_bytes(damaged)
     result = roseq("predict", archive_path, tmp_path / "in.gz", "-o", output)
     assert result.status == 1 and "its gzip is damaged after row " in result.errors
     assert output.read_text() == "before" and not list(tmp_path.glob(".*"))
     result = roseq("predict", archive_path, tmp_path / "in.gz")  # what comes before it is written
-    assert result.status == 1 and result.output.count("\n") > 40_000
+    assert result.status == 1 and result.output.count("\n") > 2000
     assert roseq("predict", archive_path, "fixtures/sentences.jsonl", "-o", link).status == 0
     assert link.is_symlink() and output.read_text("utf-8").count("\n") == 3
     result = roseq("predict", archive_path, "fixtures/sentences.jsonl", "-o", tmp_path / "out.jsonl.gz")
