@@ -18,6 +18,7 @@ from roseq_allennlp.data.documents import Document
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes
 from roseq_allennlp.data.word_table import word_table
 from roseq_allennlp.models.tagger import Tagger
+from roseq_allennlp.modules.token_embedders.char_cnn_highway import longest_words
 from roseq_allennlp.nn.bfloat16 import bfloat16_autocast
 from roseq_allennlp.predictors.batching import length_buckets, windows
 from roseq_allennlp.predictors.document_answers import document_answer
@@ -107,7 +108,7 @@ class NerTagger(Predictor):
         self._bfloat16 = bfloat16
         self._processes = processes
         self._pool = WorkerPool(self._tag_window, processes)  # of all threads that use the tagger
-        self._word_table = word_table(dataset_reader, model.vocab)
+        self._word_table = word_table(dataset_reader, model.vocab, longest_words(model))
         labels = list(model.vocab.get_token_to_index_vocabulary(getattr(model, "label_namespace", "labels")))
         self._bioes = dict(zip(labels, bioul_to_bioes(labels), strict=True))
 
