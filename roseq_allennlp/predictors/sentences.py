@@ -10,8 +10,8 @@ from allennlp.data import Instance
 
 from roseq_allennlp.data.documents import Document
 
-LONGEST = {"sentence": 10**6, "tokens": 10**6, "text": 10**7}
-"""Characters of an input, so that a giant one is an error and does not take all memory; 10**6 is spaCy's limit too."""
+LONGEST = {"sentence": 4 * 10**6, "tokens": 4 * 10**6, "text": 10**7}
+"""Characters of an input: some GB of memory. A longer one is an error, and the rows beside it are tagged."""
 
 
 class Unreadable(dict[str, Any]):
@@ -71,7 +71,7 @@ def _checked_tokens(words: Any) -> Union[Sentence, Unreadable]:
 
 
 def _no_text(key: str, text: str) -> Optional[Unreadable]:
-    """What is wrong with a text that no file could hold, or no memory the scores of."""
+    """What is wrong with a text that no file could hold, or that takes too much memory."""
     if len(text) > LONGEST[key]:
         advice = 'give it as a document, {"text": …}, or split it' if key == "sentence" else "split it"
         return Unreadable(error=f"`{key}` has {len(text)} characters, more than {LONGEST[key]}: {advice}")

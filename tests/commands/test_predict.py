@@ -158,56 +158,71 @@ def test_keys_are_kept_and_an_empty_line_is_an_empty_sentence(predict):
 
 GOOD = json.dumps({"sentence": OSLO})
 BAD_LINES = {
-    b"{broken": "not a line of JSON",
-    b'{"sentence": "a", "sentence": "b"}': "'sentence' stands there twice",
-    b'{"sentence": "a", "x": {"y": 1, "y": 1}}': "'y' stands there twice",
-    b"[" * 100_000: "not a line of JSON",
-    b'{"sentence": "a", "x": ' + b'{"x":' * 100_000: "not a line of JSON",
-    b"NaN": "expected",
-    b'{"sentence": NaN}': "must be a string",
-    b'{"sentence": "cut \\ud83d"}': "half a character",
-    b'{"tokens": ["a", "\\ud83d"]}': "half a character",
-    b'{"sentence": "a\x00b"}': "control character",
-    b"\x00\x01": "not a line of JSON",
-    b'["a"]': "expected",
-    b'"a"': "expected",
-    b'{"sentence": 1e999}': "must be a string",
-    b'{"n": ' + b"1" * 5000 + b"}": "not a line of JSON",
-    b'{"sentence": "' + b"a " * 5000 + b'"}': "more than",  # with the limit of the test
+    "no JSON": (b"{broken", "not a line of JSON"),
+    "a key that stands twice": (b'{"sentence": "a", "x": {"y": 1, "y": 1}}', "'y' stands there twice"),
+    "brackets nested 100 000 deep": (b'{"sentence": "a", "x": ' + b"[" * 100_000, "not a line of JSON"),
+    "JSON that is no object": (b"NaN", "expected"),
+    "a sentence that is no text": (b'{"sentence": 1e999}', "must be a string"),
+    "half a character (a lone surrogate)": (b'{"tokens": ["a", "\\ud83d"]}', "half a character"),
+    "a NUL or another control character as it is": (b'{"sentence": "a\x00b"}', "control character"),
+    "a number of 5 000 digits": (b'{"n": ' + b"1" * 5000 + b"}", "not a line of JSON"),
+    "a sentence or list of tokens of more than 4 000 000 characters": (
+        json.dumps({"tokens": ["a" * 4_000_001]}).encode(),
+        "more than 4000000",
+    ),
+    "a line of more than 67 108 864 characters": (b"{" + b" " * 2**26, "the line has more than"),
 }
+OTHER_BAD_LINES = (
+    b'{"sentence": "a", "sentence": "b"}',
+    b"[" * 100_000,
+    b'{"sentence": NaN}',
+    b"\x00\x01",
+    b'["a"]',
+    b'"a"',
+)
+OTHER_BAD_LINES += (b'{"sentence": "cut \\ud83d"}', b'{"sentence": "a", "x": ' + b'{"x":' * 100_000)
 GOOD_LINES = {
-    b'{"sentence": "Z\xfcrich"}': ["Zürich"],
-    b'\xef\xbb\xbf{"sentence": "Oslo"}': ["Oslo"],
-    b'{"sentence": "a\\u0000b"}': ["a\0b"],
-    b'{"sentence": "Caf\xc3\xa9 \x93x\x94 \x81"}': ["Café", "“", "x", "”", "\ufffd"],
-    b"": [],
+    "a byte that is not UTF-8": (
+        b'{"sentence": "Caf\xc3\xa9 in Z\xfcrich \x93x\x94 \x81"}',
+        "Café in Zürich “ x ” \ufffd",
+    ),
+    "a byte order mark at the start of a line": (b'\xef\xbb\xbf{"sentence": "Oslo"}', "Oslo"),
+    "NaN and infinite numbers in other keys": (b'{"sentence": "Oslo", "x": [NaN, 1e999]}', "Oslo"),
+    "a NUL as JSON writes it": (b'{"sentence": "a\\u0000b"}', "a\0b"),
+    "an empty line": (b"", ""),
 }
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_bad_row_is_an_error_of_its_own(processes, predict, archive_path, tmp_path, monkeypatch):
-    monkeypatch.setattr(rows, "MAX_LINE", 9000)  # less than the lines of brackets, which are too long then
-    lines = [line for bad in [*BAD_LINES, *GOOD_LINES] for line in (bad, GOOD.encode())]
-    nested = [line for line in BAD_LINES if len(line) > 90_000]
-    for limit, chosen in ((9000, [line for line in lines if line not in nested]), (2**26, [*nested, GOOD.encode()])):
-        monkeypatch.setattr(rows, "MAX_LINE", limit)
-        (tmp_path / "in.jsonl").write_bytes(b"\n".join(chosen))
-        options = ["--predictor-args", json.dumps({"processes": processes}), "--batch-size", "5"]
-        results, errors = predict({"in.jsonl": b"\n".join(chosen)}, *options)
-        assert len(results) == len(chosen)
-        for number, (line, row) in enumerate(zip(chosen, results, strict=True), 1):
-            if line in BAD_LINES:
-                assert BAD_LINES[line] in row["error"] and "words" not in row
-                if "sentence" not in row and "tokens" not in row:
-                    assert (row["file"], row["line"]) == (str(tmp_path / "in.jsonl"), number)
-            else:
-                assert row["words"] == GOOD_LINES.get(line, ["at", "Oslo"])
-        assert "with errors" in errors
-        # The same by the actors of `predict-ray`.
+def test_a_bad_row_is_an_error_of_its_own(processes, predict, archive_path, tmp_path):
+    expected = {**dict(BAD_LINES.values()), **dict.fromkeys(OTHER_BAD_LINES, "")}
+    good = {line: words.split(" ") if words else [] for line, words in GOOD_LINES.values()}
+    lines = [line for row in [*expected, *good] for line in (row, GOOD.encode())]
+    options = ["--predictor-args", json.dumps({"processes": processes}), "--batch-size", "5"]
+    results, errors = predict({"in.jsonl": b"\n".join(lines)}, *options)
+    for number, (line, row) in enumerate(zip(lines, results, strict=True), 1):
+        if line in expected:
+            assert expected[line] in row["error"] and "words" not in row
+            if not {"sentence", "tokens", "n"} & row.keys():
+                assert (row["file"], row["line"]) == (str(tmp_path / "in.jsonl"), number)
+        else:
+            assert row["words"] == good.get(line, ["at", "Oslo"])
+    assert (
+        f"{len(expected)} with errors" in errors
+        and f"the first error: {tmp_path / 'in.jsonl'}, line 1: not a" in errors
+    )
+    assert f"read as Windows-1252: 1, at {tmp_path / 'in.jsonl'}, line" in errors
+    if processes == 1:  # the same by the actors of `predict-ray`
         actor = TaggingActor(str(archive_path), "jsonl", "jsonl")
-        tables = [actor(part.table())["json"].to_pylist() for part in parts([str(tmp_path / "in.jsonl")], 10**6)]
+        tables = [actor(part.table())["json"].to_pylist() for part in parts([str(tmp_path / "in.jsonl")], 10**9)]
         for ours, theirs in zip(results, map(json.loads, sum(tables, [])), strict=True):
             assert (ours.get("error"), ours.get("words")) == (theirs.get("error"), theirs.get("words"))
+
+
+def test_each_row_of_the_table_is_such_a_row(repository):
+    text = (repository / "docs" / "bad_input.md").read_text(encoding="utf-8").split("## Rows that are to be tagged")[1]
+    names = {line.split(" | ")[0].removeprefix("| ") for line in text.splitlines() if line.startswith("| ")} - {"row"}
+    assert names == {*BAD_LINES, *GOOD_LINES}
 
 
 def test_bad_lines_of_text(predict, archive_path, tmp_path, monkeypatch):
