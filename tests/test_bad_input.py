@@ -153,7 +153,7 @@ def test_no_permission(train, tmp_path, monkeypatch):
                 raise PermissionError(13, "Permission denied", str(file))
             return plain(file, *arguments, **options)
 
-        monkeypatch.setattr("roseq_allennlp.data.dataset_readers.column_reader.open", refuse, raising=False)
+        monkeypatch.setattr("roseq_allennlp.data.text_files.open", refuse, raising=False)
     check(train({"train_data_path": str(path)}), f"Permission denied: '{path}'")
 
 

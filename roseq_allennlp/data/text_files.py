@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
@@ -47,7 +47,9 @@ def _escape(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(_ESCAPE, _escape)
 
 
-def lines(source: Union[str, io.BufferedReader], encoding: Optional[str] = None) -> Iterator[tuple[int, str]]:
+def lines(
+    source: Union[str, io.BufferedReader], encoding: Optional[str] = None, name: str = "standard input"
+) -> Iterator[tuple[int, str]]:
     """
     The lines of a file and their numbers, from 1, as a stream. A byte order mark is dropped at the start of any line, as
     files may have been joined.
@@ -59,12 +61,14 @@ def lines(source: Union[str, io.BufferedReader], encoding: Optional[str] = None)
     encoding : `str`, optional (default = UTF-8, or UTF-16 or UTF-32 where the file begins with their mark)
         A byte that cannot be decoded becomes a lone surrogate in its line, which `undecodable` finds; UTF-8 with the error
         handler `surrogateescape` writes those of UTF-8 as they were.
+    name : `str`, optional (default = `"standard input"`)
+        What a stream is called in errors.
 
     # Raises
 
     `ConfigurationError`: compression other than gzip, or a damaged one. `OSError`: the file cannot be opened or read.
     """
-    name = source if isinstance(source, str) else "standard input"
+    name = source if isinstance(source, str) else name
     number = 0
     with ExitStack() as stack:
         file = stack.enter_context(open(source, "rb")) if isinstance(source, str) else source
@@ -131,7 +135,7 @@ def find_encoding(path: str) -> str:
             undecoded += escaped
     if not others:
         return "utf-8"
-    # Of other encodings hardly a line in a hundred happens to be UTF-8: `ß“` of cp1252 is.
+    # In other encodings hardly a line in a hundred happens to be UTF-8, as `ß“` in cp1252 is.
     if 10 * len(in_utf8) > len(others):
         raise ConfigurationError(
             f"{path}, line {others[0]}: byte 0x{undecoded[0]:02x} is not UTF-8, which line {in_utf8[0]} is in. Correct the line,"
@@ -190,7 +194,7 @@ def _unpacked(stream: io.BufferedReader, name: str) -> tuple[io.BufferedReader, 
     """The stream, without its compression, and how it begins."""
     begins = stream.peek(_LONGEST_MARK)[:_LONGEST_MARK]
     if begins.startswith(_GZIP):
-        packed = io.BufferedReader(gzip.GzipFile(fileobj=stream))  # type: ignore[type-var]
+        packed: Any = io.BufferedReader(gzip.GzipFile(fileobj=stream))  # type: ignore[type-var]
         try:
             return packed, packed.peek(_LONGEST_MARK)[:_LONGEST_MARK]
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -199,3 +203,22 @@ def _unpacked(stream: io.BufferedReader, name: str) -> tuple[io.BufferedReader, 
         if begins.startswith(beginning):
             raise ConfigurationError(f"{name}: is {kind}. {way_out} {name}")
     return stream, begins
+
+
+class Places:
+    """Counts what one warning for a file tells of, and keeps the first places."""
+
+    _KEPT = 5
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._first: list[str] = []
+
+    def add(self, place: str) -> None:
+        self._count += 1
+        if len(self._first) < self._KEPT:
+            self._first.append(place)
+
+    def warn(self, path: str, what: str) -> None:
+        if self._count:
+            logger.warning("%s: %s: %d, at %s", path, what, self._count, "; ".join(self._first))

@@ -98,6 +98,7 @@ function(data, vectors, switches={})
       learning_rate_scheduler: { type: 'inverse_time_decay', decay_rate: 0.05, min_lr: 1e-4 },
       checkpointer: { type: 'atomic' },
       callbacks: [{ type: 'exact_recovery' }, { type: 'finite_loss' }, { type: 'late_start' }, { type: 'score_table' }]
+                 + [{ type: 'declared_types', types: data.types }]
                  + (if on.lacrf then [{ type: 'label_statistics' }] else [])
                  + (if on.at then [{ type: 'adversarial', epsilon: 5.0 }] else [])
                  + (if on.augmented then [{ type: 'augmentation', mentions: 0.5, noise: 0.1 }] else []),

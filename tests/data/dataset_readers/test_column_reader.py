@@ -60,9 +60,7 @@ def test_layouts_that_read_the_same(write, content):
     assert read(build(), write(content)) == TWO_READ
 
 
-@pytest.mark.parametrize(
-    "token", ["a\u2028b", "a\x85b", "a\u00a0b", "a\x0bb", "a\x0cb", "\ufeff", "\u00a0", "a" * 274, "👍🏽"]
-)
+@pytest.mark.parametrize("token", ["a\u2028b", "a\x85b", "a\u00a0b", "a\x0bb", "a\x0cb", "\u00a0", "a" * 274, "👍🏽"])
 def test_tokens_are_kept_whole(write, token):
     assert read(build(), write(f"nu O\n{token} O\n")) == [(["nu", token], ["O", "O"])]
     assert read(build(separator="\t"), write(f"nu\tO\n{token}\tO\n")) == [(["nu", token], ["O", "O"])]
@@ -147,7 +145,7 @@ def test_one_stray_inside_tag_leaves_a_file_iob2(write, caplog):
 @pytest.mark.parametrize(
     "content, expected",
     [
-        (b"a O\n\nb\n", "line 3: 1 columns in 'b', at least 2 are needed"),
+        (b"a O\n\nb\n", "line 3: 1 columns in 'b', expected 2 as in line 1"),
         (b"a O\nb X-PER\n", "line 2: 'X-PER' is no tag"),
         (b"a O\nb\n", "line 2: 1 columns"),
         (b"a PER\n", "line 1: 'PER' is no tag"),
@@ -199,10 +197,10 @@ def test_a_given_encoding_is_strict(write, caplog):
     [
         ({"separator": ""}, "`separator`"),
         ({"separator": "\n"}, "`separator`"),
-        ({"token_column": -1}, "must differ, got -1"),
+        ({"token_column": -1}, "must differ, got -1, -1"),
         ({"tag_scheme": "BIO"}, "one of IOB1, IOB2, BIOES, got 'BIO'"),
         ({"encoding": "utf-99"}, "got 'utf-99'"),
-        ({"encoding": "utf-16"}, "got 'utf-16'"),
+        ({"encoding": "hex"}, "got 'hex'"),
         ({"on_invalid_tags": "ignore"}, "got 'ignore'"),
         ({"max_length": 0}, "at least 1 token, got 0"),
     ],
