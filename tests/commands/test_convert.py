@@ -57,7 +57,7 @@ def test_text_is_split_by_the_rules_of_the_language(roseq, tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "Ann doesn\'t. Bob", "label": [[0, 2, "PER"], [13, 16, "PER"]]}\n')
     result = roseq("convert", path, "-", "--to", "columns", "--language", "en")
-    assert result.output == "Ann\tB-PER\ndoes\tO\nn't\tO\n.\tO\n\nBob\tB-PER\n\n"
+    assert result.output == "-DOCSTART-\tO\n\nAnn\tB-PER\ndoes\tO\nn't\tO\n.\tO\n\nBob\tB-PER\n\n"
     assert f"{path}: spans that cut tokens, grown to them: 1, at {path}, line 1 'An' in ['Ann']" in result.errors
     result = roseq("convert", path, "-", "--to", "columns", "--misaligned", "error")
     assert (result.status, result.output) == (1, "") and "cuts a token" in result.errors
