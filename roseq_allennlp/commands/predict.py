@@ -16,12 +16,13 @@ from allennlp.predictors import Predictor
 
 from roseq_allennlp.commands.command import Command, add_cuda_device
 from roseq_allennlp.console import Console
+from roseq_allennlp.data.dataset_readers import ColumnReader
 from roseq_allennlp.data.documents import Tally
 from roseq_allennlp.files import FULL
 from roseq_allennlp.models.archive import load_archive
 from roseq_allennlp.predictors import NerTagger
 from roseq_allennlp.predictors.forking import gate
-from roseq_allennlp.predictors.inputs import KINDS, STANDARD_INPUT, local_path, rows, tag_instances, tag_rows
+from roseq_allennlp.predictors.inputs import KINDS, STANDARD_INPUT, Layout, local_path, rows, tag_instances, tag_rows
 from roseq_allennlp.predictors.outputs import OUTPUT_FORMATS, STREAMS, Result, write
 from roseq_allennlp.text import shown_lines
 
@@ -35,7 +36,7 @@ class PredictCommand(Command):
     description = (
         "Tag JSON lines, plain text or columns, also compressed by gzip, and write JSON lines: each row with its other keys,"
         " or with an `error`. The status is 1 if no row could be tagged. What a file holds is seen by its extension (.jsonl,"
-        " .ndjson, .json; .conll, .conllu, .tsv, .iob, .iob2, .bio, .bioes), or else by its first lines."
+        " .ndjson, .json; .conll, .conllu, .iob, .iob2, .bio, .bioes), or else by its first lines."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -228,9 +229,14 @@ def _results(
             tag_instances(tagger, tagger._dataset_reader.read(path), name, args.batch_size)
             for name, path in zip(names, paths, strict=True)
         )
+    reader, layout = tagger._dataset_reader, Layout()
+    if isinstance(reader, ColumnReader):
+        layout = Layout(
+            *(reader._token_column, reader._tag_column, reader._separator, reader._quoted, reader._comment_prefix)
+        )
     kind = "documents" if args.documents else args.input_format
     all_rows = itertools.chain.from_iterable(
-        rows(path, name, kind, notes) for name, path in zip(names, paths, strict=True)
+        rows(path, name, kind, layout, notes) for name, path in zip(names, paths, strict=True)
     )
     return tag_rows(tagger, all_rows, args.batch_size)
 

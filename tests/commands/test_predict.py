@@ -107,6 +107,9 @@ def test_each_kind_of_input_plain_and_packed(predict, tagger):
         ("a.txt", "Marta B-person\nis O\n\n", "columns"),
         ("a.txt", "New York\tB-LOC\n.\tO\n", "columns"),
         ("a.txt", "Marta B-person\n" * 12 + "is\n", "columns"),  # one that is broken
+        ("a.tsv", "17\ta whole tweet\n18\tanother one\n", "text"),
+        ("a.tsv", "#\thttp://example.org\t[2009]\n1\tMay\tB-PER\tO\n2\tkam\tO\tO\n", "columns"),
+        ("a.txt", "#hashtags and words\n#others and words\n", "text"),
         ("a.txt", "-DOCSTART- -X- O O\n\nEU NNP I-NP I-ORG\n", "columns"),
         ("a.txt", "blood group O\nand the group is O\n", "text"),
         ("a.txt", "this is a sentence\nof text\n", "text"),
@@ -255,10 +258,20 @@ def test_bad_columns(predict):
     content = "a B-X\nb\n\nMarta B-person\n\nb B-X O\n\n\n# a comment of many words\nat O\nOslo B-location"
     results, errors = predict({"a.conll": content})
     assert [row.get("words") for row in results] == [None, ["Marta"], None, None]
-    assert "line 2: 1 columns, where the first line has 2" in results[0]["error"]
+    assert "line 2: 1 columns in 'b', expected 2 as in line 1" in results[0]["error"]
     assert "line 6: 3 columns" in results[2]["error"] and "3 with errors" in errors
     results, _ = predict({"a.conll": "New York\tB-LOC\n\tO\n\nOslo\tO\n"})
-    assert "line 2: the token is empty" in results[0]["error"] and results[1]["words"] == ["Oslo"]
+    assert "line 2: the token in '\\tO' is empty" in results[0]["error"] and results[1]["words"] == ["Oslo"]
+
+
+def test_columns_are_those_of_the_archive_s_reader(predict):
+    content = "# text = at Oslo\n1\tat\tO\tx\n2\tOslo\tB-location\ty\n"
+    overrides = {"dataset_reader": {"type": "columns", "token_column": 1, "tag_column": 2, "comment_prefix": "#"}}
+    overrides = {f"dataset_reader.{key}": value for key, value in overrides["dataset_reader"].items()}
+    (row,), _ = predict({"a.conll": content}, "--overrides", json.dumps(overrides))
+    assert row["words"] == ["at", "Oslo"] and row["input_tags"] == ["O", "B-location"]
+    (row,), _ = predict({"a.conll": "at\nOslo"}, "--overrides", json.dumps(overrides))
+    assert row["words"] == ["at", "Oslo"] and "input_tags" not in row
 
 
 def test_statuses(roseq, archive_path, tmp_path):
