@@ -215,7 +215,7 @@ def tag_instances(
 def _text(text: str, where: str, notes: Tally) -> str:
     result = repaired(text)
     if result != text and result != text.removeprefix("\ufeff"):
-        notes.add("lines with bytes that are not UTF-8, read as Windows-1252", where)
+        notes.add("lines with bytes that are not UTF-8, read as Windows-1252 (recode the file if that is wrong)", where)
     return result
 
 

@@ -19,7 +19,7 @@ from allennlp.commands.predict import Predict
 from allennlp.commands.subcommand import Subcommand
 from allennlp.predictors import Predictor
 
-from roseq_allennlp.predictors import rows
+from roseq_allennlp.predictors import inputs, rows
 from roseq_allennlp.predictors.inputs import kind_of
 from roseq_allennlp.predictors.ray_tagging import TaggingActor, parts
 
@@ -214,7 +214,7 @@ def test_a_bad_row_is_an_error_of_its_own(processes, predict, archive_path, tmp_
         f"{len(expected)} with errors" in errors
         and f"the first error: {tmp_path / 'in.jsonl'}, line 1: not a" in errors
     )
-    assert f"read as Windows-1252: 1, at {tmp_path / 'in.jsonl'}, line" in errors
+    assert f"(recode the file if that is wrong): 1, at {tmp_path / 'in.jsonl'}, line" in errors
     if processes == 1:  # the same by the actors of `predict-ray`
         actor = TaggingActor(str(archive_path), "jsonl", "jsonl")
         tables = [actor(part.table())["json"].to_pylist() for part in parts([str(tmp_path / "in.jsonl")], 10**9)]
@@ -228,6 +228,19 @@ def test_each_row_of_the_table_is_such_a_row(repository):
     assert names == {*BAD_LINES, *GOOD_LINES}
 
 
+def test_no_more_is_read_at_a_time_than_memory_is_meant_for():
+    class Recorder:
+        def tag_batches(self, batches):
+            for batch in batches:
+                sizes.append(len(batch))
+                yield [{} for _ in batch]
+
+    sizes: list[int] = []
+    given = [inputs.Row("", {}, {"sentence": ""}, size) for size in [1] * 5000 + [2**20] * 3 + [2**19] * 4]
+    answered = [row for row, _ in inputs.tag_rows(Recorder(), iter(given))]  # type: ignore[arg-type]
+    assert answered == given and sizes == [2048, 2048, 905, 1, 1, 2, 2]
+
+
 def test_bad_lines_of_text(predict, archive_path, tmp_path, monkeypatch):
     monkeypatch.setattr(rows, "MAX_LINE", 1000)
     lines = [b"Z\xfcrich", b"\xef\xbb\xbfOslo", b"a\x00b Oslo", b"b " * 1000, "caf\u2028é".encode(), b"Oslo"]
@@ -235,7 +248,7 @@ def test_bad_lines_of_text(predict, archive_path, tmp_path, monkeypatch):
     texts = ["Zürich", "Oslo", "a\0b Oslo", None, "caf\u2028é", "Oslo"]
     assert [row.get("sentence") for row in results] == texts
     assert results[3].keys() == {"file", "line", "error"} and "1 with errors" in errors
-    assert "read as Windows-1252: 1, at" in errors and "a.txt, line 1\n" in errors
+    assert "(recode the file if that is wrong): 1, at" in errors and "a.txt, line 1\n" in errors
     actor = TaggingActor(str(archive_path), "txt", "jsonl")
     tables = [actor(part.table())["json"].to_pylist() for part in parts([str(tmp_path / "a.txt")], 10**6)]
     for ours, theirs in zip(results, map(json.loads, sum(tables, [])), strict=True):
