@@ -72,8 +72,8 @@ class Tagger(Model):
             Gold tags.
         metadata : `List[Dict[str, Any]]`, optional
             `words` of each sentence, which say how many tokens it has, and its gold `tags` where `tags` has ids. Without
-            words the mask is told from the ids, and a sentence is cut short if it ends with words to which each indexer gives
-            the id of padding. Entities of types that the vocabulary lacks have the ids of O, for the loss too, and are
+            `words` the mask is told from the ids, and a sentence is cut short if it ends with words to which each indexer
+            gives the id of padding. Entities of types that the vocabulary lacks have the ids of O, for the loss too, and are
             scored as missed.
 
         # Returns

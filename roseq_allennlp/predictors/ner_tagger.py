@@ -1,6 +1,5 @@
 import contextlib
 import itertools
-import json
 import multiprocessing
 import reprlib
 import threading
@@ -24,6 +23,7 @@ from roseq_allennlp.nn.bfloat16 import bfloat16_autocast
 from roseq_allennlp.predictors.batching import length_buckets, windows
 from roseq_allennlp.predictors.document_answers import document_answer
 from roseq_allennlp.predictors.forking import gate
+from roseq_allennlp.predictors.rows import from_json
 from roseq_allennlp.predictors.sentences import (
     Sentence,
     Unreadable,
@@ -151,11 +151,15 @@ class NerTagger(Predictor):
         )
         return (answer for answers in self._tag_windows(groups) for answer in answers)  # can be closed
 
+    def tag_batches(self, batches: Iterable[list[JsonDict]]) -> Iterator[list[JsonDict]]:
+        """
+        The answers of `predict_batch_json` to each of many batches, which several processes share. As many of them are
+        taken ahead as the processes need, none by one process.
+        """
+        return self._tag_windows(iter(batches))
+
     def load_line(self, line: str) -> JsonDict:
-        try:
-            return json.loads(line)
-        except (ValueError, RecursionError) as error:
-            return Unreadable(error=f"not a line of JSON: {error}")
+        return from_json(line)
 
     def predict_json(self, inputs: JsonDict) -> JsonDict:
         return self.predict_batch_json([inputs])[0]
