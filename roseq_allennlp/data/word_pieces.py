@@ -37,7 +37,8 @@ class WordPieces:
         try:
             self._tokenizer = Tokenizer.from_str(tokenizer)
         except Exception as error:  # it has no class of its own
-            raise ValueError(f"the tokeniser cannot be read: {error}") from error
+            raise ValueError(f"cannot be read: {error}") from error
+        self.num_pieces = 1 + max(self._tokenizer.get_vocab().values(), default=-1)
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._unknown = unknown

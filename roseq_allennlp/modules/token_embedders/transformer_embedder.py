@@ -115,7 +115,8 @@ class TransformerEmbedder(TokenEmbedder):
         self.encoder = _encoder(files, model_name, serialization_dir)
         self._layout = layout = files.layout
         self._special = len(layout.prefix) + len(layout.suffix)
-        self._size = min(window, layout.max_length or window, _positions(self.encoder) or window) - self._special
+        limits = (window, layout.max_length, _positions(self.encoder))
+        self._size = min(limit for limit in limits if limit is not None) - self._special
         overlap = self._size // 4 if overlap is None else overlap
         if not 0 <= overlap < self._size:
             raise ConfigurationError(
@@ -390,9 +391,9 @@ def _has_weights(directory: Optional[str]) -> bool:
 
 
 def _positions(encoder: torch.nn.Module) -> Optional[int]:
-    """How many pieces have a position, where the encoder has a table of them."""
+    """How many pieces have a position, where the encoder gives them positions of their own."""
     for name, module in encoder.named_modules():
         if name.rsplit(".", 1)[-1] in ("position_embeddings", "wpe") and isinstance(module, torch.nn.Embedding):
             # Where padding has a position, the first piece comes after it.
             return module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
-    return None
+    return getattr(encoder.config, "max_position_embeddings", None)
