@@ -10,7 +10,7 @@ import torch
 from allennlp.data import DatasetReader, TextFieldTensors, Token, TokenIndexer, Vocabulary
 from allennlp.data.token_indexers import SingleIdTokenIndexer, TokenCharactersIndexer
 
-from roseq_allennlp.data.dataset_readers import ColumnReader
+from roseq_allennlp.data.dataset_readers import NerReader
 from roseq_allennlp.data.token_indexers import FoldedWordsIndexer, OrthographicCharactersIndexer, OrthographicIndexer
 
 _SINGLE_ID = (SingleIdTokenIndexer, FoldedWordsIndexer, OrthographicIndexer)
@@ -99,13 +99,13 @@ class WordTable:
 
 def word_table(reader: DatasetReader, vocab: Vocabulary) -> Optional[WordTable]:
     """
-    A table that gives the ids which `reader` and AllenNLP give for `vocab`; `None` unless it is sure to: it needs a
-    `ColumnReader` that makes its instances itself, with indexers that see nothing but the text of one word.
+    A table that gives the ids which `reader` and AllenNLP give for `vocab`; `None` unless it is sure to: it needs an
+    `NerReader` that makes its instances itself, with indexers that see nothing but the text of one word.
     """
     if (
-        not isinstance(reader, ColumnReader)
-        or type(reader).text_to_instance is not ColumnReader.text_to_instance
-        or type(reader).apply_token_indexers is not ColumnReader.apply_token_indexers
+        not isinstance(reader, NerReader)
+        or type(reader).text_to_instance is not NerReader.text_to_instance
+        or type(reader).apply_token_indexers is not NerReader.apply_token_indexers
         or not all(map(_looks_at_one_word, reader._token_indexers.values()))
     ):
         return None

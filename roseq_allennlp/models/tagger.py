@@ -5,10 +5,11 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
-from allennlp.nn import RegularizerApplicator, util
+from allennlp.nn import RegularizerApplicator
 from allennlp.nn.parallel import DdpAccelerator
 
 from roseq_allennlp.data.tag_schemes import to_spans
+from roseq_allennlp.models.token_mask import token_mask, words_in
 from roseq_allennlp.modules.crf import ConditionalRandomField
 from roseq_allennlp.training.metrics.conll_f1 import ConllF1
 
@@ -65,7 +66,8 @@ class Tagger(Model):
         tags : `(B, T)` int64, optional
             Gold tags.
         metadata : `List[Dict[str, Any]]`, optional
-            `words` of each sentence.
+            `words` of each sentence, which say how many tokens it has. Without them the mask is told from the ids, and a
+            sentence is cut short if it ends with words to which each indexer gives the id of padding.
 
         # Returns
 
@@ -73,7 +75,7 @@ class Tagger(Model):
         path, `emissions` `(B, T, K)`, `mask` `(B, T)` and, with `top_k` above 1, `top_k_tags` `(B, k, T)` and
         `top_k_log_probabilities` `(B, k)`.
         """
-        mask = util.get_text_field_mask(tokens)  # (B, T), true for real tokens
+        mask = token_mask(tokens, metadata)  # (B, T)
         emissions, loss = self.score_tags(tokens, tags, mask)
         output: dict[str, Any] = {} if loss is None else {"loss": loss}
         if not self.training or self._decode_in_training:
@@ -84,8 +86,8 @@ class Tagger(Model):
                 output.update(top_k_tags=paths, top_k_log_probabilities=scores - log_z.unsqueeze(1))
             if tags is not None:
                 self._f1(self._tag_strings(paths[:, 0], mask), self._tag_strings(tags, mask))
-        if metadata is not None and not self.training:
-            output["words"] = [entry["words"] for entry in metadata]
+        if not self.training and (words := words_in(metadata)) is not None:
+            output["words"] = words
         return output
 
     def _tag_strings(self, tags: torch.Tensor, mask: torch.Tensor) -> list[list[str]]:

@@ -1,26 +1,17 @@
 import codecs
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple, Optional
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
-from allennlp.data import DatasetReader, Instance, Token, TokenIndexer
-from allennlp.data.fields import Field, MetadataField, SequenceLabelField, TextField
-from allennlp.data.token_indexers import SingleIdTokenIndexer
+from allennlp.data import DatasetReader
 
 from roseq_allennlp.data import corpora
-from roseq_allennlp.data.tag_schemes import (
-    SOURCE_SCHEMES,
-    bioes_to_bioul,
-    convert,
-    detect_scheme,
-    invalid_positions,
-    split_tag,
-    to_spans,
-)
+from roseq_allennlp.data.dataset_readers.ner_reader import NerReader
+from roseq_allennlp.data.tag_schemes import SOURCE_SCHEMES, convert, detect_scheme, invalid_positions, split_tag
 
 logger = logging.getLogger(__name__)
 
@@ -35,20 +26,18 @@ class _Sentence(NamedTuple):
 
 
 @DatasetReader.register("columns")
-class ColumnReader(DatasetReader):
+class ColumnReader(NerReader):
     """
     Reads files of one token per line, in columns, a line without text (or a `-DOCSTART-` line) after each sentence.
     A byte order mark, `\\r\\n` and a missing newline at the end are accepted; lines end at `\\n` alone, as a token may hold
     any other of Unicode's line separators.
 
-    An instance has `tokens` (`TextField`), `tags` (`SequenceLabelField` in AllenNLP's `BIOUL`, namespace `labels`) and
-    `metadata` (`{"words": [...]}`). The file is read as a stream, twice or three times where its scheme or encoding
-    must be found first. Sentences are divided among data loading workers and distributed processes before any instance
-    is built.
+    The file is read as a stream, twice or three times where its scheme or encoding must be found first.
 
     # Parameters
 
-    token_indexers : `Dict[str, TokenIndexer]`, optional (default = `{"tokens": SingleIdTokenIndexer()}`)
+    All those of `NerReader`, and these.
+
     separator : `str`, optional (default = any run of spaces and tabs)
         Between two columns.
     token_column, tag_column : `int`, optional (default = `0` and `-1`)
@@ -60,11 +49,6 @@ class ColumnReader(DatasetReader):
     on_invalid_tags : `str`, optional (default = `"repair"`)
         `repair` reads the entities as `conlleval` does (see `tag_schemes.to_spans`) and warns once for a file, with the
         count and the first places; `error` stops at the first.
-    max_length : `int`, optional (default = no limit)
-        In tokens. A longer sentence is split into pieces no longer than this, each an instance of its own, between
-        entities where they leave room for it; one warning for a file has the count.
-    language : `str`, optional (default = `"xx"`, any)
-        As spaCy names it; the predictor tokenizes by it.
 
     # Raises
 
@@ -75,18 +59,15 @@ class ColumnReader(DatasetReader):
 
     def __init__(
         self,
-        token_indexers: Optional[dict[str, TokenIndexer]] = None,
         separator: Optional[str] = None,
         token_column: int = 0,
         tag_column: int = -1,
         tag_scheme: Optional[str] = None,
         encoding: Optional[str] = None,
         on_invalid_tags: str = "repair",
-        max_length: Optional[int] = None,
-        language: str = "xx",
         **kwargs,
     ) -> None:
-        super().__init__(manual_distributed_sharding=True, manual_multiprocess_sharding=True, **kwargs)
+        super().__init__(**kwargs)
         if separator is not None and (not separator or "\n" in separator):
             raise ConfigurationError(
                 f"`separator` must be text within a line, got {separator!r}. Leave it out for any spaces and tabs."
@@ -100,11 +81,6 @@ class ColumnReader(DatasetReader):
             )
         if on_invalid_tags not in ("repair", "error"):
             raise ConfigurationError(f'`on_invalid_tags` must be "repair" or "error", got {on_invalid_tags!r}.')
-        if max_length is not None and max_length < 1:
-            raise ConfigurationError(
-                f"`max_length` must be at least 1 token, got {max_length}. Leave it out for no limit."
-            )
-        self._token_indexers = token_indexers or {"tokens": SingleIdTokenIndexer()}
         self._separator = separator
         self._token_column = token_column
         self._tag_column = tag_column
@@ -112,57 +88,15 @@ class ColumnReader(DatasetReader):
         self._tag_scheme = tag_scheme
         self._encoding = None if encoding is None else _known_encoding(encoding)
         self._on_invalid_tags = on_invalid_tags
-        self._max_length = max_length
-        self.language = language
 
-    def _read(self, file_path) -> Iterator[Instance]:
-        for words, tags in self.shard_iterable(self._read_sentences(str(file_path))):
-            yield self.text_to_instance(words, tags)
-
-    def text_to_instance(  # type: ignore[override]
-        self, tokens: Sequence[Union[str, Token]], tags: Optional[Sequence[str]] = None
-    ) -> Instance:
-        """
-        # Parameters
-
-        tokens : `Sequence[Union[str, Token]]`
-        tags : `Sequence[str]`, optional
-            One per token, in BIOUL or BIOES.
-
-        # Raises
-
-        `ConfigurationError`: tags that are not valid BIOUL or BIOES, or not as many as the tokens.
-        """
-        text = TextField([Token(token) if isinstance(token, str) else token for token in tokens])
-        fields: dict[str, Field] = {
-            "tokens": text,
-            "metadata": MetadataField({"words": [token.text for token in text.tokens]}),
-        }
-        if tags is not None:
-            try:
-                invalid = [tags[i] for i in invalid_positions(tags, "BIOUL")]
-            except ValueError as error:
-                raise ConfigurationError(str(error)) from error
-            if invalid:
-                raise ConfigurationError(
-                    f"`tags` must be valid BIOUL or BIOES, got {list(tags)}, where {', '.join(invalid)} are not."
-                    " `roseq_allennlp.data.tag_schemes.convert` makes them of another scheme's."
-                )
-            fields["tags"] = SequenceLabelField(bioes_to_bioul(tags), text, label_namespace="labels")
-        return Instance(fields)
-
-    def apply_token_indexers(self, instance: Instance) -> None:
-        instance["tokens"].token_indexers = self._token_indexers  # type: ignore[attr-defined]
-
-    def _read_sentences(self, file_path: str) -> Iterator[tuple[list[str], list[str]]]:
-        """Words and BIOUL tags, cut to `max_length`."""
+    def read_sentences(self, file_path: str) -> Iterator[tuple[list[str], list[str]]]:
         path = _local_path(file_path)
         encoding = self._encoding or _find_encoding(path)
         scheme = self._tag_scheme
         if scheme is None:
             scheme = detect_scheme(sentence.tags for sentence in self._parse(path, encoding, scheme))
             logger.info("%s: tags are read as %s", path, scheme)
-        sentences = invalid = split = 0
+        sentences = invalid = 0
         shown: list[str] = []
         try:
             for sentence in self._parse(path, encoding, scheme):
@@ -177,20 +111,10 @@ class ColumnReader(DatasetReader):
                     invalid += 1
                     if len(shown) < _TAGS_SHOWN:
                         shown.append(tag)
-                tags = convert(sentence.tags, scheme, "BIOUL")
-                ends = _cuts(tags, self._max_length)
-                if len(ends) == 1:
-                    yield sentence.words, tags
-                    continue
-                split += 1
-                for start, end in zip([0, *ends], ends, strict=False):
-                    # Again, for the entities longer than `max_length`: each part of one is an entity.
-                    yield sentence.words[start:end], convert(tags[start:end], "BIOUL", "BIOUL")
+                yield sentence.words, convert(sentence.tags, scheme, "BIOUL")
         finally:  # also where the reading stops early, at `max_instances`
             if invalid:
                 logger.warning("%s: invalid %s tags repaired: %d, at %s", path, scheme, invalid, "; ".join(shown))
-            if split:
-                logger.warning("%s: sentences split for more than %d tokens: %d", path, self._max_length, split)
         if not sentences:
             raise ConfigurationError(f"{path}: the file holds no sentence. Expected a token per line, in columns.")
 
@@ -296,17 +220,3 @@ def _find_encoding(path: str) -> str:
             logger.warning("%s: line %d is not UTF-8, the file is read as ISO-8859-1", path, number)
             return "iso-8859-1"
     return "utf-8"
-
-
-def _cuts(tags: list[str], max_length: Optional[int]) -> list[int]:
-    """Where the pieces of a sentence end. A piece ends before an entity that would not fit, unless it starts with it."""
-    length = len(tags)
-    if max_length is None or length <= max_length:
-        return [length]
-    spans = to_spans(tags, "BIOUL")
-    cuts = [0]
-    while length - cuts[-1] > max_length:
-        end = cuts[-1] + max_length
-        starts = [span.start for span in spans if span.start < end < span.end]
-        cuts.append(starts[0] if starts and starts[0] > cuts[-1] else end)
-    return cuts[1:] + [length]

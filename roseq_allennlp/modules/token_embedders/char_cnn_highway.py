@@ -114,7 +114,7 @@ class CharCnnHighway(TokenEmbedder):
         self, token_characters: torch.Tensor, orthographic_characters: Optional[torch.Tensor] = None
     ) -> torch.Tensor:
         """
-        Both arguments are `(batch_size, num_tokens, num_characters)` int64 ids, 0 at padding. Returns
+        Both arguments are `(batch_size, num_tokens, num_characters)` int64 ids, 0 at padding, which ends a word. Returns
         `(batch_size, num_tokens, num_filters * len(filter_widths))`.
         """
         if (orthographic_characters is None) != (self.orthographic_embedding is None):
@@ -136,7 +136,7 @@ class CharCnnHighway(TokenEmbedder):
     ) -> torch.Tensor:
         """Features of all tokens, `(tokens, filters)`, zero for those without characters; every position is computed."""
         vectors = torch.cat([layer(ids) for layer, ids in zip(layers, words, strict=True)], dim=2).transpose(1, 2)
-        lengths = (words[0] != 0).sum(dim=1, keepdim=True)
+        lengths = _lengths(words).unsqueeze(1)  # (tokens, 1)
         first = torch.arange(vectors.size(2), device=vectors.device)
         maxima = []
         for convolution in self.convolutions:
@@ -151,7 +151,7 @@ class CharCnnHighway(TokenEmbedder):
         self, words: list[torch.Tensor], layers: list[CharacterEmbedding], num_tokens: int
     ) -> torch.Tensor:
         """As `_with_padding`, computed for the characters of real words only."""
-        lengths = (words[0] != 0).sum(dim=1)
+        lengths = _lengths(words)  # (tokens,)
         features = self.embedding.weight.new_zeros(lengths.size(0), self._output_dim)
         tokens = lengths.nonzero().squeeze(1)
         # An observer may give each occurrence of a word other vectors.
@@ -191,3 +191,12 @@ class CharCnnHighway(TokenEmbedder):
     def _is_window(self, first: torch.Tensor, width: int, lengths: torch.Tensor) -> torch.Tensor:
         """Whether the window of `width` from position `first` on counts for words of these `lengths`."""
         return (first < lengths) & (first + width <= lengths.clamp(min=self._widest))
+
+
+def _lengths(words: list[torch.Tensor]) -> torch.Tensor:
+    """
+    Characters of each word: up to the last with an id other than 0 in any of the inputs `(tokens, characters)`. A character
+    inside a word may have the id of padding, if the vocabulary's padding token is that character.
+    """
+    real = torch.stack([ids != 0 for ids in words]).any(dim=0)  # (tokens, characters)
+    return (real * torch.arange(1, real.size(1) + 1, device=real.device)).amax(dim=1)
