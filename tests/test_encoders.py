@@ -168,7 +168,9 @@ def test_the_data_loader_of_allennlp(encoder_config, tiny_encoder, tmp_path, tun
     assert_equal(*map(weights, runs))
 
 
-@pytest.mark.parametrize("options", [{"num_gradient_accumulation_steps": 2}, {"moving_average": {"type": "exponential"}}])
+@pytest.mark.parametrize(
+    "options", [{"num_gradient_accumulation_steps": 2}, {"moving_average": {"type": "exponential"}}]
+)
 @KINDS
 def test_accumulation_and_moving_average(encoder_config, tiny_encoder, tmp_path, tuned: bool, options) -> None:
     config = encoder_config(tiny_encoder, tuned)
@@ -182,9 +184,7 @@ def test_distributed_training(encoder_config, tiny_encoder, tmp_path, tuned: boo
     """Two processes write one archive, which opens; with the adversarial step and a window for long sentences."""
     config = encoder_config(tiny_encoder, tuned, num_epochs=1)
     config["distributed"] = {"cuda_devices": [-1, -1], "ddp_accelerator": {"type": "torch"}}
-    train_model(
-        Params(config), str(tmp_path / "run"), include_package=["roseq_allennlp"], file_friendly_logging=True
-    )
+    train_model(Params(config), str(tmp_path / "run"), include_package=["roseq_allennlp"], file_friendly_logging=True)
     assert sorted(path.name for path in (tmp_path / "run" / "encoder").iterdir()) == [
         *("config.json", "layout.json", "tokenizer.json")
     ]
@@ -221,7 +221,9 @@ def test_layer_wise_decay(encoder_config, tiny_encoder, tmp_path) -> None:
     source = f"(import '{lib}').transformer('x', tune=true, lr=1, layer_decay=0.5, layers=2).parameter_groups"
     groups = json.loads(evaluate_snippet("x", source))
     embedder = TransformerEmbedder(str(tiny_encoder), trainable=True)
-    named = [(f"_members.0._text_field_embedder.token_embedder_tokens.{name}", p) for name, p in embedder.named_parameters()]
+    named = [
+        (f"_members.0._text_field_embedder.token_embedder_tokens.{name}", p) for name, p in embedder.named_parameters()
+    ]
     rates = {
         id(parameter): group.get("lr")
         for group in make_parameter_groups([*named, ("crf.transitions", torch.nn.Parameter(torch.zeros(1)))], groups)

@@ -239,17 +239,19 @@ class NerTagger(Predictor):
                 chosen.append(index)
             else:
                 answers[index] = self._answer(sentences[index], {"tags": [], "entities": []})
-        words = [seen[index] for index in chosen]
+        sentences_of_words = [seen[index] for index in chosen]
         pieces = None
         if instances is None and self._word_table is not None:
             with gate.inside():
-                pieces = self._word_table.pieces(words)
+                pieces = self._word_table.pieces(sentences_of_words)
         lengths = None if pieces is None else [len(sentence.ids) for sentence in pieces]
-        for batch in length_buckets(words, _MAX_TOKENS.get(device.type, 4096), lengths=lengths):
+        for batch in length_buckets(sentences_of_words, _MAX_TOKENS.get(device.type, 4096), lengths=lengths):
             indices = [chosen[position] for position in batch]
             of_batch = None if pieces is None else [pieces[position] for position in batch]
             with gate.inside():
-                inputs = self._inputs([words[position] for position in batch], indices, instances, of_batch, device)
+                inputs = self._inputs(
+                    [sentences_of_words[position] for position in batch], indices, instances, of_batch, device
+                )
                 output = self._tag_batch(inputs, device)
             for row, index in enumerate(indices):
                 answers[index] = self._answer(sentences[index], {name: values[row] for name, values in output.items()})

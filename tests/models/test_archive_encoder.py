@@ -48,9 +48,7 @@ def test_an_archive_needs_no_folder_and_no_network(run: Path, tmp_path, offline)
         assert {"encoder/config.json", "encoder/layout.json", "encoder/tokenizer.json", "weights.safetensors"} <= set(
             archive.getnames()
         )
-    answers = [
-        tags(roseq_allennlp.load(path).tag_many(SENTENCES)) for path in (moved, run, tmp_path / "safe.tar.gz")
-    ]
+    answers = [tags(roseq_allennlp.load(path).tag_many(SENTENCES)) for path in (moved, run, tmp_path / "safe.tar.gz")]
     assert answers[0] == answers[1] == answers[2]
     theirs = allennlp_load(moved)
     tagger = roseq_allennlp.load(moved)
@@ -188,7 +186,10 @@ def test_training_goes_on_from_an_archive(encoder_run, encoder_config, tmp_path,
     config = encoder_config(run / "encoder", True)
     config["model"] = {"type": "from_archive", "archive_file": str(run / "model.tar.gz")}
     config["vocabulary"] = {"type": "from_files", "directory": str(run / "vocabulary")}
-    config["train_data_path"], config["validation_data_path"] = config["validation_data_path"], config["train_data_path"]
+    config["train_data_path"], config["validation_data_path"] = (
+        config["validation_data_path"],
+        config["train_data_path"],
+    )
     config["trainer"]["callbacks"] = [{"type": "adversarial", "epsilon": 0.1}]
     model = train_model(Params(config), str(tmp_path / "more"), file_friendly_logging=True)
     before = torch.load(run / "best.th", weights_only=True)

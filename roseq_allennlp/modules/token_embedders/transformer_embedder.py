@@ -200,7 +200,9 @@ class TransformerEmbedder(TokenEmbedder):
             if self._mix is None:
                 vectors = layers[-1]
             else:
-                vectors = torch.einsum("l,l...->...", self._mix_weights().to(layers[0].dtype), torch.stack(layers))
+                vectors = torch.einsum(
+                    "l,l...->...", self._mix_weights().to(layers[0].dtype), torch.stack(list(layers))
+                )
             parts.append(torch.bmm(pool.to(vectors.dtype), vectors))  # (rows, words, D)
             for position, row in enumerate(group):
                 first, _, kept_first, kept_end = row.window
@@ -246,11 +248,13 @@ class TransformerEmbedder(TokenEmbedder):
                 vectors = torch.stack([torch.bmm(pool, layer) for layer in layers[-num_layers:]], dim=1).cpu()
             for row, of_layers in zip(group, vectors, strict=True):  # (layers, words, D)
                 first, _, kept_first, kept_end = row.window
-                result[places[row.sentence]][:, kept_first:kept_end] = of_layers[:, kept_first - first : kept_end - first]
+                result[places[row.sentence]][:, kept_first:kept_end] = of_layers[
+                    :, kept_first - first : kept_end - first
+                ]
         return result
 
     def _rows(self, counts: np.ndarray) -> list[_Row]:
-        rows = []
+        rows: list[_Row] = []
         for sentence, sizes in enumerate(counts):
             num_words = int((sizes > 0).sum())
             if num_words == 0:

@@ -42,7 +42,8 @@ def layers_of(encoder: str, words: list[str], pooling: str) -> torch.Tensor:
     with torch.no_grad():
         hidden = torch.stack(model(**encoding, output_hidden_states=True).hidden_states)[:, 0]
     positions = [
-        [position for position, owner in enumerate(encoding.word_ids()) if owner == index] for index in range(len(words))
+        [position for position, owner in enumerate(encoding.word_ids()) if owner == index]
+        for index in range(len(words))
     ]
     pool = (lambda vectors: vectors[:, 0]) if pooling == "first" else (lambda vectors: vectors.mean(1))
     return torch.stack([pool(hidden[:, chosen]) for chosen in positions if chosen], dim=1)
@@ -103,7 +104,9 @@ def test_a_frozen_encoder_goes_through_each_sentence_once(encoder, monkeypatch) 
     embedder = TransformerEmbedder(encoder)
     torch.nn.init.normal_(embedder._mix)
     calls = []
-    embedder.encoder.register_forward_hook(lambda module, args, kwargs, output: calls.append(kwargs["input_ids"]), with_kwargs=True)
+    embedder.encoder.register_forward_hook(
+        lambda module, args, kwargs, output: calls.append(kwargs["input_ids"]), with_kwargs=True
+    )
     sentences = [*SENTENCES, SENTENCES[0] * 8]
     data = inputs(encoder, sentences)
     with torch.no_grad():
@@ -127,7 +130,10 @@ def test_a_frozen_encoder_goes_through_each_sentence_once(encoder, monkeypatch) 
 def test_the_mix_learns_as_it_does_without_a_store(encoder) -> None:
     data = inputs(encoder, SENTENCES)
     gradients = []
-    for embedder in (TransformerEmbedder(encoder), TransformerEmbedder(encoder, trainable=True, mix_layers=True).eval()):
+    for embedder in (
+        TransformerEmbedder(encoder),
+        TransformerEmbedder(encoder, trainable=True, mix_layers=True).eval(),
+    ):
         target = torch.linspace(-1, 1, embedder.get_output_dim())
         ((embedder(**data) - target) ** 2).sum().backward()
         gradients.append([embedder._mix.grad, embedder._scale.grad])
