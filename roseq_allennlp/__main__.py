@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from allennlp.commands import parse_args
+from allennlp.commands.predict import Predict
+from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import SigTermReceived, install_sigterm_handler
@@ -25,6 +27,7 @@ from allennlp.training import GradientDescentTrainer
 import roseq_allennlp  # noqa: F401  registers the components and commands
 from roseq_allennlp import plugins
 from roseq_allennlp.commands.explanations import explain, explain_mismatch
+from roseq_allennlp.commands.predict import PredictCommand
 from roseq_allennlp.data.downloads import fetch_vectors
 from roseq_allennlp.data.vectors import readable
 from roseq_allennlp.files import FULL
@@ -39,7 +42,6 @@ _SAFER: dict[tuple[str, str], Any] = {
     ("allennlp.commands.train", "archive_model"): archive,
     ("allennlp.commands.train", "_train_worker"): plugins,
     ("allennlp.commands.evaluate", "load_archive"): archive,
-    ("allennlp.commands.predict", "load_archive"): archive,
 }
 
 
@@ -56,7 +58,7 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"roseq {VERSION}, AllenNLP {version('allennlp')}")
         return
-    of_allennlp = len(sys.argv) > 1 and sys.argv[1] in ("train", "evaluate", "predict", "find-lr")
+    of_allennlp = len(sys.argv) > 1 and sys.argv[1] in ("train", "evaluate", "find-lr")
     quiet = of_allennlp and "--quiet" in sys.argv
     if quiet:
         sys.argv.remove("--quiet")
@@ -155,13 +157,15 @@ def check_trainer(trainer: Params) -> None:
 
 @contextlib.contextmanager
 def safer_functions() -> Iterator[None]:
-    """Puts the functions of `_SAFER` in the place of AllenNLP's."""
+    """Puts the functions of `_SAFER`, and the command `predict`, in the place of AllenNLP's."""
     before = {key: getattr(import_module(key[0]), key[1]) for key in _SAFER}
     try:
         for (module, name), source in _SAFER.items():
             setattr(import_module(module), name, getattr(source, name.lstrip("_")))
+        Subcommand.register("predict", exist_ok=True)(PredictCommand)
         yield
     finally:
+        Subcommand.register("predict", exist_ok=True)(Predict)
         for (module, name), function in before.items():
             setattr(import_module(module), name, function)
 

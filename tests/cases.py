@@ -3,6 +3,8 @@ Small inputs of the kinds that people have, and what each must give. `python tes
 these names in a directory, or else the contents below, and prints a line of verdict for each.
 """
 
+import functools
+import json
 import logging
 import sys
 import tempfile
@@ -14,8 +16,12 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader
 from allennlp.modules.token_embedders.embedding import EmbeddingsTextFile
 
-import roseq_allennlp.data  # noqa: F401  registers the readers
+import roseq_allennlp  # registers the readers
+from roseq_allennlp.data.documents import Tally
 from roseq_allennlp.data.vectors import readable
+from roseq_allennlp.predictors import NerTagger
+from roseq_allennlp.predictors.inputs import Layout, rows, tag_rows
+from roseq_allennlp.predictors.ray_tagging import TaggingActor, parts
 
 
 class Case(NamedTuple):
@@ -46,6 +52,38 @@ def vectors(path: str) -> str:
         return " ".join(line.split(" ")[0] for line in lines)
 
 
+@functools.cache
+def tagger() -> NerTagger:
+    return roseq_allennlp.load(ARCHIVE)
+
+
+def predicted(path: str) -> str:
+    """
+    The answers of `roseq predict`, `Marta/B-person Keller/E-person | hello/O`; of many rows only those that are not like the
+    others. Those of `roseq predict-ray` to JSON lines must be the same.
+    """
+    answers = [answer for _, answer in tag_rows(tagger(), rows(path, path, None, Layout(), Tally()))]
+    if path.endswith(".jsonl"):
+        actor = TaggingActor(str(ARCHIVE), "jsonl", "jsonl")
+        lines = [line for part in parts([path], 10**6) for line in actor(part.table())["json"].to_pylist()]
+        for number, (answer, row) in enumerate(zip(answers, map(json.loads, lines), strict=True), 1):
+            if [answer.get(key) for key in ("words", "tags", "error")] != [
+                row.get(key) for key in ("words", "tags", "error")
+            ]:
+                return f"row {number}: {answer}, by predict-ray {row}"
+    shown = [
+        answer.get("error")
+        or " ".join(f"{word}/{tag}" for word, tag in zip(answer["words"], answer["tags"], strict=True))
+        for answer in answers
+    ]
+    odd = [text for text, answer in zip(shown, answers, strict=True) if "error" in answer or not text.isascii()]
+    return " | ".join(shown if len(shown) < 10 else [f"{len(shown)} rows", *odd])
+
+
+ARCHIVE = Path(__file__).parents[1] / "fixtures" / "archive" / "model.tar.gz"
+HALF = "has half a character, \\ud83d, without its other half"
+ROWS = [f'{{"sentence": "at Oslo {number}", "id": {number}}}\n'.encode() for number in range(600)]
+ROWS += [b'{"sentence": "Z\xfcrich"}\n', *(f'{{"sentence": "at Porto {number}"}}\n'.encode() for number in range(5))]
 NUMBERED = {"comment_prefix": "#", "token_column": 1, "tag_column": 2}
 GERMEVAL = (
     b"#\thttp://example.org/a\t[2009-10-17]\n1\tMay\tB-PER\tO\n2\tkam\tO\tO\n3\tnach\tO\tO\n4\tBonn\tB-LOC\tO\n\n"
@@ -160,6 +198,32 @@ CASES = [
         columns(),
         "“Paris”/O €5/O Zürich/U-LOC",
         "line 1 is not UTF-8, the file is read as cp1252",
+    ),
+    Case(
+        "p3_plain.txt",
+        b"Marta Keller flies to Oslo\nhello\n",
+        predicted,
+        "Marta/B-person Keller/E-person flies/O to/O Oslo/S-location | hello/O",
+    ),
+    Case(
+        "p8_tokens_only.txt",
+        b"Marta\nKeller\nflies\n\nOslo\n",
+        predicted,
+        "Marta/B-person Keller/E-person flies/O | Oslo/S-location",
+    ),
+    Case(
+        "p10_surrogate.jsonl",
+        b'{"tokens": ["at", "Oslo"], "id": 1}\n{"tokens": ["at", "\\ud83d", "Oslo"], "id": 2}\n'
+        b'{"sentence": "cut emoji \\ud83d", "id": 3}\n',
+        predicted,
+        f"at/O Oslo/S-location | `tokens` {HALF} | `sentence` {HALF}",
+    ),
+    Case("p13_one_bad_byte.jsonl", b"".join(ROWS), predicted, "606 rows | Zürich/S-person"),
+    Case(
+        "p12_bom.jsonl",
+        b'\xef\xbb\xbf{"sentence": "at Oslo", "id": 1}\n{"sentence": "Porto", "id": 2}\n',
+        predicted,
+        "at/O Oslo/S-location | Porto/S-location",
     ),
     Case("v3_latin1.txt", WORDS + "zürich 0.1 0.2 0.3\n".encode("latin-1"), vectors, ("line 5: byte 0xfc", "Recode")),
     Case("v5_bom_header.txt", b"\xef\xbb\xbf4 3\n" + WORDS, vectors, "oslo visit we likes"),

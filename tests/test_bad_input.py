@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any, Union
 
 import pytest
+from allennlp.common.checks import ConfigurationError
+
+from roseq_allennlp.predictors import NerTagger
 
 CONFIG = "training_configs/fixture.jsonnet"
 ENTITY = "Anna\tB-person\n"
@@ -95,8 +98,20 @@ TEXTS = {
     "text of 0 tokens": " ",
     "text of 5 000 tokens": "Oslo " * 5000,
     "text with a word of 10 000 characters": "a" * 10_000,
+    "text with a word of 300 000 characters": "a" * 300_000,
+}
+TOKENS = {
+    "white space among the tokens": ["Oslo", " ", "\n", "is"],
+    "tokens that are only white space": [" ", "\u00a0"],
+    "tokens that are named as the vocabulary's own": ["@@PADDING@@", "@@UNKNOWN@@", "@@PADDING@@"],
+}
+NO_INPUT: dict[str, tuple[dict[str, Any], str]] = {
+    "an empty string among the tokens": ({"tokens": ["Oslo", ""]}, "none of them empty"),
+    "half a character in a text": ({"text": "Oslo \ud83d"}, "`text` has half a character, \\ud83d"),
+    "half a character in tokens": ({"tokens": ["Oslo", "\ude00"]}, "`tokens` has half a character, \\ude00"),
 }
 OTHERS = {"no permission", "labels never seen in training", "vectors that are missing"}
+OTHERS |= {"text in a language whose package is missing"}
 OTHERS |= {"config that is no Jsonnet", "config that is missing", "labels of another scheme"}
 
 
@@ -172,6 +187,29 @@ def test_texts(name, tagger):
     assert answer["words"] == TEXTS[name].split() and len(answer["tags"]) == len(answer["words"])
 
 
+@pytest.mark.parametrize("name", TOKENS)
+def test_tokens(name, tagger):
+    answer = tagger.tag_tokens(TOKENS[name])
+    assert answer["words"] == TOKENS[name] and len(answer["tags"]) == len(answer["words"])
+    assert all(tag == "O" for word, tag in zip(TOKENS[name], answer["tags"], strict=True) if not word.strip())
+
+
+@pytest.mark.parametrize("name", NO_INPUT)
+def test_input_with_an_error_of_its_own(name, tagger):
+    row, expected = NO_INPUT[name]
+    wrong, right = tagger.predict_batch_json([row, {"sentence": "Oslo"}])
+    check(wrong["error"], expected)
+    assert right["words"] == ["Oslo"]
+
+
+def test_a_language_whose_package_is_missing(tagger, monkeypatch):
+    monkeypatch.setitem(sys.modules, "natto", None)
+    korean = NerTagger(tagger._model, tagger._dataset_reader, language="ko")
+    assert korean.tag_tokens(["Oslo"])["words"] == ["Oslo"]
+    with pytest.raises(ConfigurationError, match="`language` 'ko' needs a package that is not installed. spaCy says: "):
+        korean.tag("Oslo")
+
+
 def test_no_permission(train, tmp_path, monkeypatch):
     path = tmp_path / "train.conll"
     path.write_text(ENTITY)
@@ -228,6 +266,6 @@ def test_a_config_that_is_no_jsonnet(train, tmp_path):
 
 
 def test_each_row_of_the_table_is_a_test(repository):
-    lines = (repository / "docs" / "bad_input.md").read_text(encoding="utf-8").splitlines()
+    lines = (repository / "docs" / "bad_input.md").read_text(encoding="utf-8").split("\n## ")[0].splitlines()
     rows = {line.split(" | ")[0].removeprefix("| ") for line in lines if line.startswith("| ")} - {"input"}
-    assert rows == {*FILES, *CONFIGS, *VECTOR_FILES, *ADDRESSES, *TEXTS, *OTHERS}
+    assert rows == {*FILES, *CONFIGS, *VECTOR_FILES, *ADDRESSES, *TEXTS, *TOKENS, *NO_INPUT, *OTHERS}

@@ -218,7 +218,7 @@ def test_values_that_no_score_would_show(name, corpus):
     indexers, embedders = config["dataset_reader"]["token_indexers"], model["text_field_embedder"]["token_embedders"]
     characters = {"type": "orthographic_characters", "include_characters": True} if shapes else {"type": "characters"}
     assert indexers == {
-        "tokens": {"type": "folded_words", "namespace": "tokens"},
+        "tokens": {"type": "folded_words", "namespace": "tokens", "normalize": True},
         "token_characters": {"min_padding_length": 4, **characters},
         **({"orthographic": {"type": "orthographic"}} if shapes else {}),
     }

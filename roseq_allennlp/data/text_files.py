@@ -72,8 +72,8 @@ def lines(
     number = 0
     with ExitStack() as stack:
         file = stack.enter_context(open(source, "rb")) if isinstance(source, str) else source
-        stream, begins = _unpacked(file, name)
-        encoding = encoding or next((known for mark, known in _MARKS if begins.startswith(mark)), "utf-8")
+        stream, begins = unpacked(file, name)
+        encoding = encoding or marked_encoding(begins) or "utf-8"
         text = io.TextIOWrapper(stream, encoding, _ESCAPE, newline="\n")
         stack.callback(text.detach)  # else it would close the stream
         try:
@@ -121,10 +121,9 @@ def find_encoding(path: str) -> str:
     `ConfigurationError`: a good part of the file is UTF-8, and another is not; UTF-16 without its mark.
     """
     with open(path, "rb") as file:
-        stream, begins = _unpacked(file, path)
-    for mark, encoding in _MARKS:
-        if begins.startswith(mark):
-            return encoding
+        stream, begins = unpacked(file, path)
+    if (marked := marked_encoding(begins)) is not None:
+        return marked
     for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
         if len(begins) > 3 and not any(begins[start::2]) and all(begins[1 - start :: 2]):
             raise ConfigurationError(f'{path}: is {encoding} without a mark, it seems. Set `encoding: "{encoding}"`.')
@@ -195,8 +194,19 @@ def local_path(file_path: str) -> str:
     return path
 
 
-def _unpacked(stream: io.BufferedReader, name: str) -> tuple[io.BufferedReader, bytes]:
-    """The stream, without its compression, and how it begins."""
+def marked_encoding(begins: bytes) -> Optional[str]:
+    """UTF-16 or UTF-32 for a file that begins with their mark."""
+    return next((encoding for mark, encoding in _MARKS if begins.startswith(mark)), None)
+
+
+def unpacked(stream: io.BufferedReader, name: str) -> tuple[io.BufferedReader, bytes]:
+    """
+    The stream, without its compression, and how it begins.
+
+    # Raises
+
+    `ConfigurationError`: compression other than gzip, or a damaged one.
+    """
     begins = stream.peek(_LONGEST_MARK)[:_LONGEST_MARK]
     if begins.startswith(_GZIP):
         packed: Any = io.BufferedReader(gzip.GzipFile(fileobj=stream))  # type: ignore[type-var]

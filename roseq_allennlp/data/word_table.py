@@ -9,9 +9,16 @@ import numpy as np
 import torch
 from allennlp.data import DatasetReader, TextFieldTensors, Token, TokenIndexer, Vocabulary
 from allennlp.data.token_indexers import SingleIdTokenIndexer, TokenCharactersIndexer
+from allennlp.data.tokenizers import CharacterTokenizer
 
 from roseq_allennlp.data.dataset_readers import NerReader
-from roseq_allennlp.data.token_indexers import FoldedWordsIndexer, OrthographicCharactersIndexer, OrthographicIndexer
+from roseq_allennlp.data.token_indexers import (
+    FoldedWordsIndexer,
+    OrthographicCharactersIndexer,
+    OrthographicIndexer,
+    TransformerIndexer,
+)
+from roseq_allennlp.data.word_pieces import PieceIds
 
 _SINGLE_ID = (SingleIdTokenIndexer, FoldedWordsIndexer, OrthographicIndexer)
 _CHARACTERS = (TokenCharactersIndexer, OrthographicCharactersIndexer)
@@ -19,7 +26,8 @@ _CHARACTERS = (TokenCharactersIndexer, OrthographicCharactersIndexer)
 
 class WordTable:
     """
-    Ids that token indexers give for each word met so far; the indexers look at one word at a time. Safe to share among threads.
+    Ids that token indexers give for each word met so far; the indexers look at one word at a time. Pieces of an encoder,
+    which depend on the sentence, are found anew. Safe to share among threads.
 
     # Parameters
 
@@ -28,8 +36,10 @@ class WordTable:
     vocab : `Vocabulary`
         Must not change afterwards.
     max_words, max_ids : `int`, optional (default = `100_000` and `4_000_000`, 32 MB)
-        A table that has outgrown either starts afresh at the next batch, so that endless input does not fill the
-        memory.
+        A table that has outgrown either, or has more characters than `max_ids`, starts afresh at the next batch, so that
+        endless input does not fill the memory.
+    max_characters : `Dict[str, int]`, optional
+        By the name of an indexer of characters, how many of a word the model reads; the others get no ids.
     """
 
     def __init__(
@@ -38,11 +48,20 @@ class WordTable:
         vocab: Vocabulary,
         max_words: int = 100_000,
         max_ids: int = 4_000_000,
+        max_characters: Optional[dict[str, int]] = None,
     ) -> None:
-        self._token_indexers = token_indexers
+        self._all_indexers = token_indexers
+        self._token_indexers = {
+            name: indexer for name, indexer in token_indexers.items() if not isinstance(indexer, TransformerIndexer)
+        }
         self._vocab = vocab
         self._max_words = max_words
         self._max_ids = max_ids
+        self._max_characters = {
+            name: limit
+            for name, limit in (max_characters or {}).items()
+            if name in token_indexers and _gives_characters(token_indexers[name])
+        }
         self._lock = threading.Lock()
         self._clear()
 
@@ -50,26 +69,42 @@ class WordTable:
         return len(self._rows)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return WordTable, (self._token_indexers, self._vocab, self._max_words, self._max_ids)
+        sizes = self._max_words, self._max_ids, self._max_characters
+        return WordTable, (self._all_indexers, self._vocab, *sizes)
 
     def _clear(self) -> None:
         self._rows: dict[str, int] = {}
+        self._num_characters = 0  # of all words
         self._columns = {
             (name, key): _Column()
             for name, indexer in self._token_indexers.items()
             for key in indexer.get_empty_token_list()
         }
 
-    def tensors(self, sentences: Sequence[Sequence[str]]) -> TextFieldTensors:
+    def pieces(self, sentences: Sequence[Sequence[str]]) -> Optional[list[PieceIds]]:
+        """Of each sentence, where an encoder needs them."""
+        for indexer in self._all_indexers.values():
+            if isinstance(indexer, TransformerIndexer):
+                return indexer.split(sentences)
+        return None
+
+    def tensors(
+        self, sentences: Sequence[Sequence[str]], pieces: Optional[Sequence[PieceIds]] = None
+    ) -> TextFieldTensors:
         """
         What AllenNLP makes of a batch with a `TextField` of each sentence: for each indexer `(B, T)` int64 ids, or
-        `(B, T, C)` of characters, C the longest word of the batch or the indexer's `min_padding_length`; 0 is padding.
+        `(B, T, C)` of characters, C the longest word of the batch or the indexer's `min_padding_length`; 0 is padding. For `transformer` what its indexer
+        gives for `pieces`, by default those of the sentences.
         """
         words = list(chain.from_iterable(sentences))
         lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
-        tensors: TextFieldTensors = {name: {} for name in self._token_indexers}
+        tensors: TextFieldTensors = {name: {} for name in self._all_indexers}
+        for name, indexer in self._all_indexers.items():
+            if isinstance(indexer, TransformerIndexer):
+                tensors[name] = indexer.tensors(indexer.split(sentences) if pieces is None else pieces)
         with self._lock:
-            if len(self) > self._max_words or sum(column.num_ids for column in self._columns.values()) > self._max_ids:
+            num_ids = sum(column.num_ids for column in self._columns.values())
+            if len(self) > self._max_words or max(num_ids, self._num_characters) > self._max_ids:
                 self._clear()
             self._add(set(words).difference(self._rows))
             table_rows = np.fromiter(map(self._rows.__getitem__, words), np.int64, len(words))  # (words,)
@@ -88,31 +123,48 @@ class WordTable:
         if not words:
             return
         tokens = [Token(word) for word in words]
-        indexed = {
-            name: indexer.tokens_to_indices(tokens, self._vocab) for name, indexer in self._token_indexers.items()
-        }
+        indexed = {}
+        for name, indexer in self._token_indexers.items():
+            # Cut twice: how a character is lowercased may depend on those after it.
+            limit = self._max_characters.get(name)
+            read = tokens if limit is None else [Token(word[: 2 * limit]) for word in words]
+            indexed[name] = indexer.tokens_to_indices(read, self._vocab)
         for (name, key), column in self._columns.items():
             ids = indexed[name][key]
+            if name in self._max_characters:
+                ids = [characters[: self._max_characters[name]] for characters in ids]
             column.extend([[id_] for id_ in ids] if isinstance(self._token_indexers[name], _SINGLE_ID) else ids)
         self._rows.update(zip(words, range(len(self), len(self) + len(words)), strict=True))
+        self._num_characters += sum(map(len, words))
 
 
-def word_table(reader: DatasetReader, vocab: Vocabulary) -> Optional[WordTable]:
+def word_table(
+    reader: DatasetReader, vocab: Vocabulary, max_characters: Optional[dict[str, int]] = None
+) -> Optional[WordTable]:
     """
     A table that gives the ids which `reader` and AllenNLP give for `vocab`; `None` unless it is sure to: it needs an
-    `NerReader` that makes its instances itself, with indexers that see nothing but the text of one word.
+    `NerReader` that makes its instances itself, with indexers that see nothing but the text of one word, and at most one
+    `transformer`.
     """
     if (
         not isinstance(reader, NerReader)
         or type(reader).text_to_instance is not NerReader.text_to_instance
         or type(reader).apply_token_indexers is not NerReader.apply_token_indexers
-        or not all(map(_looks_at_one_word, reader._token_indexers.values()))
+        or not all(map(_is_known, reader._token_indexers.values()))
+        or sum(isinstance(indexer, TransformerIndexer) for indexer in reader._token_indexers.values()) > 1
     ):
         return None
-    return WordTable(reader._token_indexers, vocab)
+    return WordTable(reader._token_indexers, vocab, max_characters=max_characters)
 
 
-def _looks_at_one_word(indexer: TokenIndexer) -> bool:
+def _gives_characters(indexer: TokenIndexer) -> bool:
+    """Whether the ids are those of one character after the other."""
+    return isinstance(indexer, _CHARACTERS) and type(indexer._character_tokenizer) is CharacterTokenizer
+
+
+def _is_known(indexer: TokenIndexer) -> bool:
+    if type(indexer) is TransformerIndexer:
+        return True
     if type(indexer) not in (*_SINGLE_ID, *_CHARACTERS):  # exactly: a subclass may look further
         return False
     if indexer._start_tokens or indexer._end_tokens:  # type: ignore[attr-defined]  # they are no word's

@@ -14,6 +14,7 @@ from allennlp.nn.parallel import DdpAccelerator
 from roseq_allennlp.data.label_statistics import label_weights as weights_from_counts
 from roseq_allennlp.models.tagger import Tagger
 from roseq_allennlp.modules.crf import ConditionalRandomField
+from roseq_allennlp.modules.seq2seq_encoders import BidirectionalLstm
 from roseq_allennlp.nn.dropout import dropout as apply_dropout
 from roseq_allennlp.nn.focal_loss import focal_loss
 from roseq_allennlp.training.metrics.loss_average import LossAverage
@@ -34,7 +35,9 @@ class LabelAwareCrfTagger(Tagger):
     vocab : `Vocabulary`
         Its labels are BIOUL tags, AllenNLP's name for BIOES.
     text_field_embedder : `TextFieldEmbedder`
-    encoder : `Seq2SeqEncoder`
+    encoder : `Seq2SeqEncoder`, optional
+        Without one the emissions, or the fusion, are computed from the embeddings. A `bidirectional_lstm` without
+        `input_size` gets the width of the embedder.
     fusion : `FeedForward`, optional
         Over the concatenated directions of the encoder; eq. (6) is one linear layer and tanh.
     tau : `float`, optional
@@ -50,7 +53,7 @@ class LabelAwareCrfTagger(Tagger):
     embedding_dropout : `float`, optional (default = `0.2`)
         On the concatenated embeddings.
     dropout : `float`, optional (default = `0.5`)
-        On the encoder's output.
+        On the encoder's output, where there is one.
     constrain_decoding : `bool`, optional (default = `True`)
         Decode valid BIOUL sequences only.
     include_start_end_transitions : `bool`, optional (default = `False`)
@@ -76,7 +79,7 @@ class LabelAwareCrfTagger(Tagger):
         self,
         vocab: Vocabulary,
         text_field_embedder: TextFieldEmbedder,
-        encoder: Seq2SeqEncoder,
+        encoder: Optional[Seq2SeqEncoder] = None,
         fusion: Optional[FeedForward] = None,
         tau: Optional[float] = None,
         label_weights: Optional[dict[str, float]] = None,
@@ -103,15 +106,19 @@ class LabelAwareCrfTagger(Tagger):
             raise ConfigurationError("`tau` computes the label weights and `label_weights` gives them: set only one.")
         if focal_reduction not in REDUCTIONS:
             raise ConfigurationError(f"focal_reduction must be one of {REDUCTIONS}; got {focal_reduction!r}.")
-        if text_field_embedder.get_output_dim() != encoder.get_input_dim():
+        width = text_field_embedder.get_output_dim()
+        if isinstance(encoder, BidirectionalLstm) and not encoder.get_input_dim():
+            encoder.set_input_dim(width)
+        if encoder is not None and width != encoder.get_input_dim():
             raise ConfigurationError(
                 f"The encoder takes vectors of {encoder.get_input_dim()}, the text field embedder gives "
-                f"{text_field_embedder.get_output_dim()}: make them equal."
+                f"{width}: make them equal."
             )
-        if fusion is not None and fusion.get_input_dim() != encoder.get_output_dim():
+        width = width if encoder is None else encoder.get_output_dim()
+        if fusion is not None and fusion.get_input_dim() != width:
             raise ConfigurationError(
-                f"The fusion layer takes vectors of {fusion.get_input_dim()}, the encoder gives "
-                f"{encoder.get_output_dim()}: make them equal."
+                f"The fusion layer takes vectors of {fusion.get_input_dim()}, what is before it gives {width}: make them"
+                " equal."
             )
         self.tau = tau
         self._gamma = gamma
@@ -121,8 +128,8 @@ class LabelAwareCrfTagger(Tagger):
         self._encoder = encoder
         self._dropout = dropout
         self._fusion = fusion
-        features = encoder.get_output_dim() if fusion is None else fusion.get_output_dim()
-        self._emission_layer = torch.nn.Linear(features, len(self._labels))
+        width = width if fusion is None else fusion.get_output_dim()
+        self._emission_layer = torch.nn.Linear(width, len(self._labels))
         self.crf = ConditionalRandomField(
             len(self._labels),
             allowed_transitions("BIOUL", self._labels) if constrain_decoding else None,
@@ -159,7 +166,8 @@ class LabelAwareCrfTagger(Tagger):
     ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
         embedded = self._text_field_embedder(tokens)  # (B, T, width of the embedders)
         features = apply_dropout(embedded, self._embedding_dropout, self.training)
-        features = apply_dropout(self._encoder(features, mask), self._dropout, self.training)  # (B, T, encoder's width)
+        if self._encoder is not None:
+            features = apply_dropout(self._encoder(features, mask), self._dropout, self.training)  # (B, T, its width)
         if self._fusion is not None:
             features = self._fusion(features)  # eq. (6), (B, T, fusion's width)
         # Not in half precision: ζ multiplies the emissions, and a sentence's are added up.

@@ -6,11 +6,12 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
-from allennlp.nn import RegularizerApplicator, util
+from allennlp.nn import RegularizerApplicator
 from allennlp.nn.parallel import DdpAccelerator
 
 from roseq_allennlp.data.tag_schemes import split_tag, to_spans
 from roseq_allennlp.data.tag_spelling import with_close_ones
+from roseq_allennlp.models.token_mask import token_mask, words_in
 from roseq_allennlp.modules.crf import ConditionalRandomField
 from roseq_allennlp.training.metrics.conll_f1 import ConllF1
 
@@ -70,8 +71,10 @@ class Tagger(Model):
         tags : `(B, T)` int64, optional
             Gold tags.
         metadata : `List[Dict[str, Any]]`, optional
-            `words` of each sentence, and its gold `tags` where `tags` has ids. Entities of types that the vocabulary lacks
-            have the ids of O, for the loss too, and are scored as missed.
+            `words` of each sentence, which say how many tokens it has, and its gold `tags` where `tags` has ids. Without
+            `words` the mask is told from the ids, and a sentence is cut short if it ends with words to which each indexer
+            gives the id of padding. Entities of types that the vocabulary lacks have the ids of O, for the loss too, and are
+            scored as missed.
 
         # Returns
 
@@ -80,7 +83,7 @@ class Tagger(Model):
         `top_k_log_probabilities` `(B, k)`.
         """
         unknown = self._unknown_tags(metadata or ())
-        mask = util.get_text_field_mask(tokens)  # (B, T), true for real tokens
+        mask = token_mask(tokens, metadata)  # (B, T)
         emissions, loss = self.score_tags(tokens, tags, mask)
         output: dict[str, Any] = {} if loss is None else {"loss": loss}
         if not self.training or self._decode_in_training:
@@ -92,8 +95,8 @@ class Tagger(Model):
             if tags is not None:
                 gold = [entry["tags"] for entry in metadata or ()] if unknown else self._tag_strings(tags, mask)
                 self._f1(self._tag_strings(paths[:, 0], mask), gold)
-        if metadata is not None and not self.training:
-            output["words"] = [entry["words"] for entry in metadata]
+        if not self.training and (words := words_in(metadata)) is not None:
+            output["words"] = words
         return output
 
     def _unknown_tags(self, metadata: Sequence[dict[str, Any]]) -> set[str]:

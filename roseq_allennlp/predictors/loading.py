@@ -12,6 +12,7 @@ def load(
     cuda_device: int = -1,
     processes: int = 1,
     bfloat16: bool = False,
+    sentence_pipe: str = "sentencizer",
     max_size: int = MAX_SIZE,
 ) -> NerTagger:
     """
@@ -23,7 +24,7 @@ def load(
     archive_path : `Union[str, PathLike]`
     cuda_device : `int`, optional (default = `-1`)
         Number of the GPU, -1 for the CPU.
-    processes, bfloat16 : `int` and `bool`, optional
+    processes, bfloat16, sentence_pipe : `int`, `bool` and `str`, optional
         See `NerTagger`.
     max_size : `int`, optional (default = `2**32`)
         Limit of the unpacked archive's size, in bytes.
@@ -31,7 +32,7 @@ def load(
     # Returns
 
     `NerTagger`
-        With `tag("…")`, `tag_tokens([…])` and `tag_many(iterable)`.
+        With `tag("…")`, `tag_document("…")`, `tag_tokens([…])` and `tag_many(iterable)`.
 
     # Raises
 
@@ -39,6 +40,7 @@ def load(
     """
     with gate.inside():  # loading holds locks of torch and of imports, which a fork must not inherit
         archive = load_archive(archive_path, cuda_device, max_size=max_size)
-        tagger = NerTagger.from_archive(archive, extra_args={"processes": processes, "bfloat16": bfloat16})
+        options = {"processes": processes, "bfloat16": bfloat16, "sentence_pipe": sentence_pipe}
+        tagger = NerTagger.from_archive(archive, extra_args=options)
     assert isinstance(tagger, NerTagger)
     return tagger

@@ -1,13 +1,11 @@
 import contextlib
 import itertools
-import json
 import multiprocessing
 import reprlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Optional, Union
 
-import spacy
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict, lazy_groups_of
@@ -16,11 +14,17 @@ from allennlp.models import Model
 from allennlp.nn.util import move_to_device
 from allennlp.predictors import Predictor
 
+from roseq_allennlp.data.documents import Document
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes
+from roseq_allennlp.data.word_pieces import PieceIds
 from roseq_allennlp.data.word_table import word_table
+from roseq_allennlp.models.tagger import Tagger
+from roseq_allennlp.modules.token_embedders.char_cnn_highway import longest_words
 from roseq_allennlp.nn.bfloat16 import bfloat16_autocast
 from roseq_allennlp.predictors.batching import length_buckets, windows
+from roseq_allennlp.predictors.document_answers import document_answer
 from roseq_allennlp.predictors.forking import gate
+from roseq_allennlp.predictors.rows import from_json
 from roseq_allennlp.predictors.sentences import (
     Sentence,
     Unreadable,
@@ -29,30 +33,33 @@ from roseq_allennlp.predictors.sentences import (
     iterator_of,
     words_of,
 )
+from roseq_allennlp.predictors.texts import TextSplitter
+from roseq_allennlp.predictors.white_space import with_white_space
 from roseq_allennlp.predictors.worker_pool import WorkerPool
 
 _MAX_TOKENS = {"cpu": 4096, "cuda": 65_536}  # of a batch, padding included
 _WINDOW = 2048  # sentences
 _WINDOW_SIZE = 2**17  # of what is in them: tokens, or characters of text
-_TOKENIZER_WORDS = 100_000
-_READING = threading.RLock()  # not every tokeniser and indexer bears several threads
+_READING = threading.RLock()  # not every indexer bears several threads
 
 
 @Predictor.register("ner_tagger")
 class NerTagger(Predictor):
     """
-    Tags text, tokens or column files.
+    Tags text, documents, tokens or column files.
 
-    In: `{"sentence": "…"}`, tokenised by spaCy's rules for the language (no model, no download), or `{"tokens": […]}`,
-    tagged as they are. Out, for each: `words`; `tags`, in BIOES; `entities`, each with `text`, `label`, `start` and
-    `end` (characters of the input, end exclusive; of the tokens joined by single spaces where tokens came in),
-    `start_token` and `end_token` (exclusive), and `probability`, that of the whole span. A model with `top_k` above 1
-    adds `top_k_tags`. Input that cannot be tagged gives `{"error": "…"}` in its place; text without a word gives
-    no words and no entities.
+    In: `{"sentence": "…"}`, tokenised by spaCy's rules for the language (no model, no download); `{"text": "…"}`, a
+    document, split into sentences besides, by a pipe of spaCy and at blank lines; or `{"tokens": […]}`, tagged as they are,
+    white space as `O`. A `text` beside one of the others is not looked at. Out, for each: `words`; `tags`, in BIOES;
+    `entities`, each with `text`, `label`, `start` and `end` (characters of the input, end exclusive; of the tokens joined by
+    single spaces where tokens came in), `start_token` and `end_token` (exclusive), and `probability`, that of the whole
+    span. A model with `top_k` above 1 adds `top_k_tags`. A document's answer has `sentences`, each with its `start`, `end`,
+    `start_token` and `end_token`, and its `top_k_tags`; no entity is in two sentences. Input that cannot be tagged gives
+    `{"error": "…"}` in its place; text without a word gives no words and no entities.
 
-    Sentences are sorted by length into batches, as many of them at a time as are given: `allennlp predict` gives
-    `--batch-size` of them, 1 unless it is set, and is many times faster with some thousands. Answers come in the order
-    of input and do not depend on the batch beyond the rounding of probabilities.
+    Sentences are sorted by length (in pieces, where an encoder reads them) into batches, as many of them at a time as are
+    given: `allennlp predict` gives `--batch-size` of them, 1 unless it is set, and is many times faster with some thousands.
+    Answers come in the order of input and do not depend on the batch beyond the rounding of probabilities.
 
     Several threads may use one tagger, and the program may be forked meanwhile: a fork waits for the batches in hand.
 
@@ -70,11 +77,14 @@ class NerTagger(Predictor):
     bfloat16 : `bool`, optional (default = `False`)
         Compute the forward pass up to the emissions in bfloat16 where PyTorch's autocast does so. Faster where the
         hardware computes in bfloat16, slower elsewhere; near ties between tags may fall otherwise.
+    sentence_pipe : `str`, optional (default = `"sentencizer"`)
+        Name of the spaCy pipe that ends the sentences of a document: one of spaCy's that needs no trained model, or your
+        own (`@Language.component`).
 
     # Raises
 
-    `ConfigurationError` for a language that spaCy does not know, for `processes` below 1, and for several of them with
-    a model on a GPU.
+    `ConfigurationError` for a language or pipe that spaCy does not know, for `processes` below 1, and for several of them
+    with a model on a GPU; with the first text, where the language needs a package that is not installed.
     """
 
     def __init__(
@@ -84,6 +94,7 @@ class NerTagger(Predictor):
         language: Optional[str] = None,
         processes: int = 1,
         bfloat16: bool = False,
+        sentence_pipe: str = "sentencizer",
     ) -> None:
         super().__init__(model, dataset_reader)
         if processes < 1:
@@ -93,23 +104,22 @@ class NerTagger(Predictor):
                 f"`processes` is {processes}, but the model is on GPU {self.cuda_device}, which one process keeps busy:"
                 " set it to 1, or load the model onto the CPU."
             )
-        self._language: str = language if language is not None else getattr(dataset_reader, "language", "xx")
-        try:
-            self._tokenizer = self._new_tokenizer()
-        except ImportError as error:
-            raise ConfigurationError(
-                f"spaCy has no language {self._language!r}: set the reader's `language` to one of its codes, or to xx."
-            ) from error
+        language = language if language is not None else getattr(dataset_reader, "language", "xx")
+        self._splitter = TextSplitter(language, sentence_pipe)
         self._bfloat16 = bfloat16
         self._processes = processes
         self._pool = WorkerPool(self._tag_window, processes)  # of all threads that use the tagger
-        self._word_table = word_table(dataset_reader, model.vocab)
+        self._word_table = word_table(dataset_reader, model.vocab, longest_words(model))
         labels = list(model.vocab.get_token_to_index_vocabulary(getattr(model, "label_namespace", "labels")))
         self._bioes = dict(zip(labels, bioul_to_bioes(labels), strict=True))
 
     def tag(self, text: str) -> JsonDict:
         """Tags one text. Raises `ValueError` if it is no `str`."""
         return _answer_or_raise(self.predict_json({"sentence": text}))
+
+    def tag_document(self, text: str) -> JsonDict:
+        """Tags one text sentence by sentence. Raises `ValueError` if it is no `str`."""
+        return _answer_or_raise(self.predict_json({"text": text}))
 
     def tag_tokens(self, tokens: Sequence[str]) -> JsonDict:
         """Tags one sentence of tokens. Raises `ValueError` if they are not all non-empty `str`."""
@@ -142,11 +152,15 @@ class NerTagger(Predictor):
         )
         return (answer for answers in self._tag_windows(groups) for answer in answers)  # can be closed
 
+    def tag_batches(self, batches: Iterable[list[JsonDict]]) -> Iterator[list[JsonDict]]:
+        """
+        The answers of `predict_batch_json` to each of many batches, which several processes share. As many of them are
+        taken ahead as the processes need, none by one process.
+        """
+        return self._tag_windows(iter(batches))
+
     def load_line(self, line: str) -> JsonDict:
-        try:
-            return json.loads(line)
-        except (ValueError, RecursionError) as error:
-            return Unreadable(error=f"not a line of JSON: {error}")
+        return from_json(line)
 
     def predict_json(self, inputs: JsonDict) -> JsonDict:
         return self.predict_batch_json([inputs])[0]
@@ -191,58 +205,74 @@ class NerTagger(Predictor):
         checked = checked_input(json_dict)
         if isinstance(checked, Unreadable):
             raise ValueError(checked["error"])
-        return self._dataset_reader.text_to_instance(self._sentence(checked).words)
+        words = [word for sentence in self._sentences(checked) for word in sentence.seen()]
+        return self._dataset_reader.text_to_instance(words)
 
-    def _sentence(self, checked: Union[str, Sentence]) -> Sentence:
-        """Tokenises a text; raises `ValueError` for what is not a text, such as half a character."""
-        if isinstance(checked, Sentence):
-            return checked
-        with gate.inside(), _READING:
-            if len(self._tokenizer.vocab) > _TOKENIZER_WORDS:  # it keeps all words it ever met
-                self._tokenizer = self._new_tokenizer()
-            tokens = [token for token in self._tokenizer(checked) if not token.is_space]
-            return Sentence([token.text for token in tokens], checked, [token.idx for token in tokens])
+    def _sentences(self, checked: Union[str, Document, Sentence]) -> list[Sentence]:
+        """Raises `ValueError` for what is not a text, such as half a character."""
+        return [checked] if isinstance(checked, Sentence) else self._splitter.sentences(checked)
 
-    def _new_tokenizer(self) -> spacy.tokenizer.Tokenizer:
-        # Only the tokeniser is used: it has no limit on the length of a text.
-        return spacy.blank(self._language).tokenizer
-
-    def _tag_window(self, items: list[Union[str, Sentence, Unreadable]]) -> list[JsonDict]:
-        answers: dict[int, JsonDict] = {}  # by index in the input
-        sentences: dict[int, Sentence] = {}  # those with words
+    def _tag_window(self, items: list[Union[str, Document, Sentence, Unreadable]]) -> list[JsonDict]:
+        errors: dict[int, JsonDict] = {}  # by index in the input
+        sentences: dict[int, list[Sentence]] = {}
         for index, item in enumerate(items):
             if isinstance(item, Unreadable):
-                answers[index] = dict(item)
+                errors[index] = dict(item)
                 continue
             try:
-                sentence = self._sentence(item)
-                if sentence.words:
-                    sentences[index] = sentence
-                else:
-                    answers[index] = {"words": [], "tags": [], "entities": []}
+                sentences[index] = self._sentences(item)
             except ValueError as error:
-                answers[index] = {"error": str(error)}
-        answers.update(zip(sentences, self._tag_sentences(list(sentences.values())), strict=True))
-        return [answers[index] for index in range(len(items))]
+                errors[index] = {"error": str(error)}
+        tagged = iter(self._tag_sentences(list(itertools.chain.from_iterable(sentences.values()))))
+        answers = []
+        for index, item in enumerate(items):
+            if index in errors:
+                answers.append(errors[index])
+                continue
+            parts = list(itertools.islice(tagged, len(sentences[index])))
+            answers.append(document_answer(sentences[index], parts) if isinstance(item, Document) else parts[0])
+        return answers
 
     def _tag_sentences(self, sentences: list[Sentence], instances: Optional[list[Instance]] = None) -> list[JsonDict]:
-        """Answers to `sentences` that all have words; `instances`, if given, are what the model sees of them."""
+        """Answers to `sentences`; `instances`, if given, are what the model sees of them."""
         answers: dict[int, JsonDict] = {}  # by index in `sentences`
         device = next(self._model.parameters()).device
-        for indices in length_buckets([sentence.words for sentence in sentences], _MAX_TOKENS.get(device.type, 4096)):
-            words = [sentences[index].words for index in indices]
+        seen = [sentence.seen() for sentence in sentences]
+        chosen = []
+        for index, words in enumerate(seen):
+            if words:
+                chosen.append(index)
+            else:
+                answers[index] = self._answer(sentences[index], {"tags": [], "entities": []})
+        sentences_of_words = [seen[index] for index in chosen]
+        pieces = None
+        if instances is None and self._word_table is not None:
             with gate.inside():
-                output = self._tag_batch(self._inputs(words, indices, instances, device), device)
+                pieces = self._word_table.pieces(sentences_of_words)
+        lengths = None if pieces is None else [len(sentence.ids) for sentence in pieces]
+        for batch in length_buckets(sentences_of_words, _MAX_TOKENS.get(device.type, 4096), lengths=lengths):
+            indices = [chosen[position] for position in batch]
+            of_batch = None if pieces is None else [pieces[position] for position in batch]
+            with gate.inside():
+                inputs = self._inputs(
+                    [sentences_of_words[position] for position in batch], indices, instances, of_batch, device
+                )
+                output = self._tag_batch(inputs, device)
             for row, index in enumerate(indices):
                 answers[index] = self._answer(sentences[index], {name: values[row] for name, values in output.items()})
         return [answers[index] for index in range(len(sentences))]
 
     def _inputs(
-        self, words: list[list[str]], indices: list[int], instances: Optional[list[Instance]], device: torch.device
+        self,
+        words: list[list[str]],
+        indices: list[int],
+        instances: Optional[list[Instance]],
+        pieces: Optional[list[PieceIds]],
+        device: torch.device,
     ) -> dict[str, Any]:
         """A batch of `words`, or of the `instances` with these indices, for the model."""
         if instances is None and self._word_table is not None:
-            tokens = move_to_device(self._word_table.tensors(words), device)
+            tokens = move_to_device(self._word_table.tensors(words, pieces), device)
             return {"tokens": tokens, "metadata": [{"words": sentence} for sentence in words]}
         with _READING:
             if instances is None:
@@ -253,7 +283,10 @@ class NerTagger(Predictor):
                 self._dataset_reader.apply_token_indexers(instance)
             batch = Batch(chosen)
             batch.index_instances(self._model.vocab)
-            return move_to_device(batch.as_tensor_dict(), device)
+            inputs = move_to_device(batch.as_tensor_dict(), device)
+        if isinstance(self._model, Tagger):  # a reader of the user's may leave the words out
+            inputs.setdefault("metadata", [{"words": sentence} for sentence in words])
+        return inputs
 
     def _tag_batch(self, inputs: dict[str, Any], device: torch.device) -> dict[str, Any]:
         """`tags`, `entities` and, with `top_k` above 1, `top_k_tags`: lists with an entry for each sentence."""
@@ -264,6 +297,8 @@ class NerTagger(Predictor):
         return {name: output[name] for name in ("tags", "entities", "top_k_tags") if name in output}
 
     def _answer(self, sentence: Sentence, output: dict[str, Any]) -> JsonDict:
+        if sentence.visible is not None:
+            output = with_white_space(output, sentence.visible, len(sentence.words))
         answer: JsonDict = {"words": sentence.words, "tags": self._in_bioes(output["tags"]), "entities": []}
         if output["entities"]:
             text, starts = sentence.placed()

@@ -25,6 +25,25 @@ def test_one_step_of_length_epsilon_along_the_gradient_of_each_sentence(shape, e
         assert_close(eta[own], expected, rtol=1e-12, atol=1e-12)
 
 
+@SHAPES
+@pytest.mark.parametrize("by_rows", [False, True])
+def test_the_norm_of_each_vector_or_channel(shape, by_rows):
+    gradient = random_gradient(shape, torch.float64)
+    owners = torch.arange(4).repeat_interleave(shape[0] // 4)
+    if by_rows:  # not in the order of the sentences
+        order = torch.randperm(len(owners))
+        gradient, owners = gradient[order], owners[order]
+    arguments = (3.0, 4, owners if by_rows else None)
+    token = adversarial_perturbation(gradient, *arguments, norm="token")
+    for vector, moved in zip(gradient.view(-1, 5), token.view(-1, 5), strict=True):
+        assert_close(moved, 3 * vector / vector.norm())
+    channel = adversarial_perturbation(gradient, *arguments, norm="channel")
+    for sentence in range(4):
+        own, moved = (values[owners == sentence].view(-1, 5) for values in (gradient, channel))
+        assert_close(moved, 3 * own / own.norm(dim=0))
+        assert_close(moved.norm(), torch.tensor(3 * 5**0.5, dtype=torch.float64))  # √channels times as far
+
+
 @pytest.mark.parametrize("scale", [1e-42, 1e-30, 65536.0, 1e30, 3e37])
 def test_scale_of_the_loss_does_not_matter(scale):
     gradient = random_gradient((2, 3, 4))

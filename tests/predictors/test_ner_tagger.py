@@ -14,6 +14,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.predictors import Predictor
 
 import roseq_allennlp
+from roseq_allennlp.data import tokenizers
 from roseq_allennlp.data.dataset_readers import WnutReader
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes, invalid_positions
 from roseq_allennlp.nn import bfloat16
@@ -103,7 +104,7 @@ class Odd:
 LOOP: list = []
 LOOP.append(LOOP)
 NO_TEXT = [None, 3, ["Marta"], b"Marta", {(1, 2): 3}, LOOP, Odd(), Text, lambda: 0, [10**6] * 10**6]
-NO_TOKENS = [["Marta", ""], ["Marta", " \t"], ["Marta", None], [["Marta"]], [b"Marta"], [LOOP], [Odd()], [lambda: 0]]
+NO_TOKENS = [["Marta", ""], ["Marta", None], [["Marta"]], [b"Marta"], [LOOP], [Odd()], [lambda: 0]]
 
 
 @pytest.mark.parametrize("wrong", NO_TEXT, ids=lambda wrong: type(wrong).__name__)
@@ -206,6 +207,12 @@ LINES = [
     ('{"sentence": ""}', EMPTY),
     ('{"sentence": " \\t\\n\\u00a0 "}', EMPTY),
     ('{"tokens": []}', EMPTY),
+    ('{"text": " \\n\\n "}', {**EMPTY, "sentences": []}),
+    (json.dumps({"text": MARTA + "\n\n" + MARTA}), ANSWER),
+    ('{"text": "Oslo", "tokens": ["Marta"], "id": 3}', ANSWER),
+    ('{"tokens": ["\\ud83d"]}', ERROR),
+    ('{"text": "a \\ude00"}', ERROR),
+    ('{"text": ["Marta"]}', ERROR),
     (GOOD, ANSWER),
     (json.dumps({"sentence": "x" * 10_000}), ANSWER),
     (json.dumps({"tokens": ["😍" * 10_000, "in", "Oslo"]}), ANSWER),
@@ -341,11 +348,11 @@ def test_the_model_gets_batches_of_one_length(tagger, sentences, monkeypatch):
 
 
 def test_tokenising_forgets_the_words_of_long_ago(tagger, monkeypatch):
-    monkeypatch.setattr(ner_tagger, "_TOKENIZER_WORDS", 2000)
+    monkeypatch.setattr(tokenizers, "_MOST_WORDS", 2000)
     answers = tagger.tag_many(f"it's n{number} in Oslo" for number in itertools.count())
     for answer in itertools.islice(answers, 4000):
         assert answer["words"][:2] == ["it", "'s"]
-    assert len(tagger._tokenizer.vocab) < 2100
+    assert len(tagger._splitter._tokenizer._tokenizer.vocab) < 2100
 
 
 def test_windows_are_bounded_by_what_is_in_them(tagger, monkeypatch):

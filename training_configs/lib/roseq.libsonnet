@@ -2,7 +2,8 @@
 // of section IV-B. `lacrf`, `fl` and `at` switch the three components; with all three off this is the paper's base model,
 // a BiLSTM-CNN-CRF. `bucketed` trains on batches of sentences of similar length, in place of random batches, for less
 // padding. `ensemble` is the number of taggers that are trained side by side and decoded as one. `augmented` trains on a
-// variant of each sentence too, so an epoch is twice as long, and fewer epochs suffice.
+// variant of each sentence too, so an epoch is twice as long, and fewer epochs suffice. `bilstm` and `characters` are for
+// encoders, which may do without: then the emissions are computed from the embeddings, and words have no character vectors.
 //
 // The paper lacks `late_start`, without which RoSeq ended with F1 0 on the first 339 sentences of WNUT-2017 (both of two
 // seeds), and `augmented`, which raised the base model's development F1 by 2.0 (WNUT-2016, two seeds), 2.4 (WNUT-2017) and
@@ -18,6 +19,9 @@ local defaults = {
   augmented: false,
   bucketed: false,
   ensemble: 1,
+  bilstm: true,
+  characters: true,
+  epsilon: 5.0,
   num_epochs: 50,
   patience: 15,
   seed: 1,
@@ -32,15 +36,18 @@ function(data, vectors, switches={})
   local filter_widths = [2, 3, 4];
   local filters = 20;  // for each width
   local hidden = 100;  // for each direction, and after fusion
-  local input_dim = vectors.dim + filters * std.length(filter_widths) + (if data.shapes then shape_dim else 0);
+  local characters_dim = if on.characters then filters * std.length(filter_widths) else 0;
   local only(condition, object) = if condition then object else {};
+  // The width of an encoder is known when it is there.
+  local input_size = only('dim' in vectors, { input_size: vectors.dim + characters_dim + (if data.shapes then shape_dim else 0) });
+  local tuned = 'parameter_groups' in vectors;
 
   local tagger = {
     type: 'label_aware_crf_tagger',
     text_field_embedder: {
       token_embedders: {
         tokens: vectors.embedder,
-        token_characters: {
+        [if on.characters then 'token_characters']: {
           type: 'char_cnn_highway',
           embedding_dim: char_dim,
           num_filters: filters,
@@ -54,8 +61,8 @@ function(data, vectors, switches={})
         },
       },
     },
-    encoder: { type: 'bidirectional_lstm', input_size: input_dim, hidden_size: hidden },
-    fusion: { input_dim: 2 * hidden, num_layers: 1, hidden_dims: hidden, activations: 'tanh' },
+    [if on.bilstm then 'encoder']: { type: 'bidirectional_lstm', hidden_size: hidden } + input_size,
+    [if on.bilstm then 'fusion']: { input_dim: 2 * hidden, num_layers: 1, hidden_dims: hidden, activations: 'tanh' },
     embedding_dropout: 0.2,
     dropout: 0.5,
     initializer: vectors.initializer,
@@ -69,12 +76,13 @@ function(data, vectors, switches={})
       language: data.language,
       token_indexers: {
         tokens: vectors.indexer,
-        token_characters: { min_padding_length: 4 } + (
+        [if on.characters then 'token_characters']: { min_padding_length: 4 } + (
           if data.shapes then { type: 'orthographic_characters', include_characters: true } else { type: 'characters' }
         ),
         [if data.shapes then 'orthographic']: { type: 'orthographic' },
       },
     },
+    [if 'include_in_archive' in vectors then 'include_in_archive']: vectors.include_in_archive,
     train_data_path: data.train,
     validation_data_path: data.dev,
     // The labels are those of the tag scheme for the types of the corpus; words and characters are from the training split.
@@ -93,13 +101,15 @@ function(data, vectors, switches={})
       patience: on.patience,
       validation_metric: '+f1-measure-overall',
       grad_norm: 5.0 * std.sqrt(on.ensemble),  // the norm of all members together
-      optimizer: { type: 'fused_adam', lr: 0.001 },
-      learning_rate_scheduler: { type: 'inverse_time_decay', decay_rate: 0.05, min_lr: 1e-4 },
+      optimizer: { type: 'fused_adam', lr: 0.001 } + only(tuned, { parameter_groups: vectors.parameter_groups }),
+      learning_rate_scheduler:
+        if tuned then { type: 'linear_warmup', warmup: 0.1, passes: if on.augmented then 2 else 1 }
+        else { type: 'inverse_time_decay', decay_rate: 0.05, min_lr: 1e-4 },
       checkpointer: { type: 'atomic' },
       callbacks: [{ type: 'exact_recovery' }, { type: 'finite_loss' }, { type: 'late_start' }, { type: 'score_table' }]
                  + [{ type: 'declared_types', types: data.types }]
                  + (if on.lacrf then [{ type: 'label_statistics' }] else [])
-                 + (if on.at then [{ type: 'adversarial', epsilon: 5.0 }] else [])
+                 + (if on.at then [{ type: 'adversarial', epsilon: on.epsilon }] else [])
                  + (if on.augmented then [{ type: 'augmentation', mentions: 0.5, noise: 0.1 }] else []),
     },
   }

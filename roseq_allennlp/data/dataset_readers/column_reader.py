@@ -144,6 +144,11 @@ class ColumnReader(NerReader):
         self._tag_map = dict(tag_map or {})
 
     def read_sentences(self, file_path: str) -> Iterator[tuple[list[str], list[str]]]:
+        for _, words, tags in self.read_numbered(file_path):
+            yield words, tags
+
+    def read_numbered(self, file_path: str) -> Iterator[tuple[int, list[str], list[str]]]:
+        """As `read_sentences`, after the number of the line in which each sentence begins."""
         path = local_path(file_path)
         encoding = self._encoding or find_encoding(path)
         is_exact = min(self._token_column, self._tag_column) >= 0
@@ -169,7 +174,7 @@ class ColumnReader(NerReader):
                             ' with `on_invalid_tags: "repair"`.'
                         )
                     remarks.invalid.add(tag)
-                yield sentence.words, convert(sentence.tags, scheme, "BIOUL")
+                yield sentence.lines[0], sentence.words, convert(sentence.tags, scheme, "BIOUL")
         finally:  # also where the reading stops early, at `max_instances`
             remarks.invalid.warn(path, f"invalid {scheme} tags repaired")
             remarks.skipped.warn(path, "bad lines left out")

@@ -3,3 +3,4 @@ from roseq_allennlp.data.token_indexers.orthographic_characters_indexer import (
     OrthographicCharactersIndexer as OrthographicCharactersIndexer,
 )
 from roseq_allennlp.data.token_indexers.orthographic_indexer import OrthographicIndexer as OrthographicIndexer
+from roseq_allennlp.data.token_indexers.transformer_indexer import TransformerIndexer as TransformerIndexer

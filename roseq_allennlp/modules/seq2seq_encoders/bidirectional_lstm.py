@@ -1,3 +1,5 @@
+from typing import Optional
+
 import torch
 from allennlp.modules.seq2seq_encoders import Seq2SeqEncoder
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -5,6 +7,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from roseq_allennlp.nn.bfloat16 import lstm_precision
 from roseq_allennlp.nn.dropout import dropout
 from roseq_allennlp.nn.mirror import mirror
+
+_STEPS = 4096
 
 
 @Seq2SeqEncoder.register("bidirectional_lstm")
@@ -19,25 +23,43 @@ class BidirectionalLstm(Seq2SeqEncoder):
 
     # Parameters
 
-    input_size : `int`
-    hidden_size : `int`
+    input_size : `int`, optional
+        Left out, it is set by `set_input_dim` before the encoder is used: a `label_aware_crf_tagger` sets it to the width of
+        its embedder, which a config cannot know where a transformer is chosen by name.
+    hidden_size : `int`, optional (default = `100`)
         Size of each direction.
     num_layers : `int`, optional (default = `1`)
     dropout : `float`, optional (default = `0.0`)
         Dropout between layers.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, dropout: float = 0.0) -> None:
+    def __init__(
+        self, input_size: Optional[int] = None, hidden_size: int = 100, num_layers: int = 1, dropout: float = 0.0
+    ) -> None:
         super().__init__()
+        self._hidden_size, self._num_layers, self._dropout = hidden_size, num_layers, dropout
+        self._input_dim = 0
+        if input_size is not None:
+            self.set_input_dim(input_size)
+
+    def set_input_dim(self, input_size: int) -> None:
+        """Makes the weights, for vectors of this size."""
+        self._input_dim = input_size
         self._module = torch.nn.LSTM(
-            input_size, hidden_size, num_layers, dropout=dropout, bidirectional=True, batch_first=True
+            input_size,
+            self._hidden_size,
+            self._num_layers,
+            dropout=self._dropout,
+            bidirectional=True,
+            batch_first=True,
         )
 
     def get_input_dim(self) -> int:
-        return self._module.input_size
+        """0 while it is not known."""
+        return self._input_dim
 
     def get_output_dim(self) -> int:
-        return 2 * self._module.hidden_size
+        return 2 * self._hidden_size
 
     def is_bidirectional(self) -> bool:
         return True
@@ -85,7 +107,11 @@ def _one_direction(inputs: torch.Tensor, weights: list[torch.Tensor]) -> torch.T
     """`(B, T, hidden_size)` from `(B, T, input_size)`, by the four weights of a layer and direction."""
     with lstm_precision(inputs.device) as in_float32:
         inputs = inputs.float() if in_float32 else inputs
-        initial = inputs.new_zeros(1, inputs.size(0), weights[1].size(1))  # (1, B, hidden_size)
-        # has_biases, num_layers, dropout, train, bidirectional, batch_first
-        outputs, _, _ = torch.lstm(inputs, (initial, initial), weights, True, 1, 0.0, False, False, True)
-    return outputs
+        state = [inputs.new_zeros(1, inputs.size(0), weights[1].size(1))] * 2  # twice (1, B, hidden_size)
+        parts = []
+        # torch computes the gates of all steps first. Without gradients some steps at a time are enough.
+        for part in inputs.split(inputs.size(1) if torch.is_grad_enabled() else _STEPS, dim=1):
+            # has_biases, num_layers, dropout, train, bidirectional, batch_first
+            outputs, *state = torch.lstm(part, state, weights, True, 1, 0.0, False, False, True)
+            parts.append(outputs)
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)

@@ -1,3 +1,4 @@
 from roseq_allennlp.modules.token_embedders.char_cnn_highway import CharCnnHighway
+from roseq_allennlp.modules.token_embedders.transformer_embedder import TransformerEmbedder
 
-__all__ = ["CharCnnHighway"]
+__all__ = ["CharCnnHighway", "TransformerEmbedder"]

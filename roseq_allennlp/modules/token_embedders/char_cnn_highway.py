@@ -4,11 +4,13 @@ from typing import Optional
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
-from allennlp.modules import Highway
+from allennlp.modules import Highway, TextFieldEmbedder
 from allennlp.modules.token_embedders import Embedding, TokenEmbedder
 
 from roseq_allennlp.nn.distinct_rows import distinct_rows
 from roseq_allennlp.nn.windows import looked_up_scores, segment_maximum
+
+_BLOCK = 2**14  # words
 
 
 class CharacterEmbedding(Embedding):
@@ -114,7 +116,7 @@ class CharCnnHighway(TokenEmbedder):
         self, token_characters: torch.Tensor, orthographic_characters: Optional[torch.Tensor] = None
     ) -> torch.Tensor:
         """
-        Both arguments are `(batch_size, num_tokens, num_characters)` int64 ids, 0 at padding. Returns
+        Both arguments are `(batch_size, num_tokens, num_characters)` int64 ids, 0 at padding, which ends a word. Returns
         `(batch_size, num_tokens, num_filters * len(filter_widths))`.
         """
         if (orthographic_characters is None) != (self.orthographic_embedding is None):
@@ -125,18 +127,27 @@ class CharCnnHighway(TokenEmbedder):
         inputs, layers = [token_characters], [self.embedding]
         if self.orthographic_embedding is not None and orthographic_characters is not None:
             inputs, layers = [*inputs, orthographic_characters], [*layers, self.orthographic_embedding]
-        # (tokens, characters), cut to the longest length and padded up to the widest filter
-        words = [ids[:, :, : self._max_word_length].flatten(0, 1) for ids in inputs]
-        words = [torch.nn.functional.pad(ids, (0, max(0, self._widest - ids.size(1)))) for ids in words]
         compute = self._without_padding if token_characters.device.type == "cpu" else self._with_padding
-        return compute(words, layers, token_characters.size(1)).unflatten(0, token_characters.shape[:2])
+        num_tokens = token_characters.shape[:2]
+        words = [ids.flatten(0, 1) for ids in inputs]  # (tokens, characters)
+        # Without gradients a block at a time, so that a long text takes no more than its words need.
+        size = max(len(words[0]), 1) if torch.is_grad_enabled() else _BLOCK
+        blocks = zip(*(ids.split(size) for ids in words), strict=True)
+        features = [compute([self._cut(ids) for ids in block], layers, num_tokens[1]) for block in blocks]
+        return (features[0] if len(features) == 1 else torch.cat(features)).unflatten(0, num_tokens)
+
+    def _cut(self, ids: torch.Tensor) -> torch.Tensor:
+        """`(tokens, characters)` cut to the longest length and padded up to the widest filter."""
+        ids = ids[:, : self._max_word_length]
+        missing = self._widest - ids.size(1)
+        return torch.nn.functional.pad(ids, (0, missing)) if missing > 0 else ids
 
     def _with_padding(
         self, words: list[torch.Tensor], layers: list[CharacterEmbedding], num_tokens: int
     ) -> torch.Tensor:
         """Features of all tokens, `(tokens, filters)`, zero for those without characters; every position is computed."""
         vectors = torch.cat([layer(ids) for layer, ids in zip(layers, words, strict=True)], dim=2).transpose(1, 2)
-        lengths = (words[0] != 0).sum(dim=1, keepdim=True)
+        lengths = _lengths(words).unsqueeze(1)  # (tokens, 1)
         first = torch.arange(vectors.size(2), device=vectors.device)
         maxima = []
         for convolution in self.convolutions:
@@ -151,7 +162,7 @@ class CharCnnHighway(TokenEmbedder):
         self, words: list[torch.Tensor], layers: list[CharacterEmbedding], num_tokens: int
     ) -> torch.Tensor:
         """As `_with_padding`, computed for the characters of real words only."""
-        lengths = (words[0] != 0).sum(dim=1)
+        lengths = _lengths(words)  # (tokens,)
         features = self.embedding.weight.new_zeros(lengths.size(0), self._output_dim)
         tokens = lengths.nonzero().squeeze(1)
         # An observer may give each occurrence of a word other vectors.
@@ -190,3 +201,27 @@ class CharCnnHighway(TokenEmbedder):
     def _is_window(self, first: torch.Tensor, width: int, lengths: torch.Tensor) -> torch.Tensor:
         """Whether the window of `width` from position `first` on counts for words of these `lengths`."""
         return (first < lengths) & (first + width <= lengths.clamp(min=self._widest))
+
+
+def longest_words(model: torch.nn.Module) -> dict[str, int]:
+    """By the key of a token embedder in the model: how many characters of a word `CharCnnHighway` reads, if it has a limit."""
+    limits: dict[str, int] = {}
+    without: set[str] = set()
+    for embedder in model.modules():
+        if isinstance(embedder, TextFieldEmbedder):
+            for name, child in embedder.named_children():
+                key = name.removeprefix("token_embedder_")
+                if isinstance(child, CharCnnHighway) and child._max_word_length is not None:
+                    limits[key] = max(child._max_word_length, limits.get(key, 0))
+                else:
+                    without.add(key)
+    return {key: limit for key, limit in limits.items() if key not in without}
+
+
+def _lengths(words: list[torch.Tensor]) -> torch.Tensor:
+    """
+    Characters of each word: up to the last with an id other than 0 in any of the inputs `(tokens, characters)`. A character
+    inside a word may have the id of padding, if the vocabulary's padding token is that character.
+    """
+    real = torch.stack([ids != 0 for ids in words]).any(dim=0)  # (tokens, characters)
+    return (real * torch.arange(1, real.size(1) + 1, device=real.device)).amax(dim=1)

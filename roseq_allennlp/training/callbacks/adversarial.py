@@ -10,8 +10,9 @@ from allennlp.modules.token_embedders import Embedding
 from allennlp.training.callbacks import TrainerCallback
 from allennlp.training.metrics import Metric
 
+from roseq_allennlp.modules.token_embedders import TransformerEmbedder
 from roseq_allennlp.modules.token_embedders.char_cnn_highway import CharacterEmbedding
-from roseq_allennlp.nn.perturbation import adversarial_perturbation
+from roseq_allennlp.nn.perturbation import NORMS, adversarial_perturbation
 from roseq_allennlp.training.metrics.loss_average import LossAverage
 from roseq_allennlp.training.metrics.of_model import metrics_of, unchanged
 from roseq_allennlp.training.trainer_access import TrainerAccess, check_state
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
 class AdversarialCallback(TrainerCallback):
     """
     Adversarial training, eqs. (13) to (16): trains on the loss of a batch plus the loss of the same batch with each
-    embedding layer's output moved by η = ε g / ‖g‖₂, g the gradient of the clean loss there, the norm per sentence.
+    embedding layer's output moved by η = ε g / ‖g‖₂, g the gradient of the clean loss there, the norm per sentence unless
+    `norm` says otherwise.
 
     The layers are the AllenNLP `Embedding` modules inside the model's text field embedder (word vectors, character
-    vectors, shapes), each with its own gradient, before dropout. A token embedder without one, such as a transformer,
-    is moved at its output. Vectors may be frozen: the gradient is with respect to outputs, not weights.
+    vectors, shapes), each with its own gradient, before dropout. A tuned `transformer` is moved at the vectors that its encoder
+    looks up for the pieces; a frozen one, and any token embedder without such a module, at its output. Vectors may be
+    frozen: the gradient is with respect to outputs, not weights.
 
     When each hook fires and what it changes:
 
@@ -49,20 +52,33 @@ class AdversarialCallback(TrainerCallback):
 
     epsilon : `float`, optional (default = `5.0`)
         ε >= 0, the length of the step for each sentence and layer; 0 doubles the clean gradient.
+    norm : `str`, optional (default = `"sentence"`)
+        What has the length ε: with `"sentence"` the step of a sentence, eq. (14); with `"token"` that of each vector (of a
+        word, a piece, a character); with `"channel"` that of each entry of the vectors over a sentence, as the paper's
+        authors have it for characters in their code. For characters of 30 entries that is √30 times as far.
     embedders : `List[str]`, optional
         Keys of the token embedders to perturb, as in the config. All by default.
 
     # Raises
 
-    `ConfigurationError` for ε < 0, an unknown key, a model without text field embedder, a second callback that has
+    `ConfigurationError` for ε < 0, an unknown norm or key, a model without text field embedder, a second callback that has
     called backward, and distributed training other than `torch` DDP. `ValueError` if the adversarial loss is NaN.
     """
 
-    def __init__(self, serialization_dir: str, epsilon: float = 5.0, embedders: Optional[list[str]] = None) -> None:
+    def __init__(
+        self,
+        serialization_dir: str,
+        epsilon: float = 5.0,
+        embedders: Optional[list[str]] = None,
+        norm: str = "sentence",
+    ) -> None:
         super().__init__(serialization_dir)
         if not (epsilon >= 0 and math.isfinite(epsilon)):
             raise ConfigurationError(f"adversarial: epsilon must be a finite number of at least 0; got {epsilon}.")
+        if norm not in NORMS:
+            raise ConfigurationError(f"adversarial: norm must be one of {NORMS}; got {norm!r}.")
         self._epsilon = epsilon
+        self._norm = norm
         self._embedders = embedders
         self._loss = LossAverage()
         self._metrics: list[Metric] = []  # of the model
@@ -71,8 +87,8 @@ class AdversarialCallback(TrainerCallback):
         self._batch: Optional[dict[str, Any]] = None
         self._drawn = 0  # batches of the epoch that the data loader has given out
         self._num_sentences = 0
-        # The layers' outputs in the order of the clean forward pass, with each row's sentence index if the layer saw
-        # unpadded rows.
+        # The layers' outputs in the order of the clean forward pass, with each row's sentence index if the rows are not
+        # those of the batch.
         self._outputs: list[tuple[torch.Tensor, Optional[torch.Tensor]]] = []
         self._perturbations: Optional[Iterator[torch.Tensor]] = None  # set during the adversarial forward pass
 
@@ -97,7 +113,7 @@ class AdversarialCallback(TrainerCallback):
         self._stack.callback(setattr, trainer, "data_loader", self._loader)
         self._stack.callback(wrapped.register_forward_pre_hook(self._before_forward, with_kwargs=True).remove)
         for layer in find_layers(model, self._embedders):
-            if isinstance(layer, CharacterEmbedding):
+            if isinstance(layer, (CharacterEmbedding, TransformerEmbedder)):
                 layer.observer = self._observe
                 self._stack.callback(setattr, layer, "observer", None)
             else:
@@ -143,7 +159,7 @@ class AdversarialCallback(TrainerCallback):
             [
                 torch.zeros_like(output)
                 if output.grad is None
-                else adversarial_perturbation(output.grad, self._epsilon, self._num_sentences, sentences)
+                else adversarial_perturbation(output.grad, self._epsilon, self._num_sentences, sentences, self._norm)
                 for output, sentences in self._outputs
             ]
         )

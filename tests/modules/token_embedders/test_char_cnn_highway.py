@@ -7,6 +7,7 @@ from allennlp.data import Token, Vocabulary
 from torch.testing import assert_close
 
 from roseq_allennlp.data.token_indexers.orthographic_characters_indexer import OrthographicCharactersIndexer
+from roseq_allennlp.modules.token_embedders import char_cnn_highway
 from roseq_allennlp.modules.token_embedders.char_cnn_highway import CharCnnHighway
 
 WORDS = ["a", "be", "Cab", "dec", "dead", "facade", "Ab-ba", "deadbeefcafe", "E"]
@@ -94,6 +95,40 @@ def test_equations(vocab, widths, layers, orthographic_dim):
         assert 0 not in ids and 0 not in shape_ids
         expected = by_hand(embedder, ids, shape_ids if orthographic_dim else None)
         assert_close(actual[0, index], torch.tensor(expected, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("way", ["_with_padding", "_without_padding"])
+@pytest.mark.parametrize("orthographic_dim", [None, 2])
+def test_a_character_with_the_id_of_padding_is_a_character(way, orthographic_dim, monkeypatch):
+    """Inside a word; at its end too where the shapes tell that there is one, and where it does not change the length."""
+    monkeypatch.setattr(CharCnnHighway, "_without_padding", getattr(CharCnnHighway, way))
+    vocab = Vocabulary(padding_token="-")
+    for character, namespace in [
+        *((c, "token_characters") for c in "abcd"),
+        *((c, "orthographic_characters") for c in "cCnp"),
+    ]:
+        vocab.add_token_to_namespace(character, namespace)
+    words = ["a-b-cd", "-ab", "a--b", "--------b", "@", "@@@@@"] + ["ab-", "-", "abcd-----"] * bool(orthographic_dim)
+    embedder = make(vocab, orthographic_dim=orthographic_dim)
+    characters, shapes = indices(vocab, words)
+    for tensors in ((characters, shapes), indices(vocab, [*words, "abcd" * 9])):
+        actual = embedder(tensors[0], tensors[1] if orthographic_dim else None)
+        for index, word in enumerate(words):
+            ids, shape_ids = characters[0, index, : len(word)].tolist(), shapes[0, index, : len(word)].tolist()
+            expected = by_hand(embedder, ids, shape_ids if orthographic_dim else None)
+            assert_close(actual[0, index], torch.tensor(expected, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("way", ["_with_padding", "_without_padding"])
+@pytest.mark.parametrize("size", [1, 4, 20])
+def test_a_block_of_words_at_a_time_gives_the_same(vocab, way, size, monkeypatch):
+    monkeypatch.setattr(CharCnnHighway, "_without_padding", getattr(CharCnnHighway, way))
+    embedder = make(vocab, orthographic_dim=2)
+    ids = sentences_of(2, 10, indices(vocab, [*WORDS, "be", "facade"]))
+    expected = embedder(*ids).detach()
+    monkeypatch.setattr(char_cnn_highway, "_BLOCK", size)
+    with torch.no_grad():
+        assert_close(embedder(*ids), expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("orthographic_dim", [None, 2])

@@ -1,6 +1,7 @@
 """The adversarial step against the same step written out, and crossed with what else a trainer can do."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any, Optional
 
@@ -17,6 +18,7 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_
 from torch.multiprocessing import start_processes
 
 import roseq_allennlp.training.callbacks.adversarial as adversarial
+from roseq_allennlp.modules.token_embedders import TransformerEmbedder, transformer_embedder
 from roseq_allennlp.modules.token_embedders.char_cnn_highway import CharCnnHighway
 from roseq_allennlp.training.callbacks.adversarial import AdversarialCallback, find_layers
 from roseq_allennlp.training.metrics.of_model import unchanged
@@ -41,6 +43,7 @@ def make_trainer(
     trainer: Optional[dict[str, Any]] = None,
     vocabulary: Optional[dict[str, Any]] = None,
     data_loader: Optional[dict[str, Any]] = None,
+    indexers: Optional[dict[str, Any]] = None,
     **model: Any,
 ) -> Any:
     """A trainer of a small RoSeq on fixtures: 5 batches of 4 sentences, no dropout, plain SGD."""
@@ -49,7 +52,8 @@ def make_trainer(
         "dataset_reader": {
             "type": "conll2002",
             "max_instances": max_instances,
-            "token_indexers": {
+            "token_indexers": indexers
+            or {
                 "tokens": {"type": "single_id"},
                 "token_characters": {"type": "characters", "min_padding_length": 4},
             },
@@ -113,13 +117,23 @@ def assert_same(actual: dict[str, torch.Tensor], expected: dict[str, torch.Tenso
         )
 
 
+def step_of(gradient: torch.Tensor, norm: str, epsilon: float = 3.0) -> torch.Tensor:
+    """η of one sentence, `(..., D)`, by the definition of the norm."""
+    if norm == "sentence":
+        return epsilon * gradient / gradient.norm()
+    vectors = gradient.reshape(-1, gradient.size(-1))
+    lengths = vectors.norm(dim=1, keepdim=True) if norm == "token" else vectors.norm(dim=0, keepdim=True)
+    return (epsilon * vectors / lengths.clamp(min=1e-30)).view_as(gradient)
+
+
 @pytest.mark.parametrize("trainable", [True, False])
 @pytest.mark.parametrize("characters", [CHARACTERS, TIME_DISTRIBUTED], ids=["cnn", "time_distributed"])
-def test_the_step_is_the_one_written_out_by_hand(tmp_path: Path, trainable: bool, characters: dict[str, Any]) -> None:
-    epsilon = 3.0
-    trainer = make_trainer(
-        tmp_path, [{"type": "adversarial", "epsilon": epsilon}], trainable=trainable, characters=characters
-    )
+@pytest.mark.parametrize("norm", ["sentence", "token", "channel"])
+def test_the_step_is_the_one_written_out_by_hand(
+    tmp_path: Path, trainable: bool, characters: dict[str, Any], norm: str
+) -> None:
+    adversarial = {"type": "adversarial", "epsilon": 3.0, "norm": norm}
+    trainer = make_trainer(tmp_path, [adversarial], trainable=trainable, characters=characters)
     actual = one_step(trainer)
     callback_of(trainer).on_end(trainer)
 
@@ -147,11 +161,8 @@ def test_the_step_is_the_one_written_out_by_hand(tmp_path: Path, trainable: bool
     sentences = len(batch["metadata"])
     etas = {}
     for layer, gradient in zip(layers, torch.autograd.grad(clean, [outputs[layer] for layer in layers]), strict=True):
-        rows = gradient.numel() // sentences
-        flat = gradient.flatten()
-        etas[layer] = torch.cat(
-            [epsilon * part / part.norm() for part in (flat[i * rows : (i + 1) * rows] for i in range(sentences))]
-        ).view_as(gradient)
+        parts = gradient.reshape(sentences, -1, gradient.size(-1))
+        etas[layer] = torch.stack([step_of(part, norm) for part in parts]).view_as(gradient)
     total = loss({}) + loss(etas)
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     expected = dict(zip(parameters, torch.autograd.grad(total, list(parameters.values())), strict=True))
@@ -447,3 +458,77 @@ def test_two_processes_have_the_gradients_of_one_with_the_doubled_batch(tmp_path
         assert_same(gradients, expected)
         torch.testing.assert_close(label_weights, trainer.model.crf.label_weights, rtol=0, atol=0)
         assert reductions == 1  # one bucket, reduced once
+
+
+@pytest.mark.parametrize("norm", ["sentence", "token", "channel"])
+@pytest.mark.parametrize("tuned", [True, False])
+def test_the_step_at_an_encoder_is_the_one_written_out_by_hand(
+    tmp_path: Path, tiny_encoder: Path, norm: str, tuned: bool
+) -> None:
+    """At the vectors of pieces of a tuned encoder, windows of long sentences included, and at the output of a frozen one."""
+    directory = tmp_path / "run"
+    params = {"type": "transformer", "model_name": str(tiny_encoder)}
+    # Without dropout: the second pass would draw anew.
+    config = json.loads((tiny_encoder / "config.json").read_text())
+    folder = tmp_path / "encoder"
+    shutil.copytree(tiny_encoder, folder)
+    config.update(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    (folder / "config.json").write_text(json.dumps(config))
+    params["model_name"] = str(folder)
+    trainer = make_trainer(
+        directory,
+        [{"type": "adversarial", "epsilon": 3.0, "norm": norm}],
+        indexers={"tokens": params},
+        text_field_embedder={"token_embedders": {"tokens": {**params, "trainable": tuned, "window": 20}}},
+        encoder={"type": "bidirectional_lstm", "hidden_size": 5},
+    )
+    if not tuned:
+        torch.nn.init.normal_(embedder_of(trainer.model)._mix)
+    actual = one_step(trainer)
+    callback_of(trainer).on_end(trainer)
+
+    model, batch = trainer.model, next(iter(trainer.data_loader))
+    embedder = embedder_of(model)
+    assert (batch["tokens"]["tokens"]["num_pieces"].sum(1) > embedder._size).any()
+    layer = embedder.encoder.get_input_embeddings() if tuned else embedder
+    plain, rows = layer.forward, embedder._rows(batch["tokens"]["tokens"]["num_pieces"].numpy())
+    outputs: list[torch.Tensor] = []
+    moves: list[torch.Tensor] = []
+
+    def forward(*args: Any, **kwargs: Any) -> torch.Tensor:
+        output = plain(*args, **kwargs)
+        outputs.append(output + moves.pop(0) if moves else output)
+        return outputs[-1]
+
+    layer.forward = forward
+    transformer_embedder._GROUPS["cpu"], groups = (10**9, 10**9), transformer_embedder._GROUPS["cpu"]
+    try:
+        clean = model(**batch)["loss"]
+        (output,) = outputs
+        (gradient,) = torch.autograd.grad(clean, [output], retain_graph=True)
+        eta = torch.zeros_like(gradient)
+        lengths = [
+            int(batch["tokens"]["tokens"]["num_pieces"][row.sentence, slice(*row.window[:2])].sum()) for row in rows
+        ]
+        order = sorted(range(len(rows)), key=lambda index: -lengths[index])  # of the encoder's rows
+        owners = torch.tensor([rows[index].sentence for index in order] if tuned else range(len(gradient)))
+        for sentence in range(4):
+            eta[owners == sentence] = step_of(gradient[owners == sentence], norm)
+        assert len(owners) == len(gradient) and (len(owners) > 4) == tuned
+        moves.append(eta)
+        total = clean + model(**batch)["loss"]
+    finally:
+        transformer_embedder._GROUPS["cpu"] = groups
+    parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    expected = dict(zip(parameters, torch.autograd.grad(total, list(parameters.values())), strict=True))
+    assert any(".encoder." in name for name in expected) == tuned
+    assert_same(actual, expected)
+
+
+def embedder_of(model: Any) -> TransformerEmbedder:
+    return next(module for module in model.modules() if isinstance(module, TransformerEmbedder))
+
+
+def test_the_norm_is_checked() -> None:
+    with pytest.raises(ConfigurationError, match="norm must be one of .*; got 'word'"):
+        AdversarialCallback("", norm="word")

@@ -1,0 +1,115 @@
+"""A text with its entities, as all formats of annotation tools are read and written."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Optional
+
+from allennlp.common.checks import ConfigurationError
+
+from roseq_allennlp.data.tag_schemes import Span
+
+PLACES_SHOWN = 3
+
+
+class Entity(NamedTuple):
+    """An entity: its type and its characters `[start, end)`, in Unicode code points of the text."""
+
+    label: str
+    start: int
+    end: int
+
+
+@dataclass
+class Document:
+    """
+    # Parameters
+
+    text : `str`
+    entities : `List[Entity]`
+    tokens : `List[Tuple[int, int]]`, optional (default = none are given)
+        Characters `[start, end)` of each token, in order.
+    sentences : `List[Tuple[int, int]]`, optional (default = none are given)
+        Tokens `[start, end)` of each sentence.
+    where : `str`
+        File and line, or row, for messages.
+    other : `Dict[str, Any]`
+        What else the row held, to be written back by formats that have rows.
+    """
+
+    text: str
+    entities: list[Entity] = field(default_factory=list)
+    tokens: Optional[list[tuple[int, int]]] = None
+    sentences: Optional[list[tuple[int, int]]] = None
+    where: str = ""
+    other: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_words(cls, words: Iterable[str], spans: Iterable[Span] = (), **more: Any) -> "Document":
+        """Of words with single spaces between them, and entities as spans of words."""
+        words = list(words)
+        tokens, position = [], 0
+        for word in words:
+            tokens.append((position, position + len(word)))
+            position += len(word) + 1
+        entities = [Entity(span.label, tokens[span.start][0], tokens[span.end - 1][1]) for span in spans]
+        return cls(" ".join(words), entities, tokens, **more)
+
+    def words(self) -> list[str]:
+        """The text of each token, of which there must be some."""
+        return [self.text[start:end] for start, end in self.tokens or []]
+
+    def token_spans(self) -> list[Span]:
+        """
+        The entities as spans of `tokens`, in order.
+
+        # Raises
+
+        `ConfigurationError`: an entity that does not begin and end with a token, see `alignment.aligned`.
+        """
+        starts = {start: index for index, (start, _) in enumerate(self.tokens or [])}
+        ends = {end: index + 1 for index, (_, end) in enumerate(self.tokens or [])}
+        spans = []
+        for entity in sorted(self.entities, key=lambda entity: entity.start):
+            if entity.start not in starts or entity.end not in ends:
+                raise ConfigurationError(
+                    f"{self.where}: the entity {self.text[entity.start : entity.end]!r} does not begin and end with a token."
+                )
+            spans.append(Span(entity.label, starts[entity.start], ends[entity.end]))
+        return spans
+
+
+def joined(parts: Sequence[Document]) -> Document:
+    """One document of several that have tokens and sentences, each in a line of its own."""
+    if len(parts) == 1:
+        return parts[0]
+    result = Document("\n".join(part.text for part in parts), [], [], [], parts[0].where)
+    tokens: list[tuple[int, int]] = []
+    sentences: list[tuple[int, int]] = []
+    offset = 0
+    for part in parts:
+        result.entities += [Entity(label, start + offset, end + offset) for label, start, end in part.entities]
+        sentences += [(start + len(tokens), end + len(tokens)) for start, end in part.sentences or []]
+        tokens += [(start + offset, end + offset) for start, end in part.tokens or []]
+        offset += len(part.text) + 1
+    result.tokens, result.sentences = tokens, sentences
+    return result
+
+
+class Tally:
+    """Counts what was left out or changed while a file was read, with the first places."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._places: dict[str, list[str]] = {}
+
+    def add(self, what: str, where: str) -> None:
+        """`what` is a plural, such as `overlapping spans left out`."""
+        self.counts[what] += 1
+        places = self._places.setdefault(what, [])
+        if len(places) < PLACES_SHOWN:
+            places.append(where)
+
+    def __str__(self) -> str:
+        """Each count with its first places; empty if nothing was counted."""
+        return "; ".join(f"{what}: {count}, at {', '.join(self._places[what])}" for what, count in self.counts.items())
