@@ -16,7 +16,7 @@ local roseq = import 'training_configs/lib/roseq.libsonnet';
 local vectors = import 'training_configs/lib/vectors.libsonnet';
 local corpora = import 'training_configs/lib/corpora.libsonnet';
 roseq(
-  corpora.wnut17 { reader: 'spans', options: { misaligned: 'skip', max_length: 40 }, train: '%s', dev: '%s' },
+  corpora.wnut17 { reader: { type: 'spans', misaligned: 'skip', max_length: 40 }, train: '%s', dev: '%s' },
   vectors.learned(10),
   { num_epochs: 1 }
 )

@@ -12,7 +12,7 @@ from roseq_allennlp.commands.command import Command
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.columns import shown_line
 from roseq_allennlp.data.tag_schemes import convert, split_tag
-from roseq_allennlp.data.tag_spelling import INVISIBLE, visible
+from roseq_allennlp.data.tag_spelling import INVISIBLE, shown_tag, visible
 from roseq_allennlp.data.text_files import Places, lines
 from roseq_allennlp.scoring import error_kinds
 from roseq_allennlp.scoring.conlleval import (
@@ -109,7 +109,7 @@ def _sentences(numbered: Iterator[tuple[int, str]], name: str) -> Iterator[list[
             )
         gold, predicted = map(visible, columns[-2:])
         if [gold, predicted] != columns[-2:]:
-            invisible.add(f"line {number}: {columns[-2:]!r}")
+            invisible.add(f"line {number}: {', '.join(map(shown_tag, columns[-2:]))}")
         try:
             split_tag(gold), split_tag(predicted)
         except ValueError as error:

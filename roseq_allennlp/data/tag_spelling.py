@@ -28,6 +28,11 @@ def visible(tag: str) -> str:
     return "-".join(_stripped(part) for part in _stripped(tag).split("-", 1))
 
 
+def shown_tag(text: str) -> str:
+    """A tag or type as Python writes it, and nothing in it invisible."""
+    return "".join(ascii(character)[1:-1] if _is_invisible(character) else character for character in repr(text))
+
+
 def _stripped(text: str) -> str:
     seen = [index for index, character in enumerate(text) if not _is_invisible(character)]
     return text[seen[0] : seen[-1] + 1] if seen else ""
@@ -57,5 +62,6 @@ def with_close_ones(types: Collection[str], known: Collection[str]) -> str:
     parts = []
     for label in sorted(types):
         close = difflib.get_close_matches(label.lower(), lower, 1)
-        parts.append(f"{label!r} ({lower[close[0]]!r} is close)" if close else repr(label))
+        shown = shown_tag(label)
+        parts.append(f"{shown} ({lower[close[0]]!r} is close)" if close else shown)
     return ", ".join(parts)

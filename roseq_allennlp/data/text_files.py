@@ -80,7 +80,7 @@ def lines(
             for joined in text:
                 for line in joined.rstrip("\r\n").split("\r"):
                     number += 1
-                    yield number, line.removeprefix("\ufeff")
+                    yield number, line.lstrip("\ufeff")
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise ConfigurationError(
                 f"{name}, after line {number}: its gzip is damaged ({error}). Fetch or pack the file again."
@@ -127,21 +127,23 @@ def find_encoding(path: str) -> str:
             return encoding
     in_utf8: list[int] = []  # the lines that are not ASCII
     others: list[int] = []
-    undecoded: list[int] = []
+    present: set[int] = set()  # bytes of these lines
+    problem: Optional[str] = None
     for number, line in lines(path, "utf-8"):
         if not line.isascii():
-            escaped = [ord(character) & 0xFF for character in _ESCAPED.findall(line)]
-            (others if escaped else in_utf8).append(number)
-            undecoded += escaped
+            in_line = undecodable(line, "UTF-8")
+            problem = problem or in_line
+            (others if in_line else in_utf8).append(number)
+            present.update(line.encode("utf-8", "surrogateescape"))
     if not others:
         return "utf-8"
     # In other encodings hardly a line in a hundred happens to be UTF-8, as `ß“` in cp1252 is.
     if 10 * len(in_utf8) > len(others):
         raise ConfigurationError(
-            f"{path}, line {others[0]}: byte 0x{undecoded[0]:02x} is not UTF-8, which line {in_utf8[0]} is in. Correct the line,"
+            f"{path}, line {others[0]}: {problem}, which line {in_utf8[0]} is in. Correct the line,"
             " or give the file's `encoding`."
         )
-    of_windows = {byte for byte in undecoded if 0x80 <= byte <= 0x9F}
+    of_windows = present.intersection(range(0x80, 0xA0))
     encoding = "cp1252" if of_windows and not of_windows & {0x81, 0x8D, 0x8F, 0x90, 0x9D} else "iso-8859-1"
     logger.warning("%s: line %d is not UTF-8, the file is read as %s", path, others[0], encoding.replace("iso", "ISO"))
     return encoding

@@ -4,6 +4,7 @@ import codecs
 import hashlib
 import io
 import logging
+import os
 import re
 from pathlib import Path
 from typing import IO, Any
@@ -51,10 +52,12 @@ def readable(file: str) -> str:
                 return file
         name = hashlib.sha256(f"{path} {member}".encode()).hexdigest()
         copy = Path(file_utils.CACHE_DIRECTORY, f"roseq-vectors-{name}.txt")
-        if not copy.is_file() or copy.stat().st_mtime <= Path(path).stat().st_mtime:
+        time = Path(path).stat().st_mtime_ns
+        if not copy.is_file() or copy.stat().st_mtime_ns != time:
             copy.parent.mkdir(parents=True, exist_ok=True)
             with opened(path, member) as stream, replacing(copy) as temporary:
                 _copy(stream, file, temporary)
+                os.utime(temporary, ns=(time, time))  # by which it is known to be of this version
     except FileNotFoundError:
         return file  # AllenNLP says so
     except BROKEN as error:

@@ -8,7 +8,7 @@
 // seeds), and `augmented`, which raised the base model's development F1 by 2.0 (WNUT-2016, two seeds), 2.4 (WNUT-2017) and
 // 2.5 (4 000 Dutch sentences), and RoSeq's by 0.9, 0.4 and 1.8. docs/results.md has the runs of both.
 //
-//   data:     { reader, language, types, shapes, train, dev }, and `options` for further parameters of the reader
+//   data:     { reader, language, types, shapes, train, dev }; the reader is a name, or an object with its options
 //   vectors:  an entry of vectors.libsonnet
 //   switches: any of `defaults` with another value, such as { at: false }
 local defaults = {
@@ -65,8 +65,7 @@ function(data, vectors, switches={})
     random_seed: on.seed,
     numpy_seed: on.seed,
     pytorch_seed: on.seed,
-    dataset_reader: std.get(data, 'options', {}) + {
-      type: data.reader,
+    dataset_reader: (if std.isObject(data.reader) then data.reader else { type: data.reader }) + {
       language: data.language,
       token_indexers: {
         tokens: vectors.indexer,

@@ -18,7 +18,7 @@ from roseq_allennlp.data.columns import (
 )
 from roseq_allennlp.data.dataset_readers.ner_reader import NerReader
 from roseq_allennlp.data.tag_schemes import SOURCE_SCHEMES, convert, detect_scheme, invalid_positions, split_tag
-from roseq_allennlp.data.tag_spelling import INVISIBLE, spelling_of, visible
+from roseq_allennlp.data.tag_spelling import INVISIBLE, shown_tag, spelling_of, visible
 from roseq_allennlp.data.text_files import Places, decoded_lines, find_encoding, known_encoding, lines, local_path
 
 logger = logging.getLogger(__name__)
@@ -220,7 +220,7 @@ class ColumnReader(NerReader):
             if not is_end:
                 tag = visible(cells[self._tag_column])
                 if tag != cells[self._tag_column]:
-                    remarks.invisible.add(f"line {number}: {cells[self._tag_column]!r}")
+                    remarks.invisible.add(f"line {number}: {shown_tag(cells[self._tag_column])}")
                 sentence.words.append(cells[self._token_column])
                 sentence.tags.append(self._tag_map.get(tag, tag))
                 sentence.lines.append(number)
