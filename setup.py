@@ -10,6 +10,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+ARROW = "pyarrow>=15"  # for Parquet and what Hugging Face's datasets save
 RAY = "ray[data]>=2.44"
 # MkDocs 2 takes no plugins and no theme of MkDocs 1; Material for MkDocs, which gets no new features, needs MkDocs 1.
 DOCS = [
@@ -111,6 +112,7 @@ setup(
     ],
     entry_points={"console_scripts": ["roseq=roseq_allennlp.__main__:main"]},
     extras_require={
+        "hf": [ARROW],
         "ray": [RAY],
         "docs": DOCS,
         # conlleval and playwright: what the tests hold scores and reports against.
@@ -122,6 +124,7 @@ setup(
             "hypothesis>=6.100",
             "conlleval>=0.2",
             "playwright>=1.49",
+            ARROW,
             IMPORT_LINTER,
             RAY,
         ],
