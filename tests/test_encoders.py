@@ -233,3 +233,21 @@ def test_layer_wise_decay(encoder_config, tiny_encoder, tmp_path) -> None:
         expected = 1 if "layer.1." in name else 0.5 if "layer.0." in name else 0.25
         assert rates[id(parameter)] == expected, name
     assert list(rates.values()).count(None) == 1
+
+
+def test_predict_ray(encoder_run, tmp_path) -> None:
+    """On a local cluster, whose actors load the archive."""
+    import subprocess
+    import sys
+
+    archive = encoder_run(False) / "model.tar.gz"
+    lines, output = tmp_path / "in.jsonl", tmp_path / "out"
+    lines.write_text("".join(json.dumps({"tokens": words}) + "\n" for words in sentences()))
+    command = ("predict-ray", lines, output, "--archive", archive, "--actors", 1, "--quiet")
+    result = subprocess.run(
+        [sys.executable, "-m", "roseq_allennlp", *map(str, command)], capture_output=True, text=True, timeout=240
+    )
+    assert result.returncode == 0, result.stderr
+    rows = [json.loads(line) for part in sorted(output.iterdir()) for line in part.read_text().splitlines()]
+    expected = roseq_allennlp.load(archive).tag_many(sentences())
+    assert sorted(row["tags"] for row in rows) == sorted(answer["tags"] for answer in expected)
