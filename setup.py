@@ -10,6 +10,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+ARROW = "pyarrow>=15"  # for Parquet and what Hugging Face's datasets save
 RAY = "ray[data]>=2.44"
 # MkDocs 2 takes no plugins and no theme of MkDocs 1; Material for MkDocs, which gets no new features, needs MkDocs 1.
 DOCS = [
@@ -75,8 +76,9 @@ setup(
     install_requires=[
         "torch>=2.6",
         "torchvision>=0.21",
-        # 4.44 breaks AllenNLP's transformer tokenizer, 4.50 its import; on Python 3.13 earlier ones have no wheels.
-        "transformers>=4.36,<4.44; python_version < '3.13'",
+        # 4.50 breaks AllenNLP's import (`transformers.AdamW`), and 4.44 its own transformer tokenizer, in place of which
+        # there is `transformer`; on Python 3.13 ones before 4.45 have no wheels.
+        "transformers>=4.36,<4.50; python_version < '3.13'",
         "transformers>=4.45,<4.50; python_version >= '3.13'",
         "huggingface_hub>=0.24,<1.0",
         "cached_path>=1.6.3,<2",
@@ -110,6 +112,7 @@ setup(
     ],
     entry_points={"console_scripts": ["roseq=roseq_allennlp.__main__:main"]},
     extras_require={
+        "hf": [ARROW],
         "ray": [RAY],
         "docs": DOCS,
         # conlleval and playwright: what the tests hold scores and reports against.
@@ -121,6 +124,7 @@ setup(
             "hypothesis>=6.100",
             "conlleval>=0.2",
             "playwright>=1.49",
+            ARROW,
             IMPORT_LINTER,
             RAY,
         ],

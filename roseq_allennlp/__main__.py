@@ -8,6 +8,7 @@ import inspect
 import io
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -28,6 +29,7 @@ from roseq_allennlp import plugins
 from roseq_allennlp.commands.explanations import explain, explain_mismatch
 from roseq_allennlp.commands.predict import PredictCommand
 from roseq_allennlp.data.downloads import fetch_vectors
+from roseq_allennlp.data.vectors import readable
 from roseq_allennlp.files import FULL
 from roseq_allennlp.models import archive
 from roseq_allennlp.text import show_logs, shown, shown_lines
@@ -116,7 +118,10 @@ def shown_errors() -> Iterator[None]:
 
 
 def check_training(args: argparse.Namespace) -> None:
-    """Finds faults that AllenNLP would report late, with a stack trace, or not at all."""
+    """
+    Finds faults that AllenNLP would report late, with a stack trace, or not at all. Vectors that it would read wrong are
+    replaced by copies in `args.overrides`.
+    """
     config = Params.from_file(args.param_path, args.overrides)
     if args.recover:
         check_run(args.serialization_dir, config.get("distributed"))
@@ -126,6 +131,19 @@ def check_training(args: argparse.Namespace) -> None:
         if key.endswith("pretrained_file") and file:
             dimension = flat.get(f"{key.removesuffix('pretrained_file')}embedding_dim")
             fetch_vectors(str(file), dimension if isinstance(dimension, int) else None)
+    files = {str(file) for key, file in flat.items() if re.search(r"pretrained_file$|pretrained_files\.", key) and file}
+    args.vector_copies = {file: copy for file in files if (copy := readable(file)) != file}
+    if args.vector_copies:
+        args.overrides = _replaced(config.as_dict(quiet=True), args.vector_copies)
+
+
+def _replaced(config: Any, names: dict[str, str]) -> Any:
+    """A config with other names for some files."""
+    if isinstance(config, dict):
+        return {key: _replaced(value, names) for key, value in config.items()}
+    if isinstance(config, list):
+        return [_replaced(value, names) for value in config]
+    return names.get(config, config) if isinstance(config, str) else config
 
 
 def check_trainer(trainer: Params) -> None:

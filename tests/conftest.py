@@ -1,8 +1,10 @@
 """What all tests share: they run at the root of the repository, on the data of fixtures/, on one thread, with no cache
 but their own. Tests of the real corpora (marked `corpora`, or asking for `real_data`) keep `$ROSEQ_DATA` as it is."""
 
+import json
 import logging
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -10,7 +12,9 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from allennlp.common import file_utils
+from _jsonnet import evaluate_snippet
+from allennlp.commands.train import train_model
+from allennlp.common import Params, file_utils
 from allennlp.common.tqdm import logger as tqdm_logger
 
 import roseq_allennlp
@@ -114,6 +118,52 @@ def tiny_byte_level(tmp_path_factory) -> Path:
         pieces.get_vocab_size(), 16, 2, 2, 32, max_position_embeddings=50, pad_token_id=1, initializer_range=0.5
     )
     return _saved(RobertaModel, config, folder)
+
+
+@pytest.fixture(scope="session")
+def encoder_config():
+    """The config of a small RoSeq on WNUT-2017's fixtures with an encoder, tuned or frozen, as jsonnet gives it."""
+
+    def build(name: Path, tune: bool, **switches) -> dict:
+        folder = ROOT / "training_configs" / "lib"
+        source = f"""
+            local corpora = import {json.dumps(str(folder / "corpora.libsonnet"))};
+            local roseq = import {json.dumps(str(folder / "roseq.libsonnet"))};
+            local vectors = import {json.dumps(str(folder / "vectors.libsonnet"))};
+            roseq(
+              corpora.wnut17 {{
+                train: 'fixtures/wnut17/wnut17train.conll', dev: 'fixtures/wnut17/emerging.dev.conll',
+              }},
+              vectors.transformer({json.dumps(str(name))}, tune={json.dumps(tune)}, lr=0.001),
+              {json.dumps({"num_epochs": 2, **switches})},
+            )
+        """
+        config = json.loads(evaluate_snippet("config", source))
+        config["dataset_reader"]["max_instances"] = 40
+        if "encoder" in (tagger := config["model"].get("member", config["model"])):
+            tagger["encoder"]["hidden_size"] = 8
+            tagger["fusion"].update(input_dim=16, hidden_dims=8)
+        return config
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def encoder_run(tmp_path_factory, encoder_config, tiny_encoder, tiny_byte_level):
+    """The directory of a finished run with a tiny encoder, by whether it is tuned; the encoder's own folder is gone."""
+    runs: dict[bool, Path] = {}
+
+    def train(tuned: bool) -> Path:
+        if tuned not in runs:
+            folder = tmp_path_factory.mktemp("encoder")
+            shutil.copytree(tiny_encoder if tuned else tiny_byte_level, folder / "model")
+            config = encoder_config(folder / "model", tuned, num_epochs=8, at=False)
+            train_model(Params(config), str(folder / "run"), file_friendly_logging=True)
+            shutil.rmtree(folder / "model")
+            runs[tuned] = folder / "run"
+        return runs[tuned]
+
+    return train
 
 
 def _saved(kind, config, folder) -> Path:

@@ -67,6 +67,8 @@ class ConvertCommand(Command):
 
     def run(self, args: argparse.Namespace, console: Console) -> int:
         shares = None if args.split is None else _shares(args.split)
+        if not Path(args.output).parent.is_dir():
+            raise ConfigurationError(f"{args.output}: its directory does not exist. Make it first.")
         target = args.target or format_of_output(args.output)
         path = args.input if Path(args.input).is_dir() else local_path(args.input)
         options = ReadOptions(

@@ -10,7 +10,8 @@ from allennlp.data import DatasetReader
 from roseq_allennlp.commands.command import Command
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.label_statistics import count_labels, label_weights
-from roseq_allennlp.data.tag_schemes import bioul_to_bioes
+from roseq_allennlp.data.tag_schemes import bioul_to_bioes, split_tag
+from roseq_allennlp.data.tag_spelling import with_close_ones
 from roseq_allennlp.evaluation import plots
 from roseq_allennlp.text import shown
 
@@ -42,7 +43,7 @@ class LabelWeightsCommand(Command):
         tau, remark = _tau(config, args.config)
         others = _numbers(args.tau) if args.tau else (tau / 2, 2 * tau) if tau else (_PAPER, 2 * _PAPER)
         taus = sorted({tau, *others})
-        counts = _counts(config, args.config)
+        named, counts = _named(config), _counts(config, args.config)
         try:
             label_weights(counts, tau)  # first, so that an error names the config's own τ
             weights = [label_weights(counts, value) for value in taus]
@@ -64,6 +65,9 @@ class LabelWeightsCommand(Command):
         console.table(headers, rows, f"{args.config}: {total} tokens of the training split")
         if remark:
             console.print(remark)
+        types, declared = ({split_tag(tag)[1] for tag in tags if tag != "O"} for tags in (counts, named))
+        if named and types - declared:
+            console.print(f"Types that the config does not declare: {with_close_ones(types - declared, declared)}.")
         if not all(counts.values()):
             console.print("A tag that the training split does not hold has the largest weight of another.")
         console.print(f"The plot is {args.output}")
@@ -115,7 +119,7 @@ def _numbers(text: str) -> list[float]:
 
 def _counts(config: dict[str, Any], path: str) -> dict[str, int]:
     """Counts each tag of the label set (BIOUL), as the callback `label_statistics` does."""
-    named = (config["vocabulary"].get("tokens_to_add") or {}).get("labels", [])
+    named = _named(config)
     reader = DatasetReader.from_params(Params(config["dataset_reader"]))
     counts: Counter[str] = count_labels(reader.read(config["train_data_path"]), "labels")
     if not counts:
@@ -123,6 +127,10 @@ def _counts(config: dict[str, Any], path: str) -> dict[str, int]:
             f"{path}: its `train_data_path` has no tags; ζ is counted from those of labelled data."
         )
     return {tag: counts[tag] for tag in [*named, *(tag for tag in counts if tag not in named)]}
+
+
+def _named(config: dict[str, Any]) -> list[str]:
+    return (config["vocabulary"].get("tokens_to_add") or {}).get("labels", [])
 
 
 def _plot(path: str, tags: list[str], series: dict[str, list[float]]) -> None:

@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any, Optional, TextIO, Union
 
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.params import parse_overrides
 from allennlp.predictors import Predictor
 
 from roseq_allennlp.commands.command import Command, add_cuda_device
 from roseq_allennlp.console import Console
+from roseq_allennlp.data.dataset_readers import ColumnReader
 from roseq_allennlp.data.documents import Tally
 from roseq_allennlp.files import FULL
 from roseq_allennlp.models.archive import load_archive
 from roseq_allennlp.predictors import NerTagger
 from roseq_allennlp.predictors.forking import gate
-from roseq_allennlp.predictors.inputs import KINDS, STANDARD_INPUT, local_path, rows, tag_instances, tag_rows
+from roseq_allennlp.predictors.inputs import KINDS, STANDARD_INPUT, Layout, local_path, rows, tag_instances, tag_rows
 from roseq_allennlp.predictors.outputs import OUTPUT_FORMATS, STREAMS, Result, write
 from roseq_allennlp.text import shown_lines
 
@@ -34,7 +36,7 @@ class PredictCommand(Command):
     description = (
         "Tag JSON lines, plain text or columns, also compressed by gzip, and write JSON lines: each row with its other keys,"
         " or with an `error`. The status is 1 if no row could be tagged. What a file holds is seen by its extension (.jsonl,"
-        " .ndjson, .json; .conll, .conllu, .tsv, .iob, .iob2, .bio, .bioes), or else by its first lines."
+        " .ndjson, .json; .conll, .conllu, .iob, .iob2, .bio, .bioes), or else by its first lines."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -96,6 +98,8 @@ class PredictCommand(Command):
             if not str(error).startswith(("One of the", f"{getattr(tagger, '_processes', 0)} processes")):
                 raise
             raise ConfigurationError(str(error)) from error
+        if counts.first_error and args.output_format == "jsonl":  # else it has been shown
+            console.say(f"the first error: {counts.first_error}")
         for note in str(notes).split("; ") if notes.counts else []:
             console.say(note)
         console.say(f"{self.program}{self.name}: {counts}, {time.monotonic() - started:.1f} s")
@@ -107,6 +111,7 @@ class _Counts:
 
     def __init__(self) -> None:
         self.rows = self.errors = 0
+        self.first_error = ""
 
     def __str__(self) -> str:
         return f"{self.rows - self.errors} tagged, {self.errors} with errors"
@@ -114,7 +119,9 @@ class _Counts:
     def counted(self, results: Iterable[Result], progress: Callable[[int], Any]) -> Iterator[Result]:
         for row, answer in results:
             self.rows += 1
-            self.errors += "error" in answer
+            if "error" in answer:
+                self.errors += 1
+                self.first_error = self.first_error or f"{row.where}: {answer['error']}"
             progress(1)
             yield row, answer
 
@@ -196,11 +203,15 @@ def _tagger(args: argparse.Namespace) -> NerTagger:
             raise ValueError("an object is needed")
     except ValueError as error:
         raise ConfigurationError(f"--predictor-args {args.predictor_args}: no JSON object ({error}).") from error
+    try:
+        parse_overrides(args.overrides)
+    except (RuntimeError, ValueError) as error:
+        raise ConfigurationError(f"--overrides {args.overrides}: no JSON ({' '.join(str(error).split())}).") from error
     with gate.inside():
         archive = load_archive(args.archive, args.cuda_device, args.overrides, args.weights_file)
         try:
             tagger = Predictor.from_archive(archive, args.predictor, args.dataset_reader_choice, extra_args=extra)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise ConfigurationError(f"--predictor-args {args.predictor_args}: {error}.") from error
     if not isinstance(tagger, NerTagger):
         raise ConfigurationError(
@@ -218,9 +229,14 @@ def _results(
             tag_instances(tagger, tagger._dataset_reader.read(path), name, args.batch_size)
             for name, path in zip(names, paths, strict=True)
         )
+    reader, layout = tagger._dataset_reader, Layout()
+    if isinstance(reader, ColumnReader):
+        layout = Layout(
+            *(reader._token_column, reader._tag_column, reader._separator, reader._quoted, reader._comment_prefix)
+        )
     kind = "documents" if args.documents else args.input_format
     all_rows = itertools.chain.from_iterable(
-        rows(path, name, kind, notes) for name, path in zip(names, paths, strict=True)
+        rows(path, name, kind, layout, notes) for name, path in zip(names, paths, strict=True)
     )
     return tag_rows(tagger, all_rows, args.batch_size)
 

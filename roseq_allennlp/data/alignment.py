@@ -53,11 +53,9 @@ def aligned(
         if span is not None:
             spans.append(span)
     kept = filter_spans(spans)
-    if len(kept) < len(spans):
-        lost = list(spans)
-        for span in kept:
-            lost.remove(span)
-        for span in lost:
+    stay = set(map(id, kept))
+    for span in spans:
+        if id(span) not in stay:
             tally.add("overlapping spans left out", f"{document.where} {reprlib.repr(span.text)}")
     given = None if document.tokens is None else set(document.tokens)
     numbers = {}  # of the tokens that stay, by number in the doc
@@ -124,7 +122,7 @@ def sentences_of(document: Document) -> Iterator[tuple[list[tuple[int, int]], li
 
 
 def _aligned_span(doc: Doc, entity: Entity, misaligned: str, document: Document, tally: Tally) -> Optional[Span]:
-    text = doc.text[entity.start : entity.end]
+    text = document.text[entity.start : entity.end]
     start = entity.start + len(text) - len(text.lstrip())
     end = start + len(text.strip())
     if end <= start:

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
@@ -47,7 +47,9 @@ def _escape(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(_ESCAPE, _escape)
 
 
-def lines(source: Union[str, io.BufferedReader], encoding: Optional[str] = None) -> Iterator[tuple[int, str]]:
+def lines(
+    source: Union[str, io.BufferedReader], encoding: Optional[str] = None, name: str = "standard input"
+) -> Iterator[tuple[int, str]]:
     """
     The lines of a file and their numbers, from 1, as a stream. A byte order mark is dropped at the start of any line, as
     files may have been joined.
@@ -59,12 +61,14 @@ def lines(source: Union[str, io.BufferedReader], encoding: Optional[str] = None)
     encoding : `str`, optional (default = UTF-8, or UTF-16 or UTF-32 where the file begins with their mark)
         A byte that cannot be decoded becomes a lone surrogate in its line, which `undecodable` finds; UTF-8 with the error
         handler `surrogateescape` writes those of UTF-8 as they were.
+    name : `str`, optional (default = `"standard input"`)
+        What a stream is called in errors.
 
     # Raises
 
     `ConfigurationError`: compression other than gzip, or a damaged one. `OSError`: the file cannot be opened or read.
     """
-    name = source if isinstance(source, str) else "standard input"
+    name = source if isinstance(source, str) else name
     number = 0
     with ExitStack() as stack:
         file = stack.enter_context(open(source, "rb")) if isinstance(source, str) else source
@@ -76,7 +80,7 @@ def lines(source: Union[str, io.BufferedReader], encoding: Optional[str] = None)
             for joined in text:
                 for line in joined.rstrip("\r\n").split("\r"):
                     number += 1
-                    yield number, line.removeprefix("\ufeff")
+                    yield number, line.lstrip("\ufeff")
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise ConfigurationError(
                 f"{name}, after line {number}: its gzip is damaged ({error}). Fetch or pack the file again."
@@ -114,29 +118,34 @@ def find_encoding(path: str) -> str:
 
     # Raises
 
-    `ConfigurationError`: a good part of the file is UTF-8, and another is not.
+    `ConfigurationError`: a good part of the file is UTF-8, and another is not; UTF-16 without its mark.
     """
     with open(path, "rb") as file:
         stream, begins = unpacked(file, path)
     if (marked := marked_encoding(begins)) is not None:
         return marked
+    for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if len(begins) > 3 and not any(begins[start::2]) and all(begins[1 - start :: 2]):
+            raise ConfigurationError(f'{path}: is {encoding} without a mark, it seems. Set `encoding: "{encoding}"`.')
     in_utf8: list[int] = []  # the lines that are not ASCII
     others: list[int] = []
-    undecoded: list[int] = []
+    present: set[int] = set()  # bytes of these lines
+    problem: Optional[str] = None
     for number, line in lines(path, "utf-8"):
         if not line.isascii():
-            escaped = [ord(character) & 0xFF for character in _ESCAPED.findall(line)]
-            (others if escaped else in_utf8).append(number)
-            undecoded += escaped
+            in_line = undecodable(line, "UTF-8")
+            problem = problem or in_line
+            (others if in_line else in_utf8).append(number)
+            present.update(line.encode("utf-8", "surrogateescape"))
     if not others:
         return "utf-8"
-    # Of other encodings hardly a line in a hundred happens to be UTF-8: `ß“` of cp1252 is.
+    # In other encodings hardly a line in a hundred happens to be UTF-8, as `ß“` in cp1252 is.
     if 10 * len(in_utf8) > len(others):
         raise ConfigurationError(
-            f"{path}, line {others[0]}: byte 0x{undecoded[0]:02x} is not UTF-8, which line {in_utf8[0]} is in. Correct the line,"
+            f"{path}, line {others[0]}: {problem}, which line {in_utf8[0]} is in. Correct the line,"
             " or give the file's `encoding`."
         )
-    of_windows = {byte for byte in undecoded if 0x80 <= byte <= 0x9F}
+    of_windows = present.intersection(range(0x80, 0xA0))
     encoding = "cp1252" if of_windows and not of_windows & {0x81, 0x8D, 0x8F, 0x90, 0x9D} else "iso-8859-1"
     logger.warning("%s: line %d is not UTF-8, the file is read as %s", path, others[0], encoding.replace("iso", "ISO"))
     return encoding
@@ -185,6 +194,11 @@ def local_path(file_path: str) -> str:
     return path
 
 
+def marked_encoding(begins: bytes) -> Optional[str]:
+    """UTF-16 or UTF-32 for a file that begins with their mark."""
+    return next((encoding for mark, encoding in _MARKS if begins.startswith(mark)), None)
+
+
 def unpacked(stream: io.BufferedReader, name: str) -> tuple[io.BufferedReader, bytes]:
     """
     The stream, without its compression, and how it begins.
@@ -195,7 +209,7 @@ def unpacked(stream: io.BufferedReader, name: str) -> tuple[io.BufferedReader, b
     """
     begins = stream.peek(_LONGEST_MARK)[:_LONGEST_MARK]
     if begins.startswith(_GZIP):
-        packed = io.BufferedReader(gzip.GzipFile(fileobj=stream))  # type: ignore[type-var]
+        packed: Any = io.BufferedReader(gzip.GzipFile(fileobj=stream))  # type: ignore[type-var]
         try:
             return packed, packed.peek(_LONGEST_MARK)[:_LONGEST_MARK]
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -206,6 +220,20 @@ def unpacked(stream: io.BufferedReader, name: str) -> tuple[io.BufferedReader, b
     return stream, begins
 
 
-def marked_encoding(begins: bytes) -> Optional[str]:
-    """UTF-16 or UTF-32 for a file that begins with their mark."""
-    return next((encoding for mark, encoding in _MARKS if begins.startswith(mark)), None)
+class Places:
+    """Counts what one warning for a file tells of, and keeps the first places."""
+
+    _KEPT = 5
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._first: list[str] = []
+
+    def add(self, place: str) -> None:
+        self._count += 1
+        if len(self._first) < self._KEPT:
+            self._first.append(place)
+
+    def warn(self, path: str, what: str) -> None:
+        if self._count:
+            logger.warning("%s: %s: %d, at %s", path, what, self._count, "; ".join(self._first))

@@ -7,6 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from tokenizers import Tokenizer
 
+# The threads of tokenizers do not survive a fork of this process.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
 _CHARACTERS = 1024  # of a word that are read
 
 
@@ -32,12 +35,11 @@ class WordPieces:
     """
 
     def __init__(self, tokenizer: str, unknown: int, max_word_pieces: int) -> None:
-        # Its own threads do not survive a fork of this process.
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         try:
             self._tokenizer = Tokenizer.from_str(tokenizer)
         except Exception as error:  # it has no class of its own
-            raise ValueError(f"the tokeniser cannot be read: {error}") from error
+            raise ValueError(f"cannot be read: {error}") from error
+        self.num_pieces = 1 + max(self._tokenizer.get_vocab().values(), default=-1)
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._unknown = unknown

@@ -23,8 +23,10 @@ from allennlp.models import Model, archival
 from allennlp.models.archival import CONFIG_NAME, Archive
 from allennlp.version import VERSION
 
+from roseq_allennlp.data.encoder_files import ENCODER
 from roseq_allennlp.files import FULL, check_saved, replacing
 from roseq_allennlp.models.archive_config import READERS, ArchiveError, checked_config, read_config
+from roseq_allennlp.models.archive_encoder import check_encoder
 from roseq_allennlp.models.archive_files import MAX_SIZE, check_inside, check_vocabulary, copy_run, extract
 from roseq_allennlp.models.archive_rehearsal import rehearse
 from roseq_allennlp.models.archive_weights import SAFETENSORS, bounded_memory, load_state, read_weights
@@ -73,6 +75,7 @@ def load_archive(
         config, meta = read_config(directory)
         config = with_overrides(config, changed) if changed else config
         built = checked_config(config)  # before the weights are read: they take long
+        check_encoder(directory, built)
         state = read_weights(Path(weights_file) if weights_file else weights)
         check_vocabulary(directory, max((max(value.shape, default=0) for value in state.values()), default=0))
         archive = _build(built, _complete(config), meta, state, directory)
@@ -198,7 +201,8 @@ def archive_model(
     include_in_archive: Optional[list[str]] = None,
 ) -> str:
     """
-    AllenNLP's function of that name, whose archive takes the place of an earlier one only when it is whole.
+    AllenNLP's function of that name, whose archive takes the place of an earlier one only when it is whole, and has the
+    config and the tokeniser of an encoder.
 
     # Raises
 
@@ -214,8 +218,11 @@ def archive_model(
             raise ConfigurationError(
                 f"{weights_file} is damaged ({error}), and no archive of it is written. Go on with --recover."
             ) from error
+    included = include_in_archive or []
+    if Path(serialization_dir, ENCODER).is_dir() and ENCODER not in included:
+        included = [*included, ENCODER]
     with replacing(path) as temporary:
-        archival.archive_model(serialization_dir, weights, temporary, include_in_archive)
+        archival.archive_model(serialization_dir, weights, temporary, included or None)
     return str(path)
 
 
@@ -233,11 +240,11 @@ def with_safetensors(archive_file: Union[str, PathLike], output: Union[str, Path
         saved = directory / SAFETENSORS
         with _one_sentence(archive_file, directory):
             weights = _open(path, directory)
-            checked_config(read_config(directory)[0])
+            check_encoder(directory, checked_config(read_config(directory)[0]))
             state = {key: value.clone() for key, value in read_weights(weights).items()}  # none share their memory
             safetensors.torch.save_file({key: value.contiguous() for key, value in state.items()}, saved)
         with replacing(output) as whole, tarfile.open(whole, "w:gz") as archive:
             archive.add(saved, SAFETENSORS)
-            for name in (CONFIG_NAME, META_NAME, "vocabulary"):
+            for name in (CONFIG_NAME, META_NAME, "vocabulary", ENCODER):
                 if (directory / name).exists():
                     archive.add(directory / name, name)

@@ -15,6 +15,9 @@ from allennlp.modules import FeedForward, Seq2SeqEncoder, Seq2VecEncoder, TextFi
 from allennlp.nn import Activation, RegularizerApplicator
 from allennlp.nn.regularizers import Regularizer
 
+from roseq_allennlp.data.token_indexers import TransformerIndexer
+from roseq_allennlp.modules.token_embedders import TransformerEmbedder
+
 _RECURRENT = {"augmented_lstm", "gru", "lstm", "rnn", "stacked_bidirectional_lstm"}
 COMPONENTS: dict[Any, set[str]] = {
     Activation: set(Registrable._registry[Activation]),  # functions of PyTorch; AllenNLP offers no public list of them
@@ -29,8 +32,20 @@ COMPONENTS: dict[Any, set[str]] = {
     Seq2VecEncoder: {"bag_of_embeddings", "boe", "cnn", *_RECURRENT},
     Serializer: {"simple"},
     TextFieldEmbedder: {"basic"},
-    TokenEmbedder: {"char_cnn_highway", "character_encoding", "embedding", "empty", "fixed_embedding", "pass_through"},
-    TokenIndexer: {"characters", "folded_words", "orthographic", "orthographic_characters", "single_id"},
+    TokenEmbedder: {
+        *(
+            "char_cnn_highway",
+            "character_encoding",
+            "embedding",
+            "empty",
+            "fixed_embedding",
+            "pass_through",
+            "transformer",
+        ),
+    },
+    TokenIndexer: {
+        *("characters", "folded_words", "orthographic", "orthographic_characters", "single_id", "transformer"),
+    },
     Tokenizer: {"character"},
 }
 """The names allowed for each base class."""
@@ -43,6 +58,9 @@ LIBRARIES = {"allennlp", "allennlp_models", "allennlp_semparse", "allennlp_serve
 
 NOT_LOADED = {"initializer", "pretrained_file"}
 """Parameters that only training needs, as an archive has the weights: left out."""
+
+NOT_LOADED_OF: dict[Any, set[str]] = {TransformerEmbedder: {"model_name"}, TransformerIndexer: {"model_name"}}
+"""The same, of one class: the archive has the encoder, see `archive_encoder`."""
 
 SUPPLIED = {"data_path", "reader", "vocab"}
 """Parameters that the program gives, which FromParams would take from the config instead."""
@@ -57,11 +75,13 @@ NOT_GIVEN = {"postprocessor_fn_name"}
 """Parameters that name a method to call."""
 
 LIMITS = {
+    "max_word_pieces": 1024,
     "min_padding_length": 256,
     "num_workers": 16,
     "token_min_padding_length": 256,
     "top_k": 1000,
     "num_embeddings": 10**8,
+    "window": 8192,
 }
 """The largest absolute values of numbers, `LIMIT` for all others: time and memory of tagging a sentence depend on them."""
 LIMIT = 10**6

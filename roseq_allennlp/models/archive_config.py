@@ -28,6 +28,7 @@ from roseq_allennlp.models.archive_components import (
     NAMES_A_FILE,
     NOT_GIVEN,
     NOT_LOADED,
+    NOT_LOADED_OF,
     SUPPLIED,
     UNREGISTERED,
     from_user,
@@ -55,8 +56,8 @@ class _Mismatch(Exception):
 def read_config(directory: Path) -> tuple[dict[str, Any], Optional[Meta]]:
     """The config as plain JSON, not evaluated as Jsonnet, which can read files; and AllenNLP's version."""
     try:
-        config = _json(directory / CONFIG_NAME)
-        meta = _json(directory / META_NAME) if (directory / META_NAME).exists() else None
+        config = read_json(directory / CONFIG_NAME)
+        meta = read_json(directory / META_NAME) if (directory / META_NAME).exists() else None
         if meta is not None and not (isinstance(meta, dict) and isinstance(meta.get("version"), str)):
             raise ValueError(f"{META_NAME} has no version")
     except FileNotFoundError as error:
@@ -80,7 +81,9 @@ def read_config(directory: Path) -> tuple[dict[str, Any], Optional[Meta]]:
     return config, Meta(meta["version"])
 
 
-def _json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """Plain JSON, nested no deeper than a config is. Raises `ValueError`, `RecursionError` or `OSError`."""
+
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is no number of JSON")
 
@@ -186,7 +189,7 @@ def _arguments(arguments: dict[str, Any], component: Any, constructor: Any, wher
     result = {}
     for key, part in arguments.items():
         position = f"{where}.{key}"
-        if key in NOT_LOADED:
+        if key in NOT_LOADED or key in NOT_LOADED_OF.get(component, ()):
             continue
         if key == "type":
             raise _not_allowed(where, part, ())

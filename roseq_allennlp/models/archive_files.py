@@ -12,8 +12,10 @@ from typing import BinaryIO, cast
 from allennlp.common.meta import META_NAME
 from allennlp.models.archival import CONFIG_NAME
 
+from roseq_allennlp.data.encoder_files import ENCODER
 from roseq_allennlp.files import FULL
 from roseq_allennlp.models.archive_config import ArchiveError
+from roseq_allennlp.models.archive_encoder import ENCODER_SIZES
 
 MAX_SIZE = 4 * 2**30
 """Largest size of an unpacked archive in bytes, unless another limit is given."""
@@ -24,7 +26,7 @@ _EXPANSION = (
     100  # trained weights hardly compress; an archive beyond this, and beyond `_SMALL`, was made to fill memory
 )
 _SMALL = 2**26
-_SIZES = {CONFIG_NAME: 2**22, META_NAME: 2**12}  # of files that are read whole
+_SIZES = {CONFIG_NAME: 2**22, META_NAME: 2**12, **ENCODER_SIZES}  # of files that are read whole
 _VOCABULARY_LINES = 100_000  # of a namespace, or as many as the weights have rows
 _VOCABULARY_LINE = 128  # bytes, on average
 _VOCABULARY = 2**28  # bytes of a file in the directory of a run
@@ -153,7 +155,9 @@ def copy_run(source: Path, directory: Path) -> None:
 
     `ConfigurationError`: a file is a link to somewhere else, no file, or too large.
     """
-    for name in (CONFIG_NAME, META_NAME):
+    if (source / ENCODER).is_dir():
+        (directory / ENCODER).mkdir()
+    for name in _SIZES:
         if os.path.lexists(source / name):
             _copy(source, name, directory, _SIZES[name])
     vocabulary = source / "vocabulary"

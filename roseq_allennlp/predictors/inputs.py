@@ -1,6 +1,7 @@
 """Files that are tagged: what they hold, and their rows."""
 
 import contextlib
+import csv
 import gzip
 import io
 import itertools
@@ -19,6 +20,7 @@ from allennlp.data import Instance
 from allennlp.data.fields import SequenceLabelField
 
 from roseq_allennlp.data import corpora
+from roseq_allennlp.data.columns import DOCUMENT_START, find_columns, shown_line, starts_document
 from roseq_allennlp.data.documents import Tally
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes
 from roseq_allennlp.data.text_files import marked_encoding, unpacked
@@ -32,14 +34,25 @@ STANDARD_INPUT = "-"
 
 _EXTENSIONS = {
     **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
-    **dict.fromkeys((".conll", ".conllu", ".tsv", ".iob", ".iob2", ".bio", ".bioes"), "columns"),
+    **dict.fromkeys((".conll", ".conllu", ".iob", ".iob2", ".bio", ".bioes"), "columns"),
 }
 _HEAD = 2**16  # bytes by which a file is recognised
 _JSON_OBJECT = re.compile(r'\ufeff?\s*\{\s*["}]')
 _TAG = re.compile(r"O|[BIESLUM]-\S+")
+_FIRST_LINES = 200  # by which columns are found
 _MOSTLY = 0.9  # of the first lines; some may be broken
 _WINDOW = 2048  # rows read at a time, or fewer where they are long
 _WINDOW_SIZE = 2**20  # characters
+
+
+class Layout(NamedTuple):
+    """Where columns have what, as `ColumnReader` describes it; a file may have fewer columns, or another separator."""
+
+    token_column: int = 0
+    tag_column: int = -1
+    separator: Optional[str] = None
+    quoted: bool = False
+    comment_prefix: Optional[str] = None
 
 
 class Row(NamedTuple):
@@ -82,7 +95,7 @@ def local_path(name: str) -> str:
     return path
 
 
-def rows(path: str, name: str, kind: Optional[str], notes: Tally) -> Iterator[Row]:
+def rows(path: str, name: str, kind: Optional[str], layout: Layout, notes: Tally) -> Iterator[Row]:
     """
     The rows of a file, as a stream. A row that cannot be read is one whose answer is an error.
 
@@ -94,6 +107,8 @@ def rows(path: str, name: str, kind: Optional[str], notes: Tally) -> Iterator[Ro
         As the user calls it.
     kind : `str`, optional
         One of `KINDS`, see `kind_of`. By default the file's extension and first lines decide.
+    layout : `Layout`
+        Of columns.
     notes : `Tally`
         Counts lines that were repaired.
 
@@ -123,7 +138,9 @@ def rows(path: str, name: str, kind: Optional[str], notes: Tally) -> Iterator[Ro
                 yield _document(text, name, shown, notes)
                 return
             lines = _lines(text, shown, notes)
-            for row in _column_rows(lines, shown) if kind == "columns" else _line_rows(lines, kind, name, shown):
+            for row in (
+                _column_rows(lines, shown, layout) if kind == "columns" else _line_rows(lines, kind, name, shown)
+            ):
                 number += 1
                 yield row
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -155,15 +172,17 @@ def kind_of(name: str, head: str) -> tuple[str, bool]:
         return "text", False
     if _JSON_OBJECT.match(lines[0]):
         return "jsonl", False
-    split = [_columns(line, "\t" in lines[0]) for line in lines if line]
-    width = len(split[0])
-    if split[0][0] == "-DOCSTART-":
+    filled = [(number, line) for number, line in enumerate(lines, 1) if line]
+    filled = [(number, line) for number, line in filled if not line.startswith("#")] or filled  # may be comments
+    columns = find_columns(filled, None, False, None, 1, False)
+    split = [columns.split(line) for _, line in filled]
+    if split[0][0] == DOCUMENT_START:
         return "columns", True
-    if width == 1:
+    if columns.number == 1:
         in_blocks = "" in lines and any(map(all, itertools.pairwise(lines)))
-        one_word = all(len(columns) == 1 for columns in split)
+        one_word = all(len(cells) == 1 for cells in split)
         return ("columns", True) if in_blocks and one_word else ("text", False)
-    tagged = sum(len(columns) == width and _TAG.fullmatch(columns[-1]) is not None for columns in split)
+    tagged = sum(len(cells) == columns.number and _TAG.fullmatch(cells[-1]) is not None for cells in split)
     return ("columns", True) if tagged >= _MOSTLY * len(split) else ("text", False)
 
 
@@ -196,7 +215,7 @@ def tag_instances(
 def _text(text: str, where: str, notes: Tally) -> str:
     result = repaired(text)
     if result != text and result != text.removeprefix("\ufeff"):
-        notes.add("lines with bytes that are not UTF-8, read as Windows-1252", where)
+        notes.add("lines with bytes that are not UTF-8, read as Windows-1252 (recode the file if that is wrong)", where)
     return result
 
 
@@ -218,29 +237,38 @@ def _line_rows(lines: Iterator[tuple[int, Optional[str]]], kind: str, name: str,
         yield Row(f"{shown}, line {number}", kept(item, name, number, line), item, len(line or "") + 1)
 
 
-def _column_rows(lines: Iterator[tuple[int, Optional[str]]], shown: str) -> Iterator[Row]:
-    """Sentences of a token a line, the first column, with the last column as their tags if there are several."""
-    width = by_tab = 0
+def _column_rows(lines: Iterator[tuple[int, Optional[str]]], shown: str, layout: Layout) -> Iterator[Row]:
+    """Sentences, with the tags that they have; one with a line that does not fit is an error of its own."""
+    first = list(itertools.islice(lines, _FIRST_LINES))
+    filled = [(number, line) for number, line in first if line is not None]
+    has_separator = layout.separator and any(layout.separator in line for _, line in filled if line.strip())
+    separator = layout.separator if has_separator or layout.quoted else None
+    columns = find_columns(filled, separator, layout.quoted, layout.comment_prefix, 1, False)
+    token = layout.token_column if -columns.number <= layout.token_column < columns.number else 0
+    tag: Optional[int] = layout.tag_column if -columns.number <= layout.tag_column < columns.number else -1
+    tag = None if tag in (token, token - columns.number) else tag
     sentence = _Sentence(shown)
-    for number, line in lines:
-        if line is not None and not line.strip(" \t"):
-            yield from sentence.row()
-            sentence = _Sentence(shown)
-            continue
+    for number, line in itertools.chain(first, lines):
+        problem = ""
+        cells = [""]
         if line is None:
-            sentence.add(number, [], str(too_long()["error"]))
+            problem = str(too_long()["error"])
+        elif not sentence.words and layout.comment_prefix and line.startswith(layout.comment_prefix):
             continue
-        by_tab = by_tab if width else "\t" in line
-        columns = _columns(line, bool(by_tab))
-        if columns[0] == "-DOCSTART-" and not sentence.words:
-            continue
-        width = width or len(columns)
-        error = ""
-        if len(columns) != width:
-            error = f"{len(columns)} columns, where the first line has {width}"
-        elif not columns[0]:
-            error = "the token is empty"
-        sentence.add(number, columns, error)
+        else:
+            try:
+                cells = columns.split(line)
+                if not line.strip() or not any(cells) or starts_document(cells, bool(sentence.words)):
+                    yield from sentence.row()
+                    sentence = _Sentence(shown)
+                    continue
+                if (wrong := columns.problem(cells, line, 1)) is not None:
+                    problem = wrong.what
+                elif not cells[token]:
+                    problem = f"the token in {shown_line(line)} is empty"
+            except csv.Error as error:
+                problem = f"{shown_line(line)} is not quoted as csv is ({error})"
+        sentence.add(number, len(line or ""), problem, *(() if problem else (cells[token], tag and cells[tag])))
     yield from sentence.row()
 
 
@@ -252,32 +280,28 @@ class _Sentence:
         self._shown = shown
         self._tags: list[str] = []
         self._first = self._size = 0
-        self._error = ""
+        self._problem = ""
 
-    def add(self, number: int, columns: list[str], error: str) -> None:
+    def add(self, number: int, size: int, problem: str, word: str = "", tag: Optional[str] = None) -> None:
         self._first = self._first or number
-        self._size += sum(map(len, columns)) + 1
-        if error:
-            self._error = self._error or f"line {number}: {error}"
+        self._size += size + 1
+        if problem:
+            self._problem = self._problem or f"line {number}: {problem}"
         elif self._size <= MAX_LINE:
-            self.words.append(columns[0])
-            self._tags += columns[1:][-1:]
+            self.words.append(word)
+            if tag is not None:
+                self._tags.append(tag)
 
     def row(self) -> Iterator[Row]:
         if not self._first:
             return
         kept = {"tokens": self.words, **({"tags": self._tags} if self._tags else {})}
         item: Any = {"tokens": self.words}
-        if self._error:
-            item = Unreadable(error=self._error)
+        if self._problem:
+            item = Unreadable(error=self._problem)
         elif self._size > MAX_LINE:
             item = too_long("the sentence")
         yield Row(f"{self._shown}, line {self._first}", kept, item, self._size)
-
-
-def _columns(line: str, by_tab: bool) -> list[str]:
-    # Not `str.split()`, which also splits at the no-break space and others that tokens hold.
-    return [column.strip(" ") for column in line.split("\t")] if by_tab else re.split("[ \t]+", line.strip(" \t"))
 
 
 def _document(file: io.TextIOWrapper, name: str, shown: str, notes: Tally) -> Row:

@@ -63,6 +63,13 @@ def test_a_config_without_tau(label_weights, model, remark):
     assert cells == label_weights()[1]
 
 
+def test_undeclared_types(label_weights):
+    overrides = {"vocabulary.tokens_to_add.labels": ["O", "U-person", "U-locaton", "U-group", "U-product"]}
+    result, _ = label_weights("--overrides", json.dumps(overrides))
+    assert "does not declare: 'corporation', 'creative-work', 'location' ('locaton' is close).\n" in result.output
+    assert "does not declare" not in label_weights()[0].output
+
+
 def test_overrides(label_weights):
     overrides = {"model.tau": 1, "train_data_path": "corpus://conll2002-nl/train", "dataset_reader.type": "conll2002"}
     overrides["vocabulary.tokens_to_add"] = {}

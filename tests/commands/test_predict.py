@@ -17,8 +17,9 @@ import torch
 from allennlp.commands import main as allennlp_main
 from allennlp.commands.predict import Predict
 from allennlp.commands.subcommand import Subcommand
+from allennlp.predictors import Predictor
 
-from roseq_allennlp.predictors import rows
+from roseq_allennlp.predictors import inputs, rows
 from roseq_allennlp.predictors.inputs import kind_of
 from roseq_allennlp.predictors.ray_tagging import TaggingActor, parts
 
@@ -106,6 +107,9 @@ def test_each_kind_of_input_plain_and_packed(predict, tagger):
         ("a.txt", "Marta B-person\nis O\n\n", "columns"),
         ("a.txt", "New York\tB-LOC\n.\tO\n", "columns"),
         ("a.txt", "Marta B-person\n" * 12 + "is\n", "columns"),  # one that is broken
+        ("a.tsv", "17\ta whole tweet\n18\tanother one\n", "text"),
+        ("a.tsv", "#\thttp://example.org\t[2009]\n1\tMay\tB-PER\tO\n2\tkam\tO\tO\n", "columns"),
+        ("a.txt", "#hashtags and words\n#others and words\n", "text"),
         ("a.txt", "-DOCSTART- -X- O O\n\nEU NNP I-NP I-ORG\n", "columns"),
         ("a.txt", "blood group O\nand the group is O\n", "text"),
         ("a.txt", "this is a sentence\nof text\n", "text"),
@@ -127,7 +131,8 @@ def test_documents(predict, tagger, tmp_path):
     (first, second), _ = predict({"a.txt": text, "b.txt.gz": f"\ufeff{OSLO}"}, "--documents")
     assert first["file"] == str(tmp_path / "a.txt") and first["text"] == text and second["text"] == OSLO
     same(first, tagger.tag_document(text))
-    assert len(first["sentences"]) == 3
+    starts = [text[sentence["start"] : sentence["end"]] for sentence in first["sentences"]]
+    assert starts == [f"{MARTA}.", f"Marta\r\nKeller is {OSLO}.", "Marta Keller"]
     assert all(text[entity["start"] : entity["end"]] == entity["text"] for entity in first["entities"])
     (row,), _ = predict({"a.jsonl": json.dumps({"text": text, "id": 1})})
     same(row, tagger.tag_document(text))
@@ -156,56 +161,84 @@ def test_keys_are_kept_and_an_empty_line_is_an_empty_sentence(predict):
 
 GOOD = json.dumps({"sentence": OSLO})
 BAD_LINES = {
-    b"{broken": "not a line of JSON",
-    b'{"sentence": "a", "sentence": "b"}': "'sentence' stands there twice",
-    b'{"sentence": "a", "x": {"y": 1, "y": 1}}': "'y' stands there twice",
-    b"[" * 100_000: "not a line of JSON",
-    b'{"sentence": "a", "x": ' + b'{"x":' * 100_000: "not a line of JSON",
-    b"NaN": "expected",
-    b'{"sentence": NaN}': "must be a string",
-    b'{"sentence": "cut \\ud83d"}': "half a character",
-    b'{"tokens": ["a", "\\ud83d"]}': "half a character",
-    b'{"sentence": "a\x00b"}': "control character",
-    b"\x00\x01": "not a line of JSON",
-    b'["a"]': "expected",
-    b'"a"': "expected",
-    b'{"sentence": 1e999}': "must be a string",
-    b'{"n": ' + b"1" * 5000 + b"}": "not a line of JSON",
-    b'{"sentence": "' + b"a " * 5000 + b'"}': "more than",  # with the limit of the test
+    "no JSON": (b"{broken", "not a line of JSON"),
+    "a key that stands twice": (b'{"sentence": "a", "x": {"y": 1, "y": 1}}', "'y' stands there twice"),
+    "brackets nested 100 000 deep": (b'{"sentence": "a", "x": ' + b"[" * 100_000, "not a line of JSON"),
+    "JSON that is no object": (b"NaN", "expected"),
+    "a sentence that is no text": (b'{"sentence": 1e999}', "must be a string"),
+    "half a character (a lone surrogate)": (b'{"tokens": ["a", "\\ud83d"]}', "half a character"),
+    "a NUL or another control character as it is": (b'{"sentence": "a\x00b"}', "control character"),
+    "a number of 5 000 digits": (b'{"n": ' + b"1" * 5000 + b"}", "not a line of JSON"),
+    "a sentence or list of tokens of more than 4 000 000 characters": (
+        json.dumps({"tokens": ["a" * 4_000_001]}).encode(),
+        "more than 4000000",
+    ),
+    "a line of more than 67 108 864 characters": (b"{" + b" " * 2**26, "the line has more than"),
 }
+OTHER_BAD_LINES = (
+    b'{"sentence": "a", "sentence": "b"}',
+    b"[" * 100_000,
+    b'{"sentence": NaN}',
+    b"\x00\x01",
+    b'["a"]',
+    b'"a"',
+)
+OTHER_BAD_LINES += (b'{"sentence": "cut \\ud83d"}', b'{"sentence": "a", "x": ' + b'{"x":' * 100_000)
 GOOD_LINES = {
-    b'{"sentence": "Z\xfcrich"}': ["Zürich"],
-    b'\xef\xbb\xbf{"sentence": "Oslo"}': ["Oslo"],
-    b'{"sentence": "a\\u0000b"}': ["a\0b"],
-    b'{"sentence": "Caf\xc3\xa9 \x93x\x94 \x81"}': ["Café", "“", "x", "”", "\ufffd"],
-    b"": [],
+    "a byte that is not UTF-8": (
+        b'{"sentence": "Caf\xc3\xa9 in Z\xfcrich \x93x\x94 \x81"}',
+        "Café in Zürich “ x ” \ufffd",
+    ),
+    "a byte order mark at the start of a line": (b'\xef\xbb\xbf{"sentence": "Oslo"}', "Oslo"),
+    "NaN and infinite numbers in other keys": (b'{"sentence": "Oslo", "x": [NaN, 1e999]}', "Oslo"),
+    "a NUL as JSON writes it": (b'{"sentence": "a\\u0000b"}', "a\0b"),
+    "an empty line": (b"", ""),
 }
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_bad_row_is_an_error_of_its_own(processes, predict, archive_path, tmp_path, monkeypatch):
-    monkeypatch.setattr(rows, "MAX_LINE", 9000)  # less than the lines of brackets, which are too long then
-    lines = [line for bad in [*BAD_LINES, *GOOD_LINES] for line in (bad, GOOD.encode())]
-    nested = [line for line in BAD_LINES if len(line) > 90_000]
-    for limit, chosen in ((9000, [line for line in lines if line not in nested]), (2**26, [*nested, GOOD.encode()])):
-        monkeypatch.setattr(rows, "MAX_LINE", limit)
-        (tmp_path / "in.jsonl").write_bytes(b"\n".join(chosen))
-        options = ["--predictor-args", json.dumps({"processes": processes}), "--batch-size", "5"]
-        results, errors = predict({"in.jsonl": b"\n".join(chosen)}, *options)
-        assert len(results) == len(chosen)
-        for number, (line, row) in enumerate(zip(chosen, results, strict=True), 1):
-            if line in BAD_LINES:
-                assert BAD_LINES[line] in row["error"] and "words" not in row
-                if "sentence" not in row and "tokens" not in row:
-                    assert (row["file"], row["line"]) == (str(tmp_path / "in.jsonl"), number)
-            else:
-                assert row["words"] == GOOD_LINES.get(line, ["at", "Oslo"])
-        assert "with errors" in errors
-        # The same by the actors of `predict-ray`.
+def test_a_bad_row_is_an_error_of_its_own(processes, predict, archive_path, tmp_path):
+    expected = {**dict(BAD_LINES.values()), **dict.fromkeys(OTHER_BAD_LINES, "")}
+    good = {line: words.split(" ") if words else [] for line, words in GOOD_LINES.values()}
+    lines = [line for row in [*expected, *good] for line in (row, GOOD.encode())]
+    options = ["--predictor-args", json.dumps({"processes": processes}), "--batch-size", "5"]
+    results, errors = predict({"in.jsonl": b"\n".join(lines)}, *options)
+    for number, (line, row) in enumerate(zip(lines, results, strict=True), 1):
+        if line in expected:
+            assert expected[line] in row["error"] and "words" not in row
+            if not {"sentence", "tokens", "n"} & row.keys():
+                assert (row["file"], row["line"]) == (str(tmp_path / "in.jsonl"), number)
+        else:
+            assert row["words"] == good.get(line, ["at", "Oslo"])
+    assert (
+        f"{len(expected)} with errors" in errors
+        and f"the first error: {tmp_path / 'in.jsonl'}, line 1: not a" in errors
+    )
+    assert f"(recode the file if that is wrong): 1, at {tmp_path / 'in.jsonl'}, line" in errors
+    if processes == 1:  # the same by the actors of `predict-ray`
         actor = TaggingActor(str(archive_path), "jsonl", "jsonl")
-        tables = [actor(part.table())["json"].to_pylist() for part in parts([str(tmp_path / "in.jsonl")], 10**6)]
+        tables = [actor(part.table())["json"].to_pylist() for part in parts([str(tmp_path / "in.jsonl")], 10**9)]
         for ours, theirs in zip(results, map(json.loads, sum(tables, [])), strict=True):
             assert (ours.get("error"), ours.get("words")) == (theirs.get("error"), theirs.get("words"))
+
+
+def test_each_row_of_the_table_is_such_a_row(repository):
+    text = (repository / "docs" / "bad_input.md").read_text(encoding="utf-8").split("## Rows that are to be tagged")[1]
+    names = {line.split(" | ")[0].removeprefix("| ") for line in text.splitlines() if line.startswith("| ")} - {"row"}
+    assert names == {*BAD_LINES, *GOOD_LINES}
+
+
+def test_no_more_is_read_at_a_time_than_memory_is_meant_for():
+    class Recorder:
+        def tag_batches(self, batches):
+            for batch in batches:
+                sizes.append(len(batch))
+                yield [{} for _ in batch]
+
+    sizes: list[int] = []
+    given = [inputs.Row("", {}, {"sentence": ""}, size) for size in [1] * 5000 + [2**20] * 3 + [2**19] * 4]
+    answered = [row for row, _ in inputs.tag_rows(Recorder(), iter(given))]  # type: ignore[arg-type]
+    assert answered == given and sizes == [2048, 2048, 905, 1, 1, 2, 2]
 
 
 def test_bad_lines_of_text(predict, archive_path, tmp_path, monkeypatch):
@@ -215,7 +248,7 @@ def test_bad_lines_of_text(predict, archive_path, tmp_path, monkeypatch):
     texts = ["Zürich", "Oslo", "a\0b Oslo", None, "caf\u2028é", "Oslo"]
     assert [row.get("sentence") for row in results] == texts
     assert results[3].keys() == {"file", "line", "error"} and "1 with errors" in errors
-    assert "read as Windows-1252: 1, at" in errors and "a.txt, line 1\n" in errors
+    assert "(recode the file if that is wrong): 1, at" in errors and "a.txt, line 1\n" in errors
     actor = TaggingActor(str(archive_path), "txt", "jsonl")
     tables = [actor(part.table())["json"].to_pylist() for part in parts([str(tmp_path / "a.txt")], 10**6)]
     for ours, theirs in zip(results, map(json.loads, sum(tables, [])), strict=True):
@@ -238,10 +271,20 @@ def test_bad_columns(predict):
     content = "a B-X\nb\n\nMarta B-person\n\nb B-X O\n\n\n# a comment of many words\nat O\nOslo B-location"
     results, errors = predict({"a.conll": content})
     assert [row.get("words") for row in results] == [None, ["Marta"], None, None]
-    assert "line 2: 1 columns, where the first line has 2" in results[0]["error"]
+    assert "line 2: 1 columns in 'b', expected 2 as in line 1" in results[0]["error"]
     assert "line 6: 3 columns" in results[2]["error"] and "3 with errors" in errors
     results, _ = predict({"a.conll": "New York\tB-LOC\n\tO\n\nOslo\tO\n"})
-    assert "line 2: the token is empty" in results[0]["error"] and results[1]["words"] == ["Oslo"]
+    assert "line 2: the token in '\\tO' is empty" in results[0]["error"] and results[1]["words"] == ["Oslo"]
+
+
+def test_columns_are_those_of_the_archive_s_reader(predict):
+    content = "# text = at Oslo\n1\tat\tO\tx\n2\tOslo\tB-location\ty\n"
+    overrides = {"dataset_reader": {"type": "columns", "token_column": 1, "tag_column": 2, "comment_prefix": "#"}}
+    overrides = {f"dataset_reader.{key}": value for key, value in overrides["dataset_reader"].items()}
+    (row,), _ = predict({"a.conll": content}, "--overrides", json.dumps(overrides))
+    assert row["words"] == ["at", "Oslo"] and row["input_tags"] == ["O", "B-location"]
+    (row,), _ = predict({"a.conll": "at\nOslo"}, "--overrides", json.dumps(overrides))
+    assert row["words"] == ["at", "Oslo"] and "input_tags" not in row
 
 
 def test_statuses(roseq, archive_path, tmp_path):
@@ -340,19 +383,24 @@ def test_the_output_is_written_whole_or_not_at_all(roseq, archive_path, tmp_path
     output, link = tmp_path / "out.jsonl", tmp_path / "link"
     output.write_text("before")
     link.symlink_to(output)
-    damaged = gzip.compress(f"{GOOD}\n".encode() * 50_000)[:-500]
+    damaged = gzip.compress(f"{GOOD}\n".encode() * 5000)[:-100]
     (tmp_path / "in.gz").write_bytes(damaged)
     result = roseq("predict", archive_path, tmp_path / "in.gz", "-o", output)
     assert result.status == 1 and "its gzip is damaged after row " in result.errors
     assert output.read_text() == "before" and not list(tmp_path.glob(".*"))
     result = roseq("predict", archive_path, tmp_path / "in.gz")  # what comes before it is written
-    assert result.status == 1 and result.output.count("\n") > 40_000
+    assert result.status == 1 and result.output.count("\n") > 2000
     assert roseq("predict", archive_path, "fixtures/sentences.jsonl", "-o", link).status == 0
     assert link.is_symlink() and output.read_text("utf-8").count("\n") == 3
     result = roseq("predict", archive_path, "fixtures/sentences.jsonl", "-o", tmp_path / "out.jsonl.gz")
     assert gzip.decompress((tmp_path / "out.jsonl.gz").read_bytes()).decode() == output.read_text("utf-8")
     assert roseq("predict", archive_path, "fixtures/sentences.jsonl", "-o", os.devnull).status == 0
     assert not Path(os.devnull).is_file()
+
+
+@Predictor.register("no_ner_tagger", exist_ok=True)
+class NoNerTagger(Predictor):
+    pass
 
 
 def test_what_is_refused(roseq, archive_path, tmp_path):
@@ -382,7 +430,7 @@ def test_what_is_refused(roseq, archive_path, tmp_path):
     assert "spaCy has no language" in error(*good, "--predictor-args", '{"language": "qq"}')
     assert "--overrides" in error(*good, "-o", '{"model')
     assert "nope" in error(*good, "--predictor", "nope")
-    assert "does not inherit" in error(*good, "--predictor", "sentence_tagger_of_tests")
+    assert "does not inherit" in error(*good, "--predictor", "no_ner_tagger")
     assert "plain text" in error(*good, "--documents", "--input-format", "jsonl")
     assert "no standard input" in error(archive_path, "-", "--use-dataset-reader")
     assert "read once" in error(archive_path, "-", "-")

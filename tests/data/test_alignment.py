@@ -1,3 +1,5 @@
+import time
+
 import pytest
 import spacy
 from allennlp.common.checks import ConfigurationError
@@ -90,3 +92,11 @@ def test_given_sentences_are_kept_but_not_within_an_entity():
     )
     result = aligned(document, refuse, "expand", Tally())
     assert result.words() == ["a", "b", "c", "d"] and result.sentences == [(0, 3), (3, 4)]
+
+
+def test_time_is_linear_in_the_document():
+    text = "Ann Lee lives in New York. " * 4000
+    entities = [Entity("PER", start, start + 7) for start in range(0, len(text), 27)]
+    started = time.process_time()
+    assert len(align(Document(text, entities))[0]) == 4000
+    assert time.process_time() - started < 5  # a second, and 40 of them where each entity takes the length of the text

@@ -183,3 +183,17 @@ def test_long_words_do_not_fill_the_memory():
     for number in range(10):
         table.tensors([[f"{number}" * 600]])
         assert len(table) <= 2
+
+
+@pytest.mark.parametrize("name", ["tiny_encoder", "tiny_byte_level"])
+def test_pieces_of_an_encoder(request, name) -> None:
+    encoder = {"type": "transformer", "model_name": str(request.getfixturevalue(name)), "max_word_pieces": 5}
+    reader, vocab = build({"tokens": encoder, "characters": CHARACTERS})
+    table = word_table(reader, vocab)
+    sentences = [["Unbelievably", "long" * 20, "\u200b"], ["a"], ["so", "what", "?", "!"]]
+    assert_same(table.tensors(sentences), by_allennlp(reader, vocab, sentences))
+    pieces = table.pieces(sentences)
+    assert_same(table.tensors(sentences[:2], pieces[:2]), by_allennlp(reader, vocab, sentences[:2]))
+    assert word_table(*build({"one": encoder, "other": {**encoder, "max_word_pieces": 6}})) is None
+    plain, vocab = build({"characters": CHARACTERS})
+    assert word_table(plain, vocab).pieces(sentences) is None

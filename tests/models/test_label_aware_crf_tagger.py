@@ -17,6 +17,7 @@ from allennlp.modules.conditional_random_field import ConditionalRandomField as 
 
 import roseq_allennlp
 from roseq_allennlp.models import LabelAwareCrfTagger
+from roseq_allennlp.scoring.conlleval import score
 
 CONFIG = "training_configs/fixture.jsonnet"
 TRAIN, DEV = "fixtures/wnut17/wnut17train.conll", "fixtures/wnut17/emerging.dev.conll"
@@ -140,6 +141,29 @@ def test_precision_is_of_the_predicted_entities_and_recall_of_the_gold_ones():
     tokens = sum(len(entry["words"]) for entry in batch["metadata"])
     assert metrics["precision-overall"] == pytest.approx(1 / tokens) and metrics["recall-overall"] == 1 / 2
     assert (metrics["recall-person"], metrics["recall-group"]) == (1.0, 0.0)
+
+
+def test_entities_of_types_unseen_in_training_are_scored_as_missed(caplog):
+    reader, _, vocab = data()
+    gold = [["U-person", "O", "B-Person", "L-Person"], ["O", "U-animal", "O"]]
+    instances = [reader.text_to_instance(list("abcd")[: len(tags)], tags) for tags in gold]
+    for instance in instances:
+        reader.apply_token_indexers(instance)
+    model = build()
+    size = vocab.get_vocab_size("labels")
+    for _ in range(2):
+        output = model(**batch_of(instances))
+    tags = model.make_output_human_readable(output)["tags"]
+    metrics = model.get_metrics(reset=True)
+    expected = score([*gold, *gold], [*tags, *tags])
+    assert metrics["recall-overall"] == pytest.approx(expected.overall.recall / 100)
+    assert metrics["accuracy"] == pytest.approx(expected.accuracy / 100)
+    assert metrics["recall-animal"] == metrics["recall-Person"] == 0 and math.isfinite(output["loss"].item())
+    assert vocab.get_vocab_size("labels") == size
+    (message,) = caplog.messages  # once
+    assert message.endswith("are scored as missed: 'Person' ('person' is close), 'animal'")
+    with pytest.raises(ConfigurationError, match="lacks: 'B-Person', 'L-Person', 'U-animal'. Add \"train\""):
+        model.train()(**batch_of(instances))
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -279,8 +279,9 @@ def test_all_is_of_the_type_of_the_emissions(dtype, constrained):
     """Whatever the type of the weights."""
     crf, emissions, tags = make(True, True, True)
     emissions = emissions.to(dtype)
-    for weights in (crf.double(), crf.float()):
-        assert {scores.dtype for scores in weights.potentials(emissions, constrained)} == {dtype}
+    for of_weights in (torch.float64, torch.float32):
+        crf.to(of_weights)
+        assert {scores.dtype for scores in crf.potentials(emissions, constrained)} == {dtype}
     assert crf.span_probabilities(emissions, MASK, tags, torch.tensor([[0, 0, 2]])).dtype == dtype
 
 

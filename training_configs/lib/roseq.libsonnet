@@ -9,7 +9,7 @@
 // seeds), and `augmented`, which raised the base model's development F1 by 2.0 (WNUT-2016, two seeds), 2.4 (WNUT-2017) and
 // 2.5 (4 000 Dutch sentences), and RoSeq's by 0.9, 0.4 and 1.8. docs/results.md has the runs of both.
 //
-//   data:     { reader, language, types, shapes, train, dev }
+//   data:     { reader, language, types, shapes, train, dev }; the reader is a name, or an object with its options
 //   vectors:  an entry of vectors.libsonnet, or a function that makes one for the data
 //   switches: any of `defaults` with another value, such as { at: false }
 local defaults = {
@@ -72,8 +72,7 @@ local roseq(data, vectors, switches) =
     random_seed: on.seed,
     numpy_seed: on.seed,
     pytorch_seed: on.seed,
-    dataset_reader: {
-      type: data.reader,
+    dataset_reader: (if std.isObject(data.reader) then data.reader else { type: data.reader }) + {
       language: data.language,
       token_indexers: {
         tokens: vectors.indexer,
@@ -89,6 +88,12 @@ local roseq(data, vectors, switches) =
     // The labels are those of the tag scheme for the types of the corpus; words and characters are from the training split.
     datasets_for_vocab_creation: ['train'],
     vocabulary: vectors.vocabulary {
+      // Characters and shapes seen once are unknown in training, so the vectors of unknown ones are learned.
+      min_count+: {
+        [if on.characters then 'token_characters']: 2,
+        [if on.characters && data.shapes then 'orthographic_characters']: 2,
+        [if data.shapes then 'orthographic']: 2,
+      },
       tokens_to_add: { labels: ['O'] + [prefix + '-' + type for type in data.types for prefix in ['B', 'I', 'L', 'U']] },
     },
     data_loader: { type: 'in_memory' } + (
@@ -108,6 +113,7 @@ local roseq(data, vectors, switches) =
         else { type: 'inverse_time_decay', decay_rate: 0.05, min_lr: 1e-4 },
       checkpointer: { type: 'atomic' },
       callbacks: [{ type: 'exact_recovery' }, { type: 'finite_loss' }, { type: 'late_start' }, { type: 'score_table' }]
+                 + [{ type: 'declared_types', types: data.types }]
                  + (if std.get(vectors, 'coverage', false) then [{ type: 'vector_coverage' }] else [])
                  + (if on.lacrf then [{ type: 'label_statistics' }] else [])
                  + (if on.at then [{ type: 'adversarial', epsilon: on.epsilon }] else [])

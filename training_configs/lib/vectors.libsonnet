@@ -21,7 +21,8 @@ local indexer = { type: 'folded_words', namespace: 'tokens', normalize: true };
   // Vectors of the words of the training and development data by an encoder of Hugging Face, `name` as in `transformer`,
   // which reads each word alone: made once, when training begins, and fixed. `roseq vectors` writes such a file for any text.
   from_encoder(name, dim):: function(data)
-    local request = { encoder: name, dim: dim, reader: { type: data.reader, language: data.language }, texts: [data.train, data.dev] };
+    local reader = (if std.isObject(data.reader) then data.reader else { type: data.reader }) + { language: data.language };
+    local request = { encoder: name, dim: dim, reader: reader, texts: [data.train, data.dev] };
     $.fixed('encoder://' + std.manifestJsonMinified(request) + '/vectors.txt', dim),
 
   // Words seen once are unknown in training, so the vector of unknown words is learned. Initial values are uniform in

@@ -47,10 +47,11 @@ def _document(text_file: Path, annotation_file: Path, options: ReadOptions, tall
     plain = text.removeprefix("\ufeff")
     readings = [text, plain, text.replace("\r\n", "\n"), plain.replace("\r\n", "\n")]
     chosen = next((reading for reading in readings if _fits(reading, lines)), plain)
+    mark = len(chosen) - len(chosen.removeprefix("\ufeff"))  # no part of the text, even where it is counted
     spans = []
     for line in lines:
         where = f"{annotation_file}, line {line.number}"
-        start, end = line.fragments[0][0], line.fragments[-1][1]
+        start, end = max(line.fragments[0][0] - mark, 0), line.fragments[-1][1] - mark
         for (_, before), (after, _) in zip(line.fragments, line.fragments[1:], strict=False):
             if before > after or chosen[before:after].strip():
                 raise ConfigurationError(
@@ -58,7 +59,7 @@ def _document(text_file: Path, annotation_file: Path, options: ReadOptions, tall
                     " hold. Annotate each part, or the whole from its first to its last character."
                 )
         spans.append(RawSpan(line.label, start, end, line.quote, where))
-    return checked_document(chosen, spans, str(text_file), options, tally)
+    return checked_document(chosen[mark:], spans, str(text_file), options, tally)
 
 
 def _fits(text: str, lines: list[_Line]) -> bool:

@@ -61,6 +61,12 @@ def _of_task(
 
 
 def _of_row(row: dict[str, Any], where: str, options: ReadOptions, tally: Tally, seen: set[Any]) -> Optional[Document]:
+    if not _OF_ANNOTATION & row.keys():
+        raise ConfigurationError(
+            f"{where}: expected `data` and `annotations`, as JSON has them, or `annotator` and `annotation_id` beside the text, as"
+            f" JSON-MIN has them, got the keys {reprlib.repr(sorted(row))}. Rows of other tools are read as JSON lines, one in a"
+            " line, without an array around them."
+        )
     if not _is_by(row.get("annotator"), options.annotator):
         tally.add("annotations" + _by(options, "that are not"), where)
         return None

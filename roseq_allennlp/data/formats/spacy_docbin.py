@@ -31,6 +31,8 @@ def read(path: str, options: ReadOptions, tally: Tally) -> Iterator[Document]:
 
 
 def _document(doc: Doc, where: str, options: ReadOptions, tally: Tally) -> Document:
+    if doc.spans and not doc.ents:
+        tally.add("documents with spans in `doc.spans` alone, which are not read", where)
     spans = [RawSpan(span.label_, span.start_char, span.end_char) for span in doc.ents]
     tokens = [(token.idx, token.idx + len(token)) for token in doc]
     code_points = ReadOptions(misaligned=options.misaligned)

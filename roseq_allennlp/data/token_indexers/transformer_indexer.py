@@ -1,4 +1,5 @@
 import logging
+import math
 from collections.abc import Sequence
 from typing import Any, Optional
 
@@ -56,8 +57,10 @@ class TransformerIndexer(TokenIndexer):
         self._max_word_pieces = max_word_pieces
         try:
             self._pieces = WordPieces(files.tokenizer, files.layout.unknown, max_word_pieces)
+            if self._pieces.num_pieces > (rows := files.config.get("vocab_size", math.inf)):
+                raise ValueError(f"has {self._pieces.num_pieces} pieces, the encoder vectors for {rows}")
         except ValueError as error:
-            raise ConfigurationError(f"transformer: of {files.layout.model_name!r} {error}.") from error
+            raise ConfigurationError(f"transformer: the tokeniser of {files.layout.model_name!r} {error}.") from error
 
     def split(self, sentences: Sequence[Sequence[str]]) -> list[PieceIds]:
         """The pieces of sentences of words."""

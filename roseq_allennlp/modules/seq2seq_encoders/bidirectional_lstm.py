@@ -23,18 +23,18 @@ class BidirectionalLstm(Seq2SeqEncoder):
 
     # Parameters
 
-    hidden_size : `int`
-        Size of each direction.
     input_size : `int`, optional
         Left out, it is set by `set_input_dim` before the encoder is used: a `label_aware_crf_tagger` sets it to the width of
         its embedder, which a config cannot know where a transformer is chosen by name.
+    hidden_size : `int`, optional (default = `100`)
+        Size of each direction.
     num_layers : `int`, optional (default = `1`)
     dropout : `float`, optional (default = `0.0`)
         Dropout between layers.
     """
 
     def __init__(
-        self, hidden_size: int, input_size: Optional[int] = None, num_layers: int = 1, dropout: float = 0.0
+        self, input_size: Optional[int] = None, hidden_size: int = 100, num_layers: int = 1, dropout: float = 0.0
     ) -> None:
         super().__init__()
         self._hidden_size, self._num_layers, self._dropout = hidden_size, num_layers, dropout

@@ -196,7 +196,6 @@ class CharCnnHighway(TokenEmbedder):
         wanted = torch.stack(real, dim=1).unsqueeze(2)  # (characters, widths, 1)
         scores = scores.unflatten(1, (wanted.size(1), -1)).masked_fill(~wanted, -torch.inf).flatten(1)
         maxima = self.highway(torch.tanh(segment_maximum(scores, word, len(rows))))
-        maxima = maxima.to(features.dtype)  # autocast may have lowered it
         return features.index_copy(0, tokens, maxima if occurrences is None else maxima.index_select(0, occurrences))
 
     def _is_window(self, first: torch.Tensor, width: int, lengths: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,7 @@ from roseq_allennlp.data.encoder_files import EncoderFiles, encoder_files
 from roseq_allennlp.modules.feature_store import FeatureStore
 from roseq_allennlp.nn.half_precision import at_least_float32
 from roseq_allennlp.nn.layer_mix import mixed
-from roseq_allennlp.nn.word_pieces import Window, length_groups, pooling_weights, windows_of
+from roseq_allennlp.nn.word_pieces import Window, cut_words, length_groups, pooling_weights, windows_of
 
 POOLING = ("first", "mean")
 _GROUPS = {"cpu": (64, 4096)}  # padding, in pieces, that costs as much as a further call; pieces of a call
@@ -115,7 +115,8 @@ class TransformerEmbedder(TokenEmbedder):
         self.encoder = _encoder(files, model_name, serialization_dir)
         self._layout = layout = files.layout
         self._special = len(layout.prefix) + len(layout.suffix)
-        self._size = min(window, layout.max_length or window, _positions(self.encoder) or window) - self._special
+        limits = (window, layout.max_length, _positions(self.encoder))
+        self._size = min(limit for limit in limits if limit is not None) - self._special
         overlap = self._size // 4 if overlap is None else overlap
         if not 0 <= overlap < self._size:
             raise ConfigurationError(
@@ -167,7 +168,7 @@ class TransformerEmbedder(TokenEmbedder):
 
         `(B, T, D)`, zero at padding.
         """
-        pieces, counts = piece_ids.cpu().numpy(), num_pieces.cpu().numpy()
+        pieces, counts = cut_words(piece_ids.cpu().numpy(), num_pieces.cpu().numpy(), self._size)
         device = piece_ids.device
         if self._trainable:
             with torch.autocast(device.type, torch.bfloat16) if self._bfloat16 else contextlib.nullcontext():
@@ -199,7 +200,9 @@ class TransformerEmbedder(TokenEmbedder):
             if self._mix is None:
                 vectors = layers[-1]
             else:
-                vectors = torch.einsum("l,l...->...", self._mix_weights().to(layers[0].dtype), torch.stack(layers))
+                vectors = torch.einsum(
+                    "l,l...->...", self._mix_weights().to(layers[0].dtype), torch.stack(list(layers))
+                )
             parts.append(torch.bmm(pool.to(vectors.dtype), vectors))  # (rows, words, D)
             for position, row in enumerate(group):
                 first, _, kept_first, kept_end = row.window
@@ -251,7 +254,7 @@ class TransformerEmbedder(TokenEmbedder):
         return result
 
     def _rows(self, counts: np.ndarray) -> list[_Row]:
-        rows = []
+        rows: list[_Row] = []
         for sentence, sizes in enumerate(counts):
             num_words = int((sizes > 0).sum())
             if num_words == 0:
@@ -259,11 +262,6 @@ class TransformerEmbedder(TokenEmbedder):
             if sizes.sum() <= self._size:
                 windows = [Window(0, num_words, 0, num_words)]
             else:
-                if (most := sizes.max()) > self._size:
-                    raise ConfigurationError(
-                        f"transformer: a word has {most} pieces, a window {self._size}: lower the indexer's"
-                        " `max_word_pieces`, or raise `window`."
-                    )
                 windows = windows_of(sizes[:num_words], self._size, self._overlap)
             rows.extend(_Row(sentence, window) for window in windows)
         return rows
@@ -392,9 +390,9 @@ def _has_weights(directory: Optional[str]) -> bool:
 
 
 def _positions(encoder: torch.nn.Module) -> Optional[int]:
-    """How many pieces have a position, where the encoder has a table of them."""
+    """How many pieces have a position, where the encoder gives them positions of their own."""
     for name, module in encoder.named_modules():
         if name.rsplit(".", 1)[-1] in ("position_embeddings", "wpe") and isinstance(module, torch.nn.Embedding):
             # Where padding has a position, the first piece comes after it.
             return module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
-    return None
+    return getattr(encoder.config, "max_position_embeddings", None)

@@ -29,12 +29,31 @@ def test_written(write, read):
     documents = [
         Document.from_words(["Ann", "Lee", "in", "New York"], [Span("PER", 0, 2), Span("geo loc", 3, 4)]),
         Document.from_words(["a", "b"], sentences=[(0, 1), (1, 2)]),
+        Document.from_words(["c"], [Span("X", 0, 1)]),
     ]
     stream = io.StringIO()
     FORMATS["columns"].write(documents, stream)
-    assert stream.getvalue() == "Ann\tB-PER\nLee\tI-PER\nin\tO\nNew York\tB-geo loc\n\na\tO\n\nb\tO\n\n"
-    again, _ = read("columns", write(stream.getvalue(), "b.conll"), columns={"separator": "\t"})
-    assert [document.words() for document in again] == [["Ann", "Lee", "in", "New York"], ["a"], ["b"]]
+    first = "Ann\tB-PER\nLee\tI-PER\nin\tO\nNew York\tB-geo loc\n\n"
+    start = "-DOCSTART-\tO\n\n"
+    assert stream.getvalue() == f"{first}{start}a\tO\n\nb\tO\n\n{start}c\tB-X\n\n"
+    again, _ = read("columns", write(stream.getvalue(), "b.conll"))
+    assert [document.words() for document in again] == [["Ann", "Lee", "in", "New York"], ["a", "b"], ["c"]]
+    assert [document.sentences for document in again] == [[(0, 4)], [(0, 1), (1, 2)], [(0, 1)]]
+
+
+def test_documents_of_conll2003(write, read):
+    path = write(
+        "-DOCSTART- -X- O O\n\nAnn NNP O I-PER\nLee NNP O I-PER\n\nin IN O O\nOslo NNP O I-LOC\n\n-DOCSTART- -X- O O\n\n"
+        "-DOCSTART- -X- O O\n\nBob NNP O I-PER\n",
+        "eng.testa",
+    )
+    documents, _ = read("columns", path)
+    assert [(document.text, document.entities, document.sentences) for document in documents] == [
+        ("Ann Lee\nin Oslo", [Entity("PER", 0, 7), Entity("LOC", 11, 15)], [(0, 2), (2, 4)]),
+        ("Bob", [Entity("PER", 0, 3)], [(0, 1)]),
+    ]
+    assert [document.where for document in documents] == [f"{path}, line 3", f"{path}, line 13"]
+    assert documents[0].words() == ["Ann", "Lee", "in", "Oslo"]
 
 
 @pytest.mark.parametrize("word", ["a\tb", "a\nb", "a\rb"])

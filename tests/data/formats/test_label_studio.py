@@ -102,7 +102,8 @@ def test_a_span_that_quotes_other_text(write, read, refused):
         ([task(result(0, 1, 5))], "the label of a span must be text"),
         ([task(None)], "expected a span of plain text"),
         ([{"data": {"a": "x", "b": "y"}, "annotations": [{"result": []}]}], "expected the text as `text`, or as the only string"),
-        ([{"id": 5}], "expected the text as `text`"),
+        ([{"annotator": 5}], "expected the text as `text`"),
+        ([{"text": "a", "label": [[0, 1, "X"]]}], "Rows of other tools are read as JSON lines"),
     ],
 )  # fmt: skip
 def test_what_is_refused(write, refused, content, message):

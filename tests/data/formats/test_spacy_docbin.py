@@ -41,6 +41,16 @@ def test_what_is_written_spacy_reads(tmp_path, read):
     assert [token for token in again.tokens if text[slice(*token)].strip()] == tokens
 
 
+def test_groups_of_spans_are_counted(tmp_path, read):
+    doc = spacy.blank("en")("Ann left")
+    doc.spans["sc"] = [Span(doc, 0, 1, "PER")]
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "a.spacy")
+    (document,), counted = read("spacy", tmp_path / "a.spacy")
+    assert document.entities == [] and counted.startswith(
+        "documents with spans in `doc.spans` alone, which are not read: 1"
+    )
+
+
 def test_damaged_files(tmp_path, refused):
     path = tmp_path / "train.spacy"
     DocBin(docs=[Doc(spacy.blank("en").vocab, words=["a"])]).to_disk(path)

@@ -127,8 +127,14 @@ def test_a_block_of_words_at_a_time_gives_the_same(vocab, way, size, monkeypatch
     ids = sentences_of(2, 10, indices(vocab, [*WORDS, "be", "facade"]))
     expected = embedder(*ids).detach()
     monkeypatch.setattr(char_cnn_highway, "_BLOCK", size)
+    sizes, cut = [], embedder._cut
+    embedder._cut = lambda ids: sizes.append(len(ids)) or cut(ids)
     with torch.no_grad():
         assert_close(embedder(*ids), expected, rtol=1e-12, atol=1e-12)
+    assert set(sizes) == {size} and sum(sizes) == 2 * 20  # of characters and shapes
+    sizes.clear()
+    embedder(*ids)
+    assert sizes == [20, 20]  # with gradients
 
 
 @pytest.mark.parametrize("orthographic_dim", [None, 2])

@@ -215,10 +215,13 @@ def test_options_are_checked(tiny_encoder, options, message: str) -> None:
         TransformerEmbedder(str(tiny_encoder), **options)
 
 
-def test_a_word_larger_than_a_window_is_refused(tiny_encoder) -> None:
-    embedder = TransformerEmbedder(str(tiny_encoder), window=10, overlap=0)
-    with pytest.raises(ConfigurationError, match="lower the indexer's `max_word_pieces`"):
-        embedder(**inputs(str(tiny_encoder), [["abcdefghijklmnopqrstuvwxyz" * 3]]))
+def test_of_a_word_larger_than_a_window_a_part_is_read(tiny_encoder) -> None:
+    embedder = TransformerEmbedder(str(tiny_encoder), trainable=True, window=10, overlap=0).eval()
+    data = inputs(str(tiny_encoder), [["a", "abcdefghijklmnopqrstuvwxyz", "b"], ["x"]])
+    assert data["num_pieces"][0, 1] > 8
+    indexer = TransformerIndexer(str(tiny_encoder), max_word_pieces=8)
+    cut = indexer.tensors(indexer.split([["a", "abcdefghijklmnopqrstuvwxyz", "b"], ["x"]]))
+    torch.testing.assert_close(embedder(**data), embedder(**cut))
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "other"])

@@ -14,7 +14,11 @@ from allennlp.training.callbacks import TrainerCallback
 
 from roseq_allennlp.training import callbacks
 
-OPTIONS = {"adversarial": {"epsilon": 2.0}, "augmentation": {"mentions": 0.5, "noise": 0.2}}
+OPTIONS = {
+    "adversarial": {"epsilon": 2.0},
+    "augmentation": {"mentions": 0.5, "noise": 0.2},
+    "declared_types": {"types": ["LOC", "MISC"]},
+}
 NAMES = sorted(
     name
     for name in TrainerCallback.list_available()
