@@ -67,6 +67,10 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
     "misspelt type": ({"model.encoder.type": "lstmm"}, "lstmm not in acceptable choices for model.encoder.type"),
     "wrong type of a number": ({"model.tau": "abc"}, "Expected tau to be numeric"),
     "two switches that exclude each other": ({"model.label_weights": {"O": 1.0}}, "set only one"),
+    "encoder that is missing": (
+        {"dataset_reader.token_indexers.tokens": {"type": "transformer", "model_name": "./nope"}},
+        "the encoder './nope' cannot be read",
+    ),
     "ε < 0": ({"trainer.callbacks": [{"type": "adversarial", "epsilon": -1}]}, "epsilon must be a finite number"),
     "γ < 0": ({"model.gamma": -1}, "gamma must be a finite number of at least 0"),
     "τ < 0": ({"model.tau": -0.1}, "tau must be a finite number of at least 0"),

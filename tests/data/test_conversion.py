@@ -18,7 +18,7 @@ def test_shares_and_seed():
 
 
 def test_equal_texts_are_in_one_split():
-    texts = [f"text {number % 300}" + " " * (number % 3) for number in range(1000)]
+    texts = [f"text {number % 300}" + " " * (number % 7) for number in range(1000)]
     indices = splits_of(texts, [50, 30, 20], 1)
     assert len({(text.strip(), index) for text, index in zip(texts, indices, strict=True)}) == 300
     counts = Counter(indices)

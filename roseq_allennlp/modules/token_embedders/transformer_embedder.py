@@ -213,7 +213,7 @@ class TransformerEmbedder(TokenEmbedder):
         if not parts:
             return torch.zeros(*counts.shape, self.get_output_dim(), device=device)
         flat = torch.cat([parts[0].new_zeros(1, parts[0].size(2)), *(part.flatten(0, 1) for part in parts)])
-        return flat[torch.from_numpy(index).to(device)]
+        return flat.index_select(0, torch.from_numpy(index).flatten().to(device)).view(*counts.shape, -1)
 
     def _features(self, pieces: np.ndarray, counts: np.ndarray, device: torch.device) -> list[torch.Tensor]:
         """Of a frozen encoder, for each sentence `(layers, words, D)`; computed where they are not stored."""
