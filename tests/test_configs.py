@@ -221,8 +221,10 @@ def test_values_that_no_score_would_show(name, corpus):
     learned = embedders["tokens"]["embedding_dim"] == 50
     vocabulary = {key: value for key, value in config["vocabulary"].items() if key != "tokens_to_add"}
     file = embedders["tokens"].get("pretrained_file")
+    once = {"token_characters", *({"orthographic", "orthographic_characters"} if shapes else ())}
+    assert vocabulary.pop("min_count") == dict.fromkeys(once | ({"tokens"} if learned else set()), 2)
     assert vocabulary == (
-        {"min_count": {"tokens": 2}}
+        {}
         if learned
         else {
             "pretrained_files": {"tokens": file},

@@ -13,7 +13,7 @@ from roseq_allennlp.data.vector_files import write_vectors
 from roseq_allennlp.data.word_keys import word_key
 from roseq_allennlp.experiments.text_vectors import learn_vectors
 from roseq_allennlp.modules.word_encoder import WordEncoder, vectors_of_words
-from roseq_allennlp.predictors.inputs import KINDS, local_path, rows
+from roseq_allennlp.predictors.inputs import KINDS, Layout, local_path, rows
 
 
 @Subcommand.register("vectors")
@@ -77,7 +77,7 @@ class VectorsCommand(Command):
 
 def _sentences(path: str, name: str, kind: str, language: str, notes: Tally) -> Iterator[list[str]]:
     tokenizer = None
-    for row in rows(path, name, kind, notes):
+    for row in rows(path, name, kind, Layout(), notes):
         item = row.item if isinstance(row.item, dict) else {}
         if isinstance(item.get("tokens"), list):
             yield [word for word in item["tokens"] if isinstance(word, str)]
