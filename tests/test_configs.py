@@ -336,7 +336,7 @@ def test_the_vocabulary_is_that_of_the_training_split(name, tmp_path):
     (tmp_path / "run").mkdir()
     model = TrainModel.from_params(params, serialization_dir=str(tmp_path / "run"), local_rank=0).model
     train = Path(corpora.resolve(config["train_data_path"])).read_text(encoding="utf-8").split("\n")
-    words = {re.split("[\t ]", line)[0] for line in train if line.strip() and "-DOCSTART-" not in line}
+    words = [re.split("[\t ]", line)[0] for line in train if line.strip() and "-DOCSTART-" not in line]
     lowered = {word.lower() for word in words}
     allowed = lowered | {re.sub(r"\d", "0", word) for word in lowered}
     if "pretrained_files" in vocabulary:  # these exactly: fixed vectors are all there is to a word
