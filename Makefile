@@ -56,7 +56,7 @@ demo: install
 	  --output-file $(DEMO)/predictions.jsonl >> $(DEMO).log 2>&1 || { tail -n 40 $(DEMO).log; exit 1; }
 	@$(BIN)/python fixtures/show.py $(DEMO)/test.json fixtures/sentences.jsonl $(DEMO)/predictions.jsonl
 
-test: install .venv/docs
+test: install .venv/docs .venv/tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -64,9 +64,13 @@ test: install .venv/docs
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 	@PYTHON=$(BIN)/python OUT=runs/gpu-rehearsal benchmarks/gpu.sh --device cpu --quick
 
-# In a file of their own: the other requirements travel to machines with a GPU, as wheels.
+# In files of their own: the other requirements travel to machines with a GPU, as wheels.
 .venv/docs: .venv/installed docs/site/requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps -r docs/site/requirements.txt
+	touch $@
+
+.venv/tests: .venv/installed tests/requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps -r tests/requirements.txt
 	touch $@
 
 docs: .venv/docs
@@ -97,4 +101,6 @@ lock: install
 	  --quiet --output-file requirements.txt
 	$(BIN)/uv pip compile setup.py --extra dev --extra docs --constraint requirements.txt --universal --python-version 3.10 \
 	  --no-header --no-annotate --quiet | grep -vxFf requirements.txt > docs/site/requirements.txt
+	$(BIN)/uv pip compile setup.py --extra dev --extra vectors --constraint requirements.txt --universal --python-version 3.10 \
+	  --no-header --no-annotate --quiet | grep -vxFf requirements.txt > tests/requirements.txt
 	echo "allennlp==2.10.1" >> requirements.txt

@@ -12,6 +12,7 @@ from setuptools import find_packages, setup
 
 ARROW = "pyarrow>=15"  # for Parquet and what Hugging Face's datasets save
 RAY = "ray[data]>=2.44"
+GENSIM = "gensim>=4.3.3"
 # MkDocs 2 takes no plugins and no theme of MkDocs 1; Material for MkDocs, which gets no new features, needs MkDocs 1.
 DOCS = [
     "mkdocs>=1.6,<2",
@@ -115,6 +116,7 @@ setup(
         "hf": [ARROW],
         "ray": [RAY],
         "docs": DOCS,
+        "vectors": [GENSIM],
         # conlleval and playwright: what the tests hold scores and reports against.
         "dev": [
             "ruff",

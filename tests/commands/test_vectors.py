@@ -34,6 +34,7 @@ def test_by_an_encoder(roseq, text, tmp_path, tiny_encoder) -> None:
 
 
 def test_from_text(roseq, text, tmp_path) -> None:
+    pytest.importorskip("gensim")
     output = tmp_path / "words.vec"
     result = roseq("vectors", "--text", text, "-o", str(output), "--dim", "7", "--epochs", "2")
     assert result.status == 0, result.errors

@@ -8,6 +8,7 @@ from roseq_allennlp.experiments.text_vectors import learn_vectors
 
 ANIMALS = "the {} drinks water and the {} eats grass near the old {}"
 NAMES = ["cow", "goat", "sheep", "horse"]
+pytest.importorskip("gensim")
 SENTENCES = [ANIMALS.format(*[NAMES[(i + k) % 4] for k in range(3)]).split() for i in range(60)]
 SENTENCES += [f"engine number {i % 7} burns oil and diesel at speed".split() for i in range(60)] + [["goatling"]]
 COUNTS = Counter(word for sentence in SENTENCES for word in sentence)
