@@ -135,7 +135,6 @@ class AdversarialCallback(TrainerCallback):
         self._stack.callback(delattr, model, "get_metrics")
 
     def on_end(self, trainer: "GradientDescentTrainer", *args: Any, **kwargs: Any) -> None:
-        super().on_end(trainer, *args, **kwargs)
         self._no_sync.close()
         self._stack.close()
         self._batch, self._outputs = None, []

@@ -19,7 +19,7 @@ from torch.multiprocessing import start_processes
 
 import roseq_allennlp.training.callbacks.adversarial as adversarial
 from roseq_allennlp.modules.token_embedders import TransformerEmbedder, transformer_embedder
-from roseq_allennlp.modules.token_embedders.char_cnn_highway import CharCnnHighway
+from roseq_allennlp.modules.token_embedders.char_cnn_highway import CharacterEmbedding, CharCnnHighway
 from roseq_allennlp.training.callbacks.adversarial import AdversarialCallback, find_layers
 from roseq_allennlp.training.metrics.of_model import unchanged
 
@@ -304,14 +304,18 @@ def test_the_adversarial_loss_is_logged_beside_the_clean_one(tmp_path: Path) -> 
     assert metrics["training_adversarial_loss"] > clean
 
 
-@pytest.mark.parametrize("calls, message", [((2, 1), "used 2 fewer of"), ((1, 2), "used others of")])
+@pytest.mark.parametrize("calls, message", [((2, 1), "2 fewer"), ((1, 2), "others")])
 def test_a_second_pass_through_other_layers_is_refused(tmp_path: Path, calls: tuple[int, int], message: str) -> None:
     trainer = make_trainer(tmp_path, [{"type": "adversarial"}])
     embedder, passes = trainer.model._text_field_embedder, iter(calls)
     embed = embedder.forward
     embedder.forward = lambda *args, **kwargs: [embed(*args, **kwargs) for _ in range(next(passes))][0]
-    with pytest.raises(ConfigurationError, match=message):
+    with pytest.raises(ConfigurationError) as caught:
         one_step(trainer)
+    assert caught.value.message == (
+        f"adversarial: the second forward pass of a batch used {message} of the perturbed embedding layers than the first. The"
+        " model must call the same layers in the same order each time; `embedders` can leave out those that it does not."
+    )
 
 
 def test_layers_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -409,7 +413,7 @@ def test_a_nan_adversarial_loss_is_an_error(tmp_path: Path, monkeypatch: pytest.
     trainer = make_trainer(tmp_path, [{"type": "adversarial"}])
     compute = adversarial.adversarial_perturbation
     monkeypatch.setattr(adversarial, "adversarial_perturbation", lambda *args: compute(*args) * float("nan"))
-    with pytest.raises(ValueError, match="nan adversarial loss"):
+    with pytest.raises(ValueError, match="^nan adversarial loss encountered$"):
         trainer.train()
 
 
@@ -423,8 +427,50 @@ def test_a_second_backward_is_refused(tmp_path: Path) -> None:
     callbacks = [{"type": "mixed_precision_backward"}, {"type": "adversarial"}]
     trainer = make_trainer(tmp_path, callbacks)
     trainer._scaler = torch.amp.GradScaler("cpu")
-    with pytest.raises(ConfigurationError, match="mixed_precision_backward"):
+    with pytest.raises(ConfigurationError) as caught:
         trainer.train()
+    assert caught.value.message == (
+        "adversarial calls backward itself, mixed precision included, but another callback has already done so. "
+        "Remove the other one (such as `mixed_precision_backward`) from `trainer.callbacks`."
+    )
+
+
+def test_another_accelerator_is_refused(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, [{"type": "adversarial"}])
+    trainer._distributed = True
+    with pytest.raises(ConfigurationError) as caught:
+        callback_of(trainer).on_start(trainer)
+    assert caught.value.message == (
+        "adversarial works with the `torch` DDP accelerator only; this run uses LabelAwareCrfTagger. "
+        'Remove `distributed.ddp_accelerator` or set it to {"type": "torch"}.'
+    )
+
+
+def test_a_checkpoint_has_the_mean_loss_so_far() -> None:
+    before, after = AdversarialCallback(""), AdversarialCallback("")
+    for value in (1.0, 2.0, 6.0):
+        before._loss(torch.tensor(value))
+    after.load_state_dict(json.loads(json.dumps(before.state_dict())))
+    assert after._loss.get_metric() == 3.0
+    with pytest.raises(ConfigurationError, match=r"^adversarial: .*keys \['x'\], expected \['loss'\]"):
+        after.load_state_dict({"x": 1})
+
+
+def test_the_loss_is_read_without_a_reset_and_the_layers_are_left_alone(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, [{"type": "adversarial"}])
+    one_step(trainer)
+    callback, model = callback_of(trainer), trainer.model
+    assert callback._epsilon == 5.0  # the paper's, where none is given
+    loss = model.get_metrics()["adversarial_loss"]
+    assert loss == model.get_metrics()["adversarial_loss"] == model.get_metrics(reset=True)["adversarial_loss"] > 0
+    metrics = model.get_metrics()
+    assert metrics["adversarial_loss"] == metrics["crf_loss"] == 0.0
+    layers = [module for module in model.modules() if isinstance(module, CharacterEmbedding)]
+    assert len(layers) == 1 and all(layer.observer is not None for layer in layers)
+    loader = trainer.data_loader
+    assert len(loader) == 5 and list(loader.iter_instances())  # all but the batches is the loader's own
+    callback.on_end(trainer)
+    assert all(layer.observer is None for layer in layers) and trainer.data_loader is not loader
 
 
 def _distributed_step(rank: int, directory: str) -> None:
