@@ -75,8 +75,9 @@ setup(
     install_requires=[
         "torch>=2.6",
         "torchvision>=0.21",
-        # 4.44 breaks AllenNLP's transformer tokenizer, 4.50 its import; on Python 3.13 earlier ones have no wheels.
-        "transformers>=4.36,<4.44; python_version < '3.13'",
+        # 4.50 breaks AllenNLP's import (`transformers.AdamW`), and 4.44 its own transformer tokenizer, in place of which
+        # there is `transformer`; on Python 3.13 ones before 4.45 have no wheels.
+        "transformers>=4.36,<4.50; python_version < '3.13'",
         "transformers>=4.45,<4.50; python_version >= '3.13'",
         "huggingface_hub>=0.24,<1.0",
         "cached_path>=1.6.3,<2",

@@ -60,7 +60,7 @@ def encoder_files(model_name: Optional[str], serialization_dir: Optional[str]) -
     if model_name is None:
         raise ConfigurationError(
             f"transformer: no encoder. Give its `model_name`, or an archive with a directory `{ENCODER}`, which one gets"
-            f" whose config has \"include_in_archive\": [\"{ENCODER}\"]."
+            f' whose config has "include_in_archive": ["{ENCODER}"].'
         )
     files = read_encoder_files(Path(model_name)) if Path(model_name, LAYOUT).is_file() else _of_model(model_name)
     files = files._replace(layout=files.layout._replace(model_name=model_name))

@@ -11,7 +11,13 @@ from allennlp.data import DatasetReader, TextFieldTensors, Token, TokenIndexer, 
 from allennlp.data.token_indexers import SingleIdTokenIndexer, TokenCharactersIndexer
 
 from roseq_allennlp.data.dataset_readers import NerReader
-from roseq_allennlp.data.token_indexers import FoldedWordsIndexer, OrthographicCharactersIndexer, OrthographicIndexer
+from roseq_allennlp.data.token_indexers import (
+    FoldedWordsIndexer,
+    OrthographicCharactersIndexer,
+    OrthographicIndexer,
+    TransformerIndexer,
+)
+from roseq_allennlp.data.word_pieces import PieceIds
 
 _SINGLE_ID = (SingleIdTokenIndexer, FoldedWordsIndexer, OrthographicIndexer)
 _CHARACTERS = (TokenCharactersIndexer, OrthographicCharactersIndexer)
@@ -19,7 +25,8 @@ _CHARACTERS = (TokenCharactersIndexer, OrthographicCharactersIndexer)
 
 class WordTable:
     """
-    Ids that token indexers give for each word met so far; the indexers look at one word at a time. Safe to share among threads.
+    Ids that token indexers give for each word met so far; the indexers look at one word at a time. Pieces of an encoder,
+    which depend on the sentence, are found anew. Safe to share among threads.
 
     # Parameters
 
@@ -39,7 +46,10 @@ class WordTable:
         max_words: int = 100_000,
         max_ids: int = 4_000_000,
     ) -> None:
-        self._token_indexers = token_indexers
+        self._all_indexers = token_indexers
+        self._token_indexers = {
+            name: indexer for name, indexer in token_indexers.items() if not isinstance(indexer, TransformerIndexer)
+        }
         self._vocab = vocab
         self._max_words = max_words
         self._max_ids = max_ids
@@ -50,7 +60,7 @@ class WordTable:
         return len(self._rows)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return WordTable, (self._token_indexers, self._vocab, self._max_words, self._max_ids)
+        return WordTable, (self._all_indexers, self._vocab, self._max_words, self._max_ids)
 
     def _clear(self) -> None:
         self._rows: dict[str, int] = {}
@@ -60,14 +70,27 @@ class WordTable:
             for key in indexer.get_empty_token_list()
         }
 
-    def tensors(self, sentences: Sequence[Sequence[str]]) -> TextFieldTensors:
+    def pieces(self, sentences: Sequence[Sequence[str]]) -> Optional[list[PieceIds]]:
+        """Of each sentence, where an encoder needs them."""
+        for indexer in self._all_indexers.values():
+            if isinstance(indexer, TransformerIndexer):
+                return indexer.split(sentences)
+        return None
+
+    def tensors(
+        self, sentences: Sequence[Sequence[str]], pieces: Optional[Sequence[PieceIds]] = None
+    ) -> TextFieldTensors:
         """
         What AllenNLP makes of a batch with a `TextField` of each sentence: for each indexer `(B, T)` int64 ids, or
-        `(B, T, C)` of characters, C the longest word of the batch or the indexer's `min_padding_length`; 0 is padding.
+        `(B, T, C)` of characters, C the longest word of the batch or the indexer's `min_padding_length`; 0 is padding. For `transformer` what its indexer
+        gives for `pieces`, by default those of the sentences.
         """
         words = list(chain.from_iterable(sentences))
         lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
-        tensors: TextFieldTensors = {name: {} for name in self._token_indexers}
+        tensors: TextFieldTensors = {name: {} for name in self._all_indexers}
+        for name, indexer in self._all_indexers.items():
+            if isinstance(indexer, TransformerIndexer):
+                tensors[name] = indexer.tensors(indexer.split(sentences) if pieces is None else pieces)
         with self._lock:
             if len(self) > self._max_words or sum(column.num_ids for column in self._columns.values()) > self._max_ids:
                 self._clear()
@@ -100,19 +123,23 @@ class WordTable:
 def word_table(reader: DatasetReader, vocab: Vocabulary) -> Optional[WordTable]:
     """
     A table that gives the ids which `reader` and AllenNLP give for `vocab`; `None` unless it is sure to: it needs an
-    `NerReader` that makes its instances itself, with indexers that see nothing but the text of one word.
+    `NerReader` that makes its instances itself, with indexers that see nothing but the text of one word, and at most one
+    `transformer`.
     """
     if (
         not isinstance(reader, NerReader)
         or type(reader).text_to_instance is not NerReader.text_to_instance
         or type(reader).apply_token_indexers is not NerReader.apply_token_indexers
-        or not all(map(_looks_at_one_word, reader._token_indexers.values()))
+        or not all(map(_is_known, reader._token_indexers.values()))
+        or sum(isinstance(indexer, TransformerIndexer) for indexer in reader._token_indexers.values()) > 1
     ):
         return None
     return WordTable(reader._token_indexers, vocab)
 
 
-def _looks_at_one_word(indexer: TokenIndexer) -> bool:
+def _is_known(indexer: TokenIndexer) -> bool:
+    if type(indexer) is TransformerIndexer:
+        return True
     if type(indexer) not in (*_SINGLE_ID, *_CHARACTERS):  # exactly: a subclass may look further
         return False
     if indexer._start_tokens or indexer._end_tokens:  # type: ignore[attr-defined]  # they are no word's

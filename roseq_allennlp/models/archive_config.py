@@ -83,6 +83,7 @@ def read_config(directory: Path) -> tuple[dict[str, Any], Optional[Meta]]:
 
 def read_json(path: Path) -> Any:
     """Plain JSON, nested no deeper than a config is. Raises `ValueError`, `RecursionError` or `OSError`."""
+
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is no number of JSON")
 

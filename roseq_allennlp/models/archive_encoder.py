@@ -27,7 +27,16 @@ _PARTS = {
         *("Replace", "Sequence", "Strip", "StripAccents"),
     },
     "pre_tokenizer": {
-        *("BertPreTokenizer", "ByteLevel", "CharDelimiterSplit", "Digits", "Metaspace", "Punctuation", "Sequence", "Split"),
+        *(
+            "BertPreTokenizer",
+            "ByteLevel",
+            "CharDelimiterSplit",
+            "Digits",
+            "Metaspace",
+            "Punctuation",
+            "Sequence",
+            "Split",
+        ),
         *("UnicodeScripts", "Whitespace", "WhitespaceSplit"),
     },
 }

@@ -86,7 +86,9 @@ class FeatureStore:
             return None
         try:
             with tempfile.TemporaryFile(dir=self._directory) as file:
-                os.posix_fallocate(file.fileno(), 0, 4 * size)  # a full disk is noticed here, and not while it is written
+                os.posix_fallocate(
+                    file.fileno(), 0, 4 * size
+                )  # a full disk is noticed here, and not while it is written
                 return torch.from_numpy(np.frombuffer(mmap.mmap(file.fileno(), 4 * size), np.float32))
         except OSError:
             return None

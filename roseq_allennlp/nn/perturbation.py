@@ -6,7 +6,6 @@ import torch
 
 from roseq_allennlp.nn.half_precision import at_least_float32
 
-
 NORMS = ("sentence", "token", "channel")
 
 

@@ -16,6 +16,21 @@ class Window(NamedTuple):
     kept_end: int
 
 
+def cut_words(pieces: np.ndarray, counts: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """
+    `pieces` `(B, P)` and `counts` `(B, T)` of sentences, with no more than the first `size` pieces of a word: more do not
+    fit into a window.
+    """
+    if counts.max(initial=0) <= size:
+        return pieces, counts
+    cut = np.zeros_like(pieces)
+    for row, ids, sizes in zip(cut, pieces, counts, strict=True):
+        positions = np.arange(sizes.sum()) - np.repeat(sizes.cumsum() - sizes, sizes)  # in its word
+        kept = ids[: len(positions)][positions < size]
+        row[: len(kept)] = kept
+    return cut, counts.clip(max=size)
+
+
 def windows_of(counts: np.ndarray, size: int, overlap: int) -> list[Window]:
     """
     Windows over a sentence, each of whole words and of at most `size` pieces, neighbours sharing at least `overlap` pieces

@@ -1,7 +1,7 @@
 """What is read at a time, and what the model gets of it at a time."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Optional
 
 
 def windows(items: Iterable[Any], max_items: int, max_size: int) -> Iterator[list[Any]]:
@@ -32,7 +32,10 @@ def windows(items: Iterable[Any], max_items: int, max_size: int) -> Iterator[lis
 
 
 def length_buckets(
-    sentences: Sequence[Sequence[str]], max_tokens: int, max_characters: int = 2**22
+    sentences: Sequence[Sequence[str]],
+    max_tokens: int,
+    max_characters: int = 2**22,
+    lengths: Optional[Sequence[int]] = None,
 ) -> Iterator[list[int]]:
     """
     Batches of sentences of similar length, the shortest first. No batch has much more padding than tokens.
@@ -45,6 +48,8 @@ def length_buckets(
         sentence may have any number.
     max_characters : `int`, optional (default = `4_194_304`)
         Tokens, padding included, times the longest token; a sentence alone may have more.
+    lengths : `Sequence[int]`, optional
+        Of each sentence in pieces of an encoder, which are then what is meant by tokens here.
 
     # Returns
 
@@ -53,16 +58,17 @@ def length_buckets(
     """
     batch: list[int] = []
     real = longest_token = 0  # tokens in the batch, characters of the longest of them
-    for index in sorted(range(len(sentences)), key=lambda index: len(sentences[index])):
-        sentence = sentences[index]
-        longest = max(map(len, sentence), default=0)
-        tokens, longest_token = (len(batch) + 1) * len(sentence), max(longest_token, longest)
+    lengths = list(map(len, sentences)) if lengths is None else lengths
+    for index in sorted(range(len(sentences)), key=lengths.__getitem__):
+        length = lengths[index]
+        longest = max(map(len, sentences[index]), default=0)
+        tokens, longest_token = (len(batch) + 1) * length, max(longest_token, longest)
         full = tokens > (max_tokens if len(batch) >= 32 else 4 * max_tokens) or tokens * longest_token > max_characters
         # More padding than tokens, unless the batch is so small that it does not matter.
-        if batch and (full or tokens > 2 * (real + len(sentence)) + max_tokens // 4):
+        if batch and (full or tokens > 2 * (real + length) + max_tokens // 4):
             yield batch
             batch, real, longest_token = [], 0, longest
         batch.append(index)
-        real += len(sentence)
+        real += length
     if batch:
         yield batch

@@ -17,6 +17,7 @@ from allennlp.predictors import Predictor
 
 from roseq_allennlp.data.documents import Document
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes
+from roseq_allennlp.data.word_pieces import PieceIds
 from roseq_allennlp.data.word_table import word_table
 from roseq_allennlp.models.tagger import Tagger
 from roseq_allennlp.nn.bfloat16 import bfloat16_autocast
@@ -55,9 +56,9 @@ class NerTagger(Predictor):
     `start_token` and `end_token`, and its `top_k_tags`; no entity is in two sentences. Input that cannot be tagged gives
     `{"error": "…"}` in its place; text without a word gives no words and no entities.
 
-    Sentences are sorted by length into batches, as many of them at a time as are given: `allennlp predict` gives
-    `--batch-size` of them, 1 unless it is set, and is many times faster with some thousands. Answers come in the order
-    of input and do not depend on the batch beyond the rounding of probabilities.
+    Sentences are sorted by length (in pieces, where an encoder reads them) into batches, as many of them at a time as are
+    given: `allennlp predict` gives `--batch-size` of them, 1 unless it is set, and is many times faster with some thousands.
+    Answers come in the order of input and do not depend on the batch beyond the rounding of probabilities.
 
     Several threads may use one tagger, and the program may be forked meanwhile: a fork waits for the batches in hand.
 
@@ -238,22 +239,35 @@ class NerTagger(Predictor):
                 chosen.append(index)
             else:
                 answers[index] = self._answer(sentences[index], {"tags": [], "entities": []})
-        for batch in length_buckets([seen[index] for index in chosen], _MAX_TOKENS.get(device.type, 4096)):
-            indices = [chosen[position] for position in batch]
+        sentences_of_words = [seen[index] for index in chosen]
+        pieces = None
+        if instances is None and self._word_table is not None:
             with gate.inside():
-                output = self._tag_batch(
-                    self._inputs([seen[index] for index in indices], indices, instances, device), device
+                pieces = self._word_table.pieces(sentences_of_words)
+        lengths = None if pieces is None else [len(sentence.ids) for sentence in pieces]
+        for batch in length_buckets(sentences_of_words, _MAX_TOKENS.get(device.type, 4096), lengths=lengths):
+            indices = [chosen[position] for position in batch]
+            of_batch = None if pieces is None else [pieces[position] for position in batch]
+            with gate.inside():
+                inputs = self._inputs(
+                    [sentences_of_words[position] for position in batch], indices, instances, of_batch, device
                 )
+                output = self._tag_batch(inputs, device)
             for row, index in enumerate(indices):
                 answers[index] = self._answer(sentences[index], {name: values[row] for name, values in output.items()})
         return [answers[index] for index in range(len(sentences))]
 
     def _inputs(
-        self, words: list[list[str]], indices: list[int], instances: Optional[list[Instance]], device: torch.device
+        self,
+        words: list[list[str]],
+        indices: list[int],
+        instances: Optional[list[Instance]],
+        pieces: Optional[list[PieceIds]],
+        device: torch.device,
     ) -> dict[str, Any]:
         """A batch of `words`, or of the `instances` with these indices, for the model."""
         if instances is None and self._word_table is not None:
-            tokens = move_to_device(self._word_table.tensors(words), device)
+            tokens = move_to_device(self._word_table.tensors(words, pieces), device)
             return {"tokens": tokens, "metadata": [{"words": sentence} for sentence in words]}
         with _READING:
             if instances is None:

@@ -158,3 +158,17 @@ def test_what_is_not_known_to_be_the_same_has_no_table(reader):
 
 def test_readers_of_columns_have_one():
     assert word_table(WnutReader(), Vocabulary()) is not None
+
+
+@pytest.mark.parametrize("name", ["tiny_encoder", "tiny_byte_level"])
+def test_pieces_of_an_encoder(request, name) -> None:
+    encoder = {"type": "transformer", "model_name": str(request.getfixturevalue(name)), "max_word_pieces": 5}
+    reader, vocab = build({"tokens": encoder, "characters": CHARACTERS})
+    table = word_table(reader, vocab)
+    sentences = [["Unbelievably", "long" * 20, "\u200b"], ["a"], ["so", "what", "?", "!"]]
+    assert_same(table.tensors(sentences), by_allennlp(reader, vocab, sentences))
+    pieces = table.pieces(sentences)
+    assert_same(table.tensors(sentences[:2], pieces[:2]), by_allennlp(reader, vocab, sentences[:2]))
+    assert word_table(*build({"one": encoder, "other": {**encoder, "max_word_pieces": 6}})) is None
+    plain, vocab = build({"characters": CHARACTERS})
+    assert word_table(plain, vocab).pieces(sentences) is None

@@ -14,7 +14,10 @@ from allennlp.common import Params
 from allennlp.models.archival import load_archive as allennlp_load
 
 import roseq_allennlp
+from roseq_allennlp.data.token_indexers import TransformerIndexer
 from roseq_allennlp.models.archive import with_safetensors
+from roseq_allennlp.models.archive_encoder import ENCODER_TYPES, check_encoder
+from roseq_allennlp.modules.token_embedders import TransformerEmbedder
 
 SENTENCES = [["Obama", "visits", "Justin", "Bieber", "in", "Paris", "\u200b"], ["x"], ["so", "cool"] * 40]
 
@@ -48,9 +51,7 @@ def test_an_archive_needs_no_folder_and_no_network(run: Path, tmp_path, offline)
         assert {"encoder/config.json", "encoder/layout.json", "encoder/tokenizer.json", "weights.safetensors"} <= set(
             archive.getnames()
         )
-    answers = [
-        tags(roseq_allennlp.load(path).tag_many(SENTENCES)) for path in (moved, run, tmp_path / "safe.tar.gz")
-    ]
+    answers = [tags(roseq_allennlp.load(path).tag_many(SENTENCES)) for path in (moved, run, tmp_path / "safe.tar.gz")]
     assert answers[0] == answers[1] == answers[2]
     theirs = allennlp_load(moved)
     tagger = roseq_allennlp.load(moved)
@@ -188,10 +189,48 @@ def test_training_goes_on_from_an_archive(encoder_run, encoder_config, tmp_path,
     config = encoder_config(run / "encoder", True)
     config["model"] = {"type": "from_archive", "archive_file": str(run / "model.tar.gz")}
     config["vocabulary"] = {"type": "from_files", "directory": str(run / "vocabulary")}
-    config["train_data_path"], config["validation_data_path"] = config["validation_data_path"], config["train_data_path"]
+    config["train_data_path"], config["validation_data_path"] = (
+        config["validation_data_path"],
+        config["train_data_path"],
+    )
     config["trainer"]["callbacks"] = [{"type": "adversarial", "epsilon": 0.1}]
     model = train_model(Params(config), str(tmp_path / "more"), file_friendly_logging=True)
     before = torch.load(run / "best.th", weights_only=True)
     name = "_text_field_embedder.token_embedder_tokens.encoder.encoder.layer.0.output.dense.weight"
     difference = (model.state_dict()[name] - before[name]).abs().max()
     assert 0 < difference < 0.1
+
+
+SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+T5 = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2}
+SIZES = {
+    "albert": {**SMALL, "embedding_size": 8},
+    "distilbert": {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32},
+    "electra": {**SMALL, "embedding_size": 8},
+    "modernbert": {**SMALL, **dict.fromkeys(("pad_token_id", "cls_token_id", "sep_token_id"), 0)},
+    "mobilebert": {**SMALL, "intra_bottleneck_size": 16},
+    "rembert": {**SMALL, "input_embedding_size": 8, "output_embedding_size": 8},
+    **dict.fromkeys(("t5", "mt5", "umt5"), T5),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(ENCODER_TYPES))
+def test_each_allowed_architecture_is_rebuilt_from_its_files(kind: str, tiny_encoder, tmp_path) -> None:
+    """With the weights it had, the same vectors; from numbers that the check lets through."""
+    from transformers import CONFIG_MAPPING, AutoConfig, AutoModel
+
+    if kind not in CONFIG_MAPPING:
+        pytest.skip("this transformers is older")
+    folder, run = tmp_path / "model", tmp_path / "run"
+    shutil.copytree(tiny_encoder, folder)
+    config = AutoConfig.for_model(kind, vocab_size=400, max_position_embeddings=60, **SIZES.get(kind, SMALL))
+    AutoModel.from_config(config).save_pretrained(folder)
+    indexer = TransformerIndexer(str(folder), serialization_dir=str(run))
+    check_encoder(run, {"token_indexer": {"type": "transformer"}})
+    trained = TransformerEmbedder(str(folder), trainable=True, serialization_dir=str(run)).eval()
+    rebuilt = TransformerEmbedder(trainable=True, serialization_dir=str(run)).eval()
+    rebuilt.load_state_dict(trained.state_dict())
+    data = indexer.tensors(indexer.split([["So", "cool", "!"], ["a"]]))
+    with torch.no_grad():
+        vectors = trained(**data)
+        assert vectors.any() and torch.equal(rebuilt(**data), vectors)

@@ -37,9 +37,7 @@ def test_a_word_is_kept_where_it_has_the_most_context(words: int, size: int, ove
 
             holding = [other for other in windows if other.first <= word < other.end]
             assert context(window) >= max(map(context, holding)) - 1
-    assert all(
-        later.first <= earlier.end - overlap for earlier, later in zip(windows, windows[1:], strict=False)
-    )
+    assert all(later.first <= earlier.end - overlap for earlier, later in zip(windows, windows[1:], strict=False))
 
 
 @given(st.lists(st.integers(1, 50), max_size=30), st.integers(0, 100), st.integers(1, 500))

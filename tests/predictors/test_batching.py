@@ -61,3 +61,12 @@ def test_long_sentences_stand_together():
 def test_one_long_token_makes_no_later_batch_smaller():
     sentences = [["x" * 1000], *([["a"]] * 500)]
     assert list(map(len, length_buckets(sentences, 4096, max_characters=1000))) == [1, 500]
+
+
+def test_batches_by_number_of_pieces():
+    sentences = [["word"] * 4] * 30
+    lengths = [4 + 200 * (index % 3 == 0) for index in range(30)]
+    batches = list(length_buckets(sentences, 512, lengths=lengths))
+    assert sorted(index for batch in batches for index in batch) == list(range(30))
+    assert batches[0] == [index for index in range(30) if index % 3]
+    assert all(len(batch) * max(lengths[index] for index in batch) <= 4 * 512 for batch in batches)

@@ -15,7 +15,7 @@ from roseq_allennlp.data.encoder_files import EncoderFiles, encoder_files
 from roseq_allennlp.modules.feature_store import FeatureStore
 from roseq_allennlp.nn.half_precision import at_least_float32
 from roseq_allennlp.nn.layer_mix import mixed
-from roseq_allennlp.nn.word_pieces import Window, length_groups, pooling_weights, windows_of
+from roseq_allennlp.nn.word_pieces import Window, cut_words, length_groups, pooling_weights, windows_of
 
 POOLING = ("first", "mean")
 _GROUPS = {"cpu": (64, 4096)}  # padding, in pieces, that costs as much as a further call; pieces of a call
@@ -168,7 +168,7 @@ class TransformerEmbedder(TokenEmbedder):
 
         `(B, T, D)`, zero at padding.
         """
-        pieces, counts = piece_ids.cpu().numpy(), num_pieces.cpu().numpy()
+        pieces, counts = cut_words(piece_ids.cpu().numpy(), num_pieces.cpu().numpy(), self._size)
         device = piece_ids.device
         if self._trainable:
             with torch.autocast(device.type, torch.bfloat16) if self._bfloat16 else contextlib.nullcontext():
@@ -200,7 +200,9 @@ class TransformerEmbedder(TokenEmbedder):
             if self._mix is None:
                 vectors = layers[-1]
             else:
-                vectors = torch.einsum("l,l...->...", self._mix_weights().to(layers[0].dtype), torch.stack(layers))
+                vectors = torch.einsum(
+                    "l,l...->...", self._mix_weights().to(layers[0].dtype), torch.stack(list(layers))
+                )
             parts.append(torch.bmm(pool.to(vectors.dtype), vectors))  # (rows, words, D)
             for position, row in enumerate(group):
                 first, _, kept_first, kept_end = row.window
@@ -246,11 +248,13 @@ class TransformerEmbedder(TokenEmbedder):
                 vectors = torch.stack([torch.bmm(pool, layer) for layer in layers[-num_layers:]], dim=1).cpu()
             for row, of_layers in zip(group, vectors, strict=True):  # (layers, words, D)
                 first, _, kept_first, kept_end = row.window
-                result[places[row.sentence]][:, kept_first:kept_end] = of_layers[:, kept_first - first : kept_end - first]
+                result[places[row.sentence]][:, kept_first:kept_end] = of_layers[
+                    :, kept_first - first : kept_end - first
+                ]
         return result
 
     def _rows(self, counts: np.ndarray) -> list[_Row]:
-        rows = []
+        rows: list[_Row] = []
         for sentence, sizes in enumerate(counts):
             num_words = int((sizes > 0).sum())
             if num_words == 0:
@@ -258,11 +262,6 @@ class TransformerEmbedder(TokenEmbedder):
             if sizes.sum() <= self._size:
                 windows = [Window(0, num_words, 0, num_words)]
             else:
-                if (most := sizes.max()) > self._size:
-                    raise ConfigurationError(
-                        f"transformer: a word has {most} pieces, a window {self._size}: lower the indexer's"
-                        " `max_word_pieces`, or raise `window`."
-                    )
                 windows = windows_of(sizes[:num_words], self._size, self._overlap)
             rows.extend(_Row(sentence, window) for window in windows)
         return rows

@@ -12,7 +12,7 @@ from transformers import AutoTokenizer
 from roseq_allennlp.data.token_indexers import TransformerIndexer
 
 SENTENCES = [
-    ["De", "heer", "Jan-Jaap", "uit", "'s-Gravenhage", "zei", ":", "\"Ja\"", "…"],
+    ["De", "heer", "Jan-Jaap", "uit", "'s-Gravenhage", "zei", ":", '"Ja"', "…"],
     ["EU", "rejects", "German", "call", "\u00e9\u0301cole", "日本", "🙂🙂", "e-mail@example.org"],
     ["x"],
 ]
@@ -102,7 +102,9 @@ def test_a_model_s_own_code_is_not_run(tiny_encoder, tmp_path) -> None:
     shutil.copytree(tiny_encoder, folder)
     config = json.loads((folder / "config.json").read_text())
     config["auto_map"] = {"AutoConfig": "evil.Config", "AutoModel": "evil.Model"}
-    (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nfrom transformers import BertConfig as Config")
+    (folder / "evil.py").write_text(
+        f"open({str(tmp_path / 'ran')!r}, 'w')\nfrom transformers import BertConfig as Config"
+    )
     (folder / "config.json").write_text(json.dumps(config))
     TransformerIndexer(str(folder))  # a model of transformers' own, so its code is not needed
     config["model_type"] = "evil"

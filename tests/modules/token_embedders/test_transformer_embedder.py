@@ -42,7 +42,8 @@ def layers_of(encoder: str, words: list[str], pooling: str) -> torch.Tensor:
     with torch.no_grad():
         hidden = torch.stack(model(**encoding, output_hidden_states=True).hidden_states)[:, 0]
     positions = [
-        [position for position, owner in enumerate(encoding.word_ids()) if owner == index] for index in range(len(words))
+        [position for position, owner in enumerate(encoding.word_ids()) if owner == index]
+        for index in range(len(words))
     ]
     pool = (lambda vectors: vectors[:, 0]) if pooling == "first" else (lambda vectors: vectors.mean(1))
     return torch.stack([pool(hidden[:, chosen]) for chosen in positions if chosen], dim=1)
@@ -103,7 +104,9 @@ def test_a_frozen_encoder_goes_through_each_sentence_once(encoder, monkeypatch) 
     embedder = TransformerEmbedder(encoder)
     torch.nn.init.normal_(embedder._mix)
     calls = []
-    embedder.encoder.register_forward_hook(lambda module, args, kwargs, output: calls.append(kwargs["input_ids"]), with_kwargs=True)
+    embedder.encoder.register_forward_hook(
+        lambda module, args, kwargs, output: calls.append(kwargs["input_ids"]), with_kwargs=True
+    )
     sentences = [*SENTENCES, SENTENCES[0] * 8]
     data = inputs(encoder, sentences)
     with torch.no_grad():
@@ -127,7 +130,10 @@ def test_a_frozen_encoder_goes_through_each_sentence_once(encoder, monkeypatch) 
 def test_the_mix_learns_as_it_does_without_a_store(encoder) -> None:
     data = inputs(encoder, SENTENCES)
     gradients = []
-    for embedder in (TransformerEmbedder(encoder), TransformerEmbedder(encoder, trainable=True, mix_layers=True).eval()):
+    for embedder in (
+        TransformerEmbedder(encoder),
+        TransformerEmbedder(encoder, trainable=True, mix_layers=True).eval(),
+    ):
         target = torch.linspace(-1, 1, embedder.get_output_dim())
         ((embedder(**data) - target) ** 2).sum().backward()
         gradients.append([embedder._mix.grad, embedder._scale.grad])
@@ -209,10 +215,13 @@ def test_options_are_checked(tiny_encoder, options, message: str) -> None:
         TransformerEmbedder(str(tiny_encoder), **options)
 
 
-def test_a_word_larger_than_a_window_is_refused(tiny_encoder) -> None:
-    embedder = TransformerEmbedder(str(tiny_encoder), window=10, overlap=0)
-    with pytest.raises(ConfigurationError, match="lower the indexer's `max_word_pieces`"):
-        embedder(**inputs(str(tiny_encoder), [["abcdefghijklmnopqrstuvwxyz" * 3]]))
+def test_of_a_word_larger_than_a_window_a_part_is_read(tiny_encoder) -> None:
+    embedder = TransformerEmbedder(str(tiny_encoder), trainable=True, window=10, overlap=0).eval()
+    data = inputs(str(tiny_encoder), [["a", "abcdefghijklmnopqrstuvwxyz", "b"], ["x"]])
+    assert data["num_pieces"][0, 1] > 8
+    indexer = TransformerIndexer(str(tiny_encoder), max_word_pieces=8)
+    cut = indexer.tensors(indexer.split([["a", "abcdefghijklmnopqrstuvwxyz", "b"], ["x"]]))
+    torch.testing.assert_close(embedder(**data), embedder(**cut))
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "other"])

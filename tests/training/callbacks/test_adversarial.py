@@ -507,7 +507,9 @@ def test_the_step_at_an_encoder_is_the_one_written_out_by_hand(
         (output,) = outputs
         (gradient,) = torch.autograd.grad(clean, [output], retain_graph=True)
         eta = torch.zeros_like(gradient)
-        lengths = [int(batch["tokens"]["tokens"]["num_pieces"][row.sentence, slice(*row.window[:2])].sum()) for row in rows]
+        lengths = [
+            int(batch["tokens"]["tokens"]["num_pieces"][row.sentence, slice(*row.window[:2])].sum()) for row in rows
+        ]
         order = sorted(range(len(rows)), key=lambda index: -lengths[index])  # of the encoder's rows
         owners = torch.tensor([rows[index].sentence for index in order] if tuned else range(len(gradient)))
         for sentence in range(4):
