@@ -53,6 +53,7 @@ class TokenClassifier:
         seed: int = 1,
         **options: Any,
     ) -> None:
+        self.epochs = 0  # that it was trained
         self._device = device
         self._labels = ["O", *(f"{prefix}-{label}" for label in types for prefix in "BI")]
         numbers = {label: number for number, label in enumerate(self._labels)}
@@ -91,6 +92,7 @@ class TokenClassifier:
         """Trains all epochs, and calls `after_epoch` with the number of each. Returns their seconds, without those calls."""
         self._watch.seconds, self._watch.after_epoch = 0.0, after_epoch
         self._trainer.train()
+        self.epochs += round(self._trainer.state.epoch)
         return self._watch.seconds
 
     def state(self) -> dict[str, torch.Tensor]:
@@ -119,18 +121,18 @@ class TokenClassifier:
         self._model.train(training)
         return result
 
-    def pipeline(self) -> Any:
-        """From texts to entities, as a user of `transformers` has it."""
-        return pipeline(
-            "token-classification",
-            self._model.eval(),
-            tokenizer=self._tokenizer,
-            device=self._device,
-            aggregation_strategy="simple",
-        )
+    def save(self) -> str:
+        """Writes model and tokeniser, and returns their folder."""
+        self._trainer.save_model()
+        return self._directory.name
 
     def _pieces(self, words: Sequence[str]) -> Any:
         return self._tokenizer(list(words), is_split_into_words=True, truncation=True, max_length=self._max_length)
+
+
+def entity_pipeline(folder: str, device: torch.device) -> Any:
+    """From texts to entities, as a user of `transformers` has it."""
+    return pipeline("token-classification", folder, device=device, aggregation_strategy="simple")
 
 
 def _first_pieces(row: Any) -> Iterator[Optional[int]]:
