@@ -3,7 +3,7 @@
 # make docs   builds the documentation site into build/site
 # make bench  installs the other systems into .venv-bench, measures side by side, writes benchmarks/results/
 # make gpu    runs benchmarks/gpu.sh, everything there is to learn from a GPU; installs nothing
-# make fuzz   runs the properties of tests/test_properties.py on FUZZ inputs, changes 2 000 archives at random, and has 8 threads
+# make fuzz   runs the properties of tests/test_*properties.py on FUZZ inputs, changes 2 000 archives at random, and has 8 threads
 #             tag for 60 s; counts in runs/fuzz.txt
 # make mutants  changes one thing in the code at a time and looks whether a test fails; hours, goes on where it was stopped
 # make lock   resolves requirements.txt anew
@@ -80,7 +80,7 @@ gpu:
 
 FUZZ ?= 210000
 fuzz: install
-	ROSEQ_FUZZ=$(FUZZ) $(BIN)/python -m pytest -q tests/test_properties.py tests/models/test_archive_mutations.py
+	ROSEQ_FUZZ=$(FUZZ) $(BIN)/python -m pytest -q tests/test_properties.py tests/test_format_properties.py tests/models/test_archive_mutations.py
 	ROSEQ_STRESS=60 $(BIN)/python -m pytest -q tests/predictors/test_threads.py
 	cat runs/fuzz.txt
 

@@ -8,6 +8,7 @@ import inspect
 import io
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from allennlp.commands import parse_args
+from allennlp.commands.predict import Predict
+from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import SigTermReceived, install_sigterm_handler
@@ -24,7 +27,9 @@ from allennlp.training import GradientDescentTrainer
 import roseq_allennlp  # noqa: F401  registers the components and commands
 from roseq_allennlp import plugins
 from roseq_allennlp.commands.explanations import explain, explain_mismatch
+from roseq_allennlp.commands.predict import PredictCommand
 from roseq_allennlp.data.downloads import fetch_vectors
+from roseq_allennlp.data.vectors import readable
 from roseq_allennlp.files import FULL
 from roseq_allennlp.models import archive
 from roseq_allennlp.text import show_logs, shown, shown_lines
@@ -37,7 +42,6 @@ _SAFER: dict[tuple[str, str], Any] = {
     ("allennlp.commands.train", "archive_model"): archive,
     ("allennlp.commands.train", "_train_worker"): plugins,
     ("allennlp.commands.evaluate", "load_archive"): archive,
-    ("allennlp.commands.predict", "load_archive"): archive,
 }
 
 
@@ -54,7 +58,7 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"roseq {VERSION}, AllenNLP {version('allennlp')}")
         return
-    of_allennlp = len(sys.argv) > 1 and sys.argv[1] in ("train", "evaluate", "predict", "find-lr")
+    of_allennlp = len(sys.argv) > 1 and sys.argv[1] in ("train", "evaluate", "find-lr")
     quiet = of_allennlp and "--quiet" in sys.argv
     if quiet:
         sys.argv.remove("--quiet")
@@ -114,7 +118,10 @@ def shown_errors() -> Iterator[None]:
 
 
 def check_training(args: argparse.Namespace) -> None:
-    """Finds faults that AllenNLP would report late, with a stack trace, or not at all."""
+    """
+    Finds faults that AllenNLP would report late, with a stack trace, or not at all. Vectors that it would read wrong are
+    replaced by copies in `args.overrides`.
+    """
     config = Params.from_file(args.param_path, args.overrides)
     if args.recover:
         check_run(args.serialization_dir, config.get("distributed"))
@@ -124,6 +131,19 @@ def check_training(args: argparse.Namespace) -> None:
         if key.endswith("pretrained_file") and file:
             dimension = flat.get(f"{key.removesuffix('pretrained_file')}embedding_dim")
             fetch_vectors(str(file), dimension if isinstance(dimension, int) else None)
+    files = {str(file) for key, file in flat.items() if re.search(r"pretrained_file$|pretrained_files\.", key) and file}
+    args.vector_copies = {file: copy for file in files if (copy := readable(file)) != file}
+    if args.vector_copies:
+        args.overrides = _replaced(config.as_dict(quiet=True), args.vector_copies)
+
+
+def _replaced(config: Any, names: dict[str, str]) -> Any:
+    """A config with other names for some files."""
+    if isinstance(config, dict):
+        return {key: _replaced(value, names) for key, value in config.items()}
+    if isinstance(config, list):
+        return [_replaced(value, names) for value in config]
+    return names.get(config, config) if isinstance(config, str) else config
 
 
 def check_trainer(trainer: Params) -> None:
@@ -137,13 +157,15 @@ def check_trainer(trainer: Params) -> None:
 
 @contextlib.contextmanager
 def safer_functions() -> Iterator[None]:
-    """Puts the functions of `_SAFER` in the place of AllenNLP's."""
+    """Puts the functions of `_SAFER`, and the command `predict`, in the place of AllenNLP's."""
     before = {key: getattr(import_module(key[0]), key[1]) for key in _SAFER}
     try:
         for (module, name), source in _SAFER.items():
             setattr(import_module(module), name, getattr(source, name.lstrip("_")))
+        Subcommand.register("predict", exist_ok=True)(PredictCommand)
         yield
     finally:
+        Subcommand.register("predict", exist_ok=True)(Predict)
         for (module, name), function in before.items():
             setattr(import_module(module), name, function)
 

@@ -36,8 +36,8 @@ class Console:
         else:
             yield from tqdm(items, desc=shown(title), file=sys.stderr, dynamic_ncols=True)
 
-    def bar(self, total: int, title: str) -> "tqdm[Any]":
-        """A bar to be moved by hand, for work whose parts show progress of their own; none with plain lines."""
+    def bar(self, total: Optional[int], title: str) -> "tqdm[Any]":
+        """A bar to be moved by hand, a count where the total is not known; none with plain lines."""
         return tqdm(total=total, desc=shown(title), file=sys.stderr, dynamic_ncols=True, disable=self.plain)
 
     def say(self, line: str) -> None:

@@ -6,11 +6,16 @@ import http.server
 import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any, Union
 
 import pytest
+from allennlp.common.checks import ConfigurationError
+
+from roseq_allennlp.predictors import NerTagger
 
 CONFIG = "training_configs/fixture.jsonnet"
 ENTITY = "Anna\tB-person\n"
@@ -18,10 +23,33 @@ VECTORS = "".join(f"{word} {' '.join(['0.1'] * 100)}\n" for word in ("the", "a",
 FILES: dict[str, tuple[Any, str]] = {  # content of the training file; what the error says, "" for none
     "empty file": ("", "the file holds no sentence"),
     "only comments": ("# a\n# b\n", "line 1: 1 columns in '# a', at least 2"),
+    "comments": ("# id = 1\n" + ENTITY, '`comment_prefix: "#"` leaves it out'),
     "binary file": (bytes(range(256)) * 10, "line 1: "),
-    "gzip": (gzip.compress(ENTITY.encode()), "is compressed by gzip. Unpack it"),
+    "gzip": (gzip.compress(ENTITY.encode()), ""),
+    "damaged gzip": (gzip.compress(ENTITY.encode() * 99)[:-9], "its gzip is damaged"),
+    "other compression": (b"\x28\xb5\x2f\xfd\x04", "is compressed by Zstandard. Unpack it: unzstd"),
+    "UTF-16 with its mark": (ENTITY.encode("utf-16"), ""),
+    "Windows quotation marks in cp1252": (b"\x93Anna\x94\tB-person\n", ""),
+    "one line of UTF-8 damaged": (
+        f"é\t{ENTITY}".replace("Anna\t", "").encode() + b"\xe9\tO\n",
+        "line 2: byte 0xe9 is not UTF-8",
+    ),
+    "byte order marks within": (f"\ufeff{ENTITY}\n\ufeff{ENTITY}", ""),
+    "line ends of an old Mac": (f"{ENTITY}b\tO\n\n".replace("\n", "\r"), ""),
     "wrong columns": ("a\nb\n", "line 1: 1 columns in 'a', at least 2 are needed between '\\t'"),
-    "mixed separators": ("a\tO\nb O\n", "line 2: 1 columns in 'b O'"),
+    "mixed separators": ("a\tO\nb O\n", "line 2: 1 columns in 'b O', expected 2 as in line 1"),
+    "missing tag": ("a\tO\nb\n", "line 2: 1 columns in 'b', expected 2 as in line 1"),
+    "empty tag": ("a\tO\nb\t\n", "line 2: the tag is empty"),
+    "missing or empty token": ("a\tO\n\tO\n", "line 2: the token in '\\tO' is empty"),
+    "stray column": ("a\tO\nb\tx\tO\n", "line 2: 3 columns in 'b\\tx\\tO', expected 2 as in line 1"),
+    "space in a token": ("New York\tB-location\n", ""),
+    "file without an empty line": (ENTITY * 60, ""),
+    "invisible characters around a tag": ("Anna\tB-person\u200b\n", ""),
+    "tags of another spelling": (
+        "a\tb-person\n",
+        'a prefix in lower case, which `tag_map: {"b-person": "B-person"}` reads',
+    ),
+    "undeclared type": ("a\tB-persn\n", ""),
     "wrong scheme": ("a\tS-x\n", "line 1: 'S-x' is no tag of IOB2"),
     "invalid tags": ("a\tO\nb\tI-person\n", ""),
     "training set without any entity": ("a\tO\nb\tO\n\nc\tO\n", ""),
@@ -39,16 +67,26 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
     "misspelt type": ({"model.encoder.type": "lstmm"}, "lstmm not in acceptable choices for model.encoder.type"),
     "wrong type of a number": ({"model.tau": "abc"}, "Expected tau to be numeric"),
     "two switches that exclude each other": ({"model.label_weights": {"O": 1.0}}, "set only one"),
+    "encoder that is missing": (
+        {"dataset_reader.token_indexers.tokens": {"type": "transformer", "model_name": "./nope"}},
+        "the encoder './nope' cannot be read",
+    ),
     "ε < 0": ({"trainer.callbacks": [{"type": "adversarial", "epsilon": -1}]}, "epsilon must be a finite number"),
     "γ < 0": ({"model.gamma": -1}, "gamma must be a finite number of at least 0"),
     "τ < 0": ({"model.tau": -0.1}, "tau must be a finite number of at least 0"),
 }
-VECTOR_FILES: dict[str, tuple[str, str]] = {
+VECTOR_FILES: dict[str, tuple[Any, str]] = {
     "vectors of the wrong width": ("the 0.1 0.2\na 0.1 0.2\n", "No embeddings of correct dimension found"),
     "vectors with a header line": ("3 100\n" + VECTORS, ""),
     "vectors with a broken line": (VECTORS + "bad " + " ".join(["x"] * 100) + "\n", "vectors.txt, line 4: "),
     "vectors with a number that is none": (VECTORS + "bad " + " ".join(["nan"] * 100) + "\n", "vectors.txt, line 4: "),
     "vectors without a line": ("", "vectors.txt, line 1: "),
+    "vectors with byte order marks, tabs or runs of spaces": ("\ufeff3 100\n" + VECTORS.replace(" ", "\t"), ""),
+    "vectors that are not UTF-8": (
+        VECTORS.encode() + b"z\xfcrich" + b" 0.1" * 100,
+        "vectors.txt, line 4: byte 0xfc is not",
+    ),
+    "binary vectors": ("1 100\nthe " + "\0" * 400, "vectors.txt, line 2: is binary"),
 }
 ADDRESSES: dict[str, tuple[str, bytes, str]] = {
     "vectors from an address that answers with a web page": ("v.txt", b"<!DOCTYPE html><p>Log in", "is a web page"),
@@ -64,8 +102,20 @@ TEXTS = {
     "text of 0 tokens": " ",
     "text of 5 000 tokens": "Oslo " * 5000,
     "text with a word of 10 000 characters": "a" * 10_000,
+    "text with a word of 300 000 characters": "a" * 300_000,
+}
+TOKENS = {
+    "white space among the tokens": ["Oslo", " ", "\n", "is"],
+    "tokens that are only white space": [" ", "\u00a0"],
+    "tokens that are named as the vocabulary's own": ["@@PADDING@@", "@@UNKNOWN@@", "@@PADDING@@"],
+}
+NO_INPUT: dict[str, tuple[dict[str, Any], str]] = {
+    "an empty string among the tokens": ({"tokens": ["Oslo", ""]}, "none of them empty"),
+    "half a character in a text": ({"text": "Oslo \ud83d"}, "`text` has half a character, \\ud83d"),
+    "half a character in tokens": ({"tokens": ["Oslo", "\ude00"]}, "`tokens` has half a character, \\ude00"),
 }
 OTHERS = {"no permission", "labels never seen in training", "vectors that are missing"}
+OTHERS |= {"text in a language whose package is missing"}
 OTHERS |= {"config that is no Jsonnet", "config that is missing", "labels of another scheme"}
 
 
@@ -109,7 +159,7 @@ def test_configs(name, train):
 @pytest.mark.parametrize("name", VECTOR_FILES)
 def test_vectors(name, train, tmp_path):
     content, expected = VECTOR_FILES[name]
-    (tmp_path / "vectors.txt").write_text(content)
+    (tmp_path / "vectors.txt").write_bytes(content if isinstance(content, bytes) else content.encode())
     check(train(vectors(tmp_path / "vectors.txt")), expected)
 
 
@@ -141,6 +191,29 @@ def test_texts(name, tagger):
     assert answer["words"] == TEXTS[name].split() and len(answer["tags"]) == len(answer["words"])
 
 
+@pytest.mark.parametrize("name", TOKENS)
+def test_tokens(name, tagger):
+    answer = tagger.tag_tokens(TOKENS[name])
+    assert answer["words"] == TOKENS[name] and len(answer["tags"]) == len(answer["words"])
+    assert all(tag == "O" for word, tag in zip(TOKENS[name], answer["tags"], strict=True) if not word.strip())
+
+
+@pytest.mark.parametrize("name", NO_INPUT)
+def test_input_with_an_error_of_its_own(name, tagger):
+    row, expected = NO_INPUT[name]
+    wrong, right = tagger.predict_batch_json([row, {"sentence": "Oslo"}])
+    check(wrong["error"], expected)
+    assert right["words"] == ["Oslo"]
+
+
+def test_a_language_whose_package_is_missing(tagger, monkeypatch):
+    monkeypatch.setitem(sys.modules, "natto", None)
+    korean = NerTagger(tagger._model, tagger._dataset_reader, language="ko")
+    assert korean.tag_tokens(["Oslo"])["words"] == ["Oslo"]
+    with pytest.raises(ConfigurationError, match="`language` 'ko' needs a package that is not installed. spaCy says: "):
+        korean.tag("Oslo")
+
+
 def test_no_permission(train, tmp_path, monkeypatch):
     path = tmp_path / "train.conll"
     path.write_text(ENTITY)
@@ -153,17 +226,23 @@ def test_no_permission(train, tmp_path, monkeypatch):
                 raise PermissionError(13, "Permission denied", str(file))
             return plain(file, *arguments, **options)
 
-        monkeypatch.setattr("roseq_allennlp.data.dataset_readers.column_reader.open", refuse, raising=False)
+        monkeypatch.setattr("roseq_allennlp.data.text_files.open", refuse, raising=False)
     check(train({"train_data_path": str(path)}), f"Permission denied: '{path}'")
 
 
-def test_labels_never_seen_in_training(train, tmp_path, archive_path, roseq):
+def test_labels_never_seen_in_training(train, tmp_path, archive_path):
     path = tmp_path / "dev.conll"
     path.write_text("a\tB-animal\nb\tO\n")
-    error = train({"validation_data_path": str(path)})
-    check(error, f"{path}: 'U-animal' not found in vocab namespace 'labels'")
-    result = roseq("evaluate", archive_path, path)
-    assert result.status == 1 and "'U-animal'" in result.errors
+    check(train({"validation_data_path": str(path)}), "")
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["validation_recall-animal"] == 0 and metrics["validation_f1-measure-overall"] == 0
+    for module in ("roseq_allennlp", "allennlp"):
+        output = tmp_path / f"{module}.json"
+        arguments = ["evaluate", archive_path, path, "--output-file", output, "--include-package", "roseq_allennlp"]
+        process = subprocess.run([sys.executable, "-m", module, *arguments], capture_output=True, text=True)
+        assert process.returncode == 0 and "scored as missed: 'animal'" in process.stderr, process.stderr
+        scores = json.loads(output.read_text())
+        assert scores["recall-animal"] == scores["recall-overall"] == 0 and scores["accuracy"] < 1
 
 
 def test_labels_of_another_scheme(train, tmp_path):
@@ -191,6 +270,6 @@ def test_a_config_that_is_no_jsonnet(train, tmp_path):
 
 
 def test_each_row_of_the_table_is_a_test(repository):
-    lines = (repository / "docs" / "bad_input.md").read_text(encoding="utf-8").splitlines()
+    lines = (repository / "docs" / "bad_input.md").read_text(encoding="utf-8").split("\n## ")[0].splitlines()
     rows = {line.split(" | ")[0].removeprefix("| ") for line in lines if line.startswith("| ")} - {"input"}
-    assert rows == {*FILES, *CONFIGS, *VECTOR_FILES, *ADDRESSES, *TEXTS, *OTHERS}
+    assert rows == {*FILES, *CONFIGS, *VECTOR_FILES, *ADDRESSES, *TEXTS, *TOKENS, *NO_INPUT, *OTHERS}

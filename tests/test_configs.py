@@ -257,14 +257,22 @@ def test_values_that_no_score_would_show(name, corpus):
     assert [config[seed] for seed in ("random_seed", "numpy_seed", "pytorch_seed")] == [1, 1, 1]
     assert (trainer["num_epochs"], trainer["patience"]) == (50, 15)
     assert [callback["type"] for callback in trainer["callbacks"]] == [
-        *("exact_recovery", "finite_loss", "late_start", "score_table", "label_statistics", "adversarial")
+        *(
+            "exact_recovery",
+            "finite_loss",
+            "late_start",
+            "score_table",
+            "declared_types",
+            "label_statistics",
+            "adversarial",
+        )
     ]
     assert trainer["checkpointer"] == {"type": "atomic"}
     shapes = corpus.startswith("wnut")
     indexers, embedders = config["dataset_reader"]["token_indexers"], model["text_field_embedder"]["token_embedders"]
     characters = {"type": "orthographic_characters", "include_characters": True} if shapes else {"type": "characters"}
     assert indexers == {
-        "tokens": {"type": "folded_words", "namespace": "tokens"},
+        "tokens": {"type": "folded_words", "namespace": "tokens", "normalize": True},
         "token_characters": {"min_padding_length": 4, **characters},
         **({"orthographic": {"type": "orthographic"}} if shapes else {}),
     }
@@ -404,3 +412,16 @@ def test_the_vocabulary_is_that_of_the_training_split(name, tmp_path):
     types = {label[2:] for label in vocabulary["tokens_to_add"]["labels"] if label != "O"}
     assert known("labels") == {"O"} | {f"{prefix}-{label}" for prefix in "BILU" for label in types}
     assert model._labels[0] == "O"
+
+
+def test_a_reader_with_options():
+    source = """
+    (import 'training_configs/lib/roseq.libsonnet')(
+      { reader: %s, language: 'de', types: ['PER'], shapes: false, train: 'a', dev: 'b' },
+      (import 'training_configs/lib/vectors.libsonnet').learned(50))
+    """
+    named, given = (
+        json.loads(_jsonnet.evaluate_snippet("", source % reader))["dataset_reader"]
+        for reader in ("'columns'", "{ type: 'columns', comment_prefix: '#' }")
+    )
+    assert given == {**named, "comment_prefix": "#"} and named["type"] == "columns" and named["language"] == "de"

@@ -130,8 +130,6 @@ def test_recovery_is_exact(encoder_config, tiny_encoder, tmp_path, monkeypatch, 
 
     config = encoder_config(tiny_encoder, tuned, num_epochs=3, **switches)
     config["data_loader"]["batch_size"] = 4
-    for part in ("dataset_reader", "trainer"):
-        assert "max_instances" in config[part] or part == "trainer"
     train_model(Params(json.loads(json.dumps(config))), str(tmp_path / "whole"), file_friendly_logging=True)
 
     plain = ExactRecoveryCallback.on_batch
@@ -176,6 +174,18 @@ def test_accumulation_and_moving_average(encoder_config, tiny_encoder, tmp_path,
     config = encoder_config(tiny_encoder, tuned)
     config["trainer"].update(options)
     train_model(Params(config), str(tmp_path / "run"), file_friendly_logging=True)
+    assert roseq_allennlp.load(tmp_path / "run" / "model.tar.gz").tag("Fine .")["tags"]
+
+
+def test_bfloat16_and_gradient_checkpointing(encoder_config, tiny_encoder, tmp_path) -> None:
+    """With the adversarial step, whose second pass goes through the encoder again."""
+    config = encoder_config(tiny_encoder, True)
+    embedder = config["model"]["text_field_embedder"]["token_embedders"]["tokens"]
+    embedder.update(bfloat16=True, gradient_checkpointing=True)
+    train_model(Params(config), str(tmp_path / "run"), file_friendly_logging=True)
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert 0 < metrics["training_adversarial_loss"] < 100
+    assert all(value.dtype == torch.float32 for value in weights(tmp_path / "run").values())
     assert roseq_allennlp.load(tmp_path / "run" / "model.tar.gz").tag("Fine .")["tags"]
 
 
@@ -233,3 +243,21 @@ def test_layer_wise_decay(encoder_config, tiny_encoder, tmp_path) -> None:
         expected = 1 if "layer.1." in name else 0.5 if "layer.0." in name else 0.25
         assert rates[id(parameter)] == expected, name
     assert list(rates.values()).count(None) == 1
+
+
+def test_predict_ray(encoder_run, tmp_path) -> None:
+    """On a local cluster, whose actors load the archive."""
+    import subprocess
+    import sys
+
+    archive = encoder_run(False) / "model.tar.gz"
+    lines, output = tmp_path / "in.jsonl", tmp_path / "out"
+    lines.write_text("".join(json.dumps({"tokens": words}) + "\n" for words in sentences()))
+    command = ("predict-ray", lines, output, "--archive", archive, "--actors", 1, "--quiet")
+    result = subprocess.run(
+        [sys.executable, "-m", "roseq_allennlp", *map(str, command)], capture_output=True, text=True, timeout=240
+    )
+    assert result.returncode == 0, result.stderr
+    rows = [json.loads(line) for part in sorted(output.iterdir()) for line in part.read_text().splitlines()]
+    expected = roseq_allennlp.load(archive).tag_many(sentences())
+    assert sorted(row["tags"] for row in rows) == sorted(answer["tags"] for answer in expected)

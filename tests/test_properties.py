@@ -1,5 +1,6 @@
 """What holds for any input. 60 examples each in CI; `make fuzz` runs thousands (`ROSEQ_FUZZ`) and counts them."""
 
+import gzip
 import json
 import os
 from collections import Counter
@@ -120,31 +121,61 @@ line = st.one_of(
     st.builds("{}{}{}".format, words, st.sampled_from(["\t", " ", "  ", "\u00a0", ","]), tags),
     st.text(max_size=20),
     st.sampled_from(
-        ["", " ", "-DOCSTART- O", "# id = 1", "a\tb\tc\tO", "\ufeffa\tO", "a\tO\r", "\u2028\tO", "\x00\tO"]
+        [
+            "",
+            " ",
+            "-DOCSTART- O",
+            "# id = 1",
+            "a\tb\tc\tO",
+            "\ufeffa\tO",
+            "a\tO\r",
+            "\u2028\tO",
+            "\x00\tO",
+            '",",O',
+            '"a,O',
+            ",O",
+        ]
     ),
 )
 files = st.one_of(
     st.binary(max_size=200),
     st.lists(line, max_size=12).map(lambda lines: "\n".join(lines).encode("utf-8", "surrogatepass")),
-    st.lists(line, max_size=12).map(lambda lines: "\r\n".join(lines).encode("utf-16")),
+    st.lists(line, max_size=12).map(lambda lines: "\r\n".join(lines).encode("utf-16", "surrogatepass")),
+    st.lists(line, max_size=12).map(lambda lines: gzip.compress("\n".join(lines).encode("cp1252", "ignore"), mtime=0)),
+    st.tuples(st.binary(max_size=60), st.integers(0, 9)).map(lambda cut: gzip.compress(*cut[:1], mtime=0)[: -cut[1]]),
+    st.tuples(
+        st.sampled_from([b"\xff\xfe", b"\xfe\xff", b"\xff\xfe\0\0", b"\x1f\x8b", b"\xef\xbb\xbf", b"PK\3\4"]),
+        st.binary(max_size=40),
+    ).map(b"".join),
+)
+options = st.fixed_dictionaries(
+    {"max_length": st.sampled_from([None, 1, 3])},
+    optional={
+        "on_bad_line": st.sampled_from(["error", "skip"]),
+        "comment_prefix": st.sampled_from(["#", "# "]),
+        "quoting": st.just("csv"),
+        "sentence_column": st.just(2),
+        "tag_map": st.just({"a": "O"}),
+        "encoding": st.sampled_from(["utf-8", "utf-16", "cp1252", "gb18030"]),
+    },
 )
 
 
 @examples(0.3)
-@given(files, st.sampled_from([WnutReader, ColumnReader]), st.sampled_from([None, 1, 3]))
-def test_any_file_is_read_or_refused_by_name(tmp_path_factory, content, reader, max_length):
+@given(files, st.sampled_from([WnutReader, ColumnReader]), options)
+def test_any_file_is_read_or_refused_by_name(tmp_path_factory, content, reader, options):
     RUN["readers: any file"] += 1
     path = tmp_path_factory.getbasetemp() / "any"
     path.write_bytes(content)
     try:
-        instances = list(reader(max_length=max_length).read(str(path)))
+        instances = list(reader(**options).read(str(path)))
     except ConfigurationError as error:
-        assert str(path) in str(error)
+        assert str(path) in str(error) and "\n" not in str(error)
         return
     assert instances
     for instance in instances:
         found = instance["tags"].labels
-        assert len(found) == len(instance["metadata"]["words"]) <= (max_length or len(found))
+        assert len(found) == len(instance["metadata"]["words"]) <= (options["max_length"] or len(found))
         assert not invalid_positions(found, "BIOUL") and all(instance["metadata"]["words"])
 
 

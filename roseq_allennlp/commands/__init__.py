@@ -1,6 +1,7 @@
 from roseq_allennlp.commands.ablation import AblationCommand
 from roseq_allennlp.commands.archive import ArchiveCommand
 from roseq_allennlp.commands.compare import CompareCommand
+from roseq_allennlp.commands.convert import ConvertCommand
 from roseq_allennlp.commands.corpora import CorporaCommand
 from roseq_allennlp.commands.label_weights import LabelWeightsCommand
 from roseq_allennlp.commands.noise import NoiseCommand
@@ -13,6 +14,7 @@ __all__ = [
     "AblationCommand",
     "ArchiveCommand",
     "CompareCommand",
+    "ConvertCommand",
     "CorporaCommand",
     "LabelWeightsCommand",
     "NoiseCommand",

@@ -16,6 +16,9 @@ class Command(Subcommand):
     A `ConfigurationError`, about its arguments or data, is printed as one line, and the exit status is 1.
     """
 
+    program = ""
+    """What messages have before the command's name."""
+
     description: str
     """One or two sentences for `--help`; the first is also shown in the list of commands."""
 
@@ -38,7 +41,7 @@ class Command(Subcommand):
         try:
             status = self.run(args, Console(args.quiet))
         except ConfigurationError as error:
-            raise SystemExit(shown(f"{self.name}: error: {error.message}")) from error
+            raise SystemExit(shown(f"{self.program}{self.name}: error: {error.message}")) from error
         except BrokenPipeError:  # the reader of the output has closed it, as `… | head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the flush at exit fails too
             status = 1

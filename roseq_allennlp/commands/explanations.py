@@ -28,12 +28,16 @@ def explain(error: Exception, args: argparse.Namespace) -> Optional[str]:
     if isinstance(error, RuntimeError) and re.match("(STATIC|RUNTIME) ERROR", text):
         return f"{args.param_path} is no valid Jsonnet: {' '.join(text.split())}"
     if isinstance(error, KeyError) and "not found in vocab namespace" in text:
-        return f"{error.args[0]}. The data has labels that were neither declared nor trained on: take them out."
+        return (
+            f"{error.args[0]}. Train with all labels of the data, or have it read by a reader of this package, with which"
+            " entities of unknown types are scored as missed."
+        )
     vectors = isinstance(error, (ValueError, StopIteration)) or "normal expects std" in text  # of NaN
     if vectors and hasattr(args, "param_path"):
         config = Params.from_file(args.param_path, args.overrides).as_flat_dict()
         for file in {str(value) for key, value in config.items() if key.endswith("pretrained_file") and value}:
             if (line := bad_vector(file)) is not None:
+                file = {copy: name for name, copy in getattr(args, "vector_copies", {}).items()}.get(file, file)
                 reason = "no word and finite numbers, or no line at all"
                 return f"{file}, line {line}: {reason}. Remove it, or fetch the file again."
     return None

@@ -10,7 +10,10 @@ from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.commands.command import Command
 from roseq_allennlp.console import Console
+from roseq_allennlp.data.columns import shown_line
 from roseq_allennlp.data.tag_schemes import convert, split_tag
+from roseq_allennlp.data.tag_spelling import INVISIBLE, shown_tag, visible
+from roseq_allennlp.data.text_files import Places, lines
 from roseq_allennlp.scoring import error_kinds
 from roseq_allennlp.scoring.conlleval import (
     Counts,
@@ -77,33 +80,36 @@ class _Token(NamedTuple):
     predicted: str
 
 
-def _lines(file: Optional[str], name: str) -> Iterator[str]:
-    # Bytes that are not UTF-8 pass through unchanged; only "\n" ends a line.
+def _lines(file: Optional[str], name: str) -> Iterator[tuple[int, str]]:
+    # Bytes that are not UTF-8 pass through unchanged.
     try:
         with open(0 if file in (None, "-") else file, "rb", closefd=file not in (None, "-")) as stream:  # type: ignore[arg-type]
-            for line in stream:
-                yield line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+            yield from lines(stream, name=name)
     except OSError as error:
         raise ConfigurationError(f"{name}: {error.strerror or error}. Give a file of tagged sentences.") from error
 
 
-def _sentences(lines: Iterator[str], name: str) -> Iterator[list[_Token]]:
+def _sentences(numbered: Iterator[tuple[int, str]], name: str) -> Iterator[list[_Token]]:
     sentence: list[_Token] = []
-    width = 0
-    for number, line in enumerate(lines, 1):
+    width = first = 0
+    invisible = Places()
+    for number, line in numbered:
         columns = _columns(line)
         if not columns or columns[0] == _BOUNDARY:
             if sentence:
                 yield sentence
             sentence = []
             continue
-        width = width or len(columns)
+        width, first = width or len(columns), first or number
         if len(columns) != width or width < 2:
             raise ConfigurationError(
-                f"{name}, line {number}: {len(columns)} columns in {line!r}; expected the gold and the predicted tag in the"
-                " last two, and as many columns as in the first line."
+                f"{name}, line {number}: {len(columns)} columns in {shown_line(line)}, expected"
+                f" {'2 at least' if width < 2 else f'{width} as in line {first}'}, the last two of them the gold and the predicted"
+                " tag. Correct the line."
             )
-        gold, predicted = columns[-2:]
+        gold, predicted = map(visible, columns[-2:])
+        if [gold, predicted] != columns[-2:]:
+            invisible.add(f"line {number}: {', '.join(map(shown_tag, columns[-2:]))}")
         try:
             split_tag(gold), split_tag(predicted)
         except ValueError as error:
@@ -111,6 +117,7 @@ def _sentences(lines: Iterator[str], name: str) -> Iterator[list[_Token]]:
         sentence.append(_Token(columns[0] if width > 2 else None, gold, predicted))
     if sentence:
         yield sentence
+    invisible.warn(name, INVISIBLE)
 
 
 def _columns(line: str) -> list[str]:

@@ -4,6 +4,7 @@ from roseq_allennlp.data.dataset_readers import ColumnReader as ColumnReader
 from roseq_allennlp.data.dataset_readers import Conll2002Reader as Conll2002Reader
 from roseq_allennlp.data.dataset_readers import Conll2003NerReader as Conll2003NerReader
 from roseq_allennlp.data.dataset_readers import NerReader as NerReader
+from roseq_allennlp.data.dataset_readers import SpansReader as SpansReader
 from roseq_allennlp.data.dataset_readers import WnutReader as WnutReader
 from roseq_allennlp.data.token_indexers import FoldedWordsIndexer as FoldedWordsIndexer
 from roseq_allennlp.data.token_indexers import OrthographicCharactersIndexer as OrthographicCharactersIndexer

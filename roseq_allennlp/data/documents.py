@@ -1,7 +1,7 @@
 """A text with its entities, as all formats of annotation tools are read and written."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Optional
 
@@ -77,6 +77,23 @@ class Document:
                 )
             spans.append(Span(entity.label, starts[entity.start], ends[entity.end]))
         return spans
+
+
+def joined(parts: Sequence[Document]) -> Document:
+    """One document of several that have tokens and sentences, each in a line of its own."""
+    if len(parts) == 1:
+        return parts[0]
+    result = Document("\n".join(part.text for part in parts), [], [], [], parts[0].where)
+    tokens: list[tuple[int, int]] = []
+    sentences: list[tuple[int, int]] = []
+    offset = 0
+    for part in parts:
+        result.entities += [Entity(label, start + offset, end + offset) for label, start, end in part.entities]
+        sentences += [(start + len(tokens), end + len(tokens)) for start, end in part.sentences or []]
+        tokens += [(start + offset, end + offset) for start, end in part.tokens or []]
+        offset += len(part.text) + 1
+    result.tokens, result.sentences = tokens, sentences
+    return result
 
 
 class Tally:

@@ -168,7 +168,7 @@ def uncompressed(path: str, member: Optional[str] = None) -> IO[bytes]:
     os.makedirs(file_utils.CACHE_DIRECTORY, exist_ok=True)  # there and not in /tmp, which may be small or in memory
     content = tempfile.TemporaryFile(dir=file_utils.CACHE_DIRECTORY)
     try:
-        with _opened(path, member) as stream:
+        with opened(path, member) as stream:
             shutil.copyfileobj(stream, content)
     except BaseException:
         content.close()
@@ -177,8 +177,14 @@ def uncompressed(path: str, member: Optional[str] = None) -> IO[bytes]:
     return content
 
 
+def is_archive(path: str) -> bool:
+    """Whether it is a zip or tar."""
+    return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+
+
 @contextmanager
-def _opened(path: str, member: Optional[str]) -> Iterator[IO[bytes]]:
+def opened(path: str, member: Optional[str]) -> Iterator[IO[bytes]]:
+    """A whole file, or one in an archive, unpacked from gzip."""
     with ExitStack() as stack:
         stream: Optional[IO[bytes]]
         if member is None:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc
 
-_BLANK_LINE = re.compile(r"(?:\r\n|\n|\r)[^\S\r\n]*(?:\r\n|\n|\r)")
+_LINE_END = r"(?:\r\n|\n|\r(?!\n))"
+_BLANK_LINE = re.compile(rf"{_LINE_END}[^\S\r\n]*{_LINE_END}")
 
 
 def split_sentences(doc: Doc, whole: Iterable[tuple[int, int]] = (), set_starts: bool = True) -> list[tuple[int, int]]:
@@ -19,7 +20,7 @@ def split_sentences(doc: Doc, whole: Iterable[tuple[int, int]] = (), set_starts:
         Tokens `[start, end)`, such as those of gold entities, that must be in one sentence: those that they touch are
         joined.
     set_starts : `bool`, optional (default = `True`)
-        Whether the sentencizer is to find the sentences; `False` where another pipe has set them in `doc`.
+        Whether the sentencizer is to find those that no pipe has set; `False` where another pipe has set them in `doc`.
 
     # Returns
 

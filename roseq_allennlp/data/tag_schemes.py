@@ -5,14 +5,17 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Optional
 
 SOURCE_SCHEMES = ("IOB1", "IOB2", "BIOES")
-"""What files are written in. `BIOUL` is AllenNLP's spelling of BIOES: L for E, U for S."""
+"""
+What files are written in. Other spellings of BIOES: AllenNLP's `BIOUL` has L for E and U for S, BMES M for I, and BMEWO W
+for S.
+"""
 
-_PREFIXES = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIESLU", "BIOUL": "BIESLU"}
+_PREFIXES = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIESLUMW", "BIOUL": "BIESLU"}
 _CLOSING = {
     "BIOES": ("S", "E"),
     "BIOUL": ("U", "L"),
 }  # the prefix of an entity of one token, and of the last of several
-_TO_BIOES = {"U": "S", "L": "E"}
+_TO_BIOES = {"U": "S", "L": "E", "M": "I", "W": "S"}
 _TO_BIOUL = {"S": "U", "E": "L"}
 
 
@@ -36,7 +39,7 @@ def split_tag(tag: str, scheme: Optional[str] = None) -> tuple[str, str]:
     if tag == "O":
         return "O", ""
     prefix, _, label = tag.partition("-")
-    known = _known_prefixes(scheme) if scheme else "BIESLU"
+    known = _known_prefixes(scheme or "BIOES")
     if not label or len(prefix) != 1 or prefix not in known:
         raise ValueError(
             f"{tag!r} is no tag of {scheme or 'a known scheme'}: expected O, or one of {', '.join(known)} and a type"
@@ -52,7 +55,7 @@ def _known_prefixes(scheme: str) -> str:
 
 
 def _parse(tags: Iterable[str], scheme: str) -> list[tuple[str, str]]:
-    """Splits the tags and writes the prefixes of a BIOUL as those of BIOES."""
+    """Splits the tags and writes the prefixes of other spellings as those of BIOES."""
     pairs = (split_tag(tag, scheme) for tag in tags)
     return [(_TO_BIOES.get(prefix, prefix), label) for prefix, label in pairs]
 
@@ -86,7 +89,7 @@ def invalid_positions(tags: Sequence[str], scheme: str) -> list[int]:
 
 def detect_scheme(sentences: Iterable[Sequence[str]]) -> str:
     """
-    BIOES if any tag is an `S`, `E`, `L` or `U`. Otherwise IOB1 if more entities start with `I` than with a `B` that
+    BIOES if any tag has a prefix other than `B` and `I`. Otherwise IOB1 if more entities start with `I` than with a `B` that
     IOB1 would not have written (one that does not directly follow an entity of its type), else IOB2. So a stray `I`
     or two leaves an IOB2 file IOB2, and a stray `B` an IOB1 file IOB1.
     """
@@ -95,7 +98,7 @@ def detect_scheme(sentences: Iterable[Sequence[str]]) -> str:
         previous = ""
         for tag in tags:
             prefix, label = split_tag(tag)
-            if prefix in "SELU":
+            if prefix not in "OBI":
                 return "BIOES"
             i_starts += prefix == "I" and label != previous
             b_starts += prefix == "B" and label != previous
@@ -164,7 +167,7 @@ def convert(tags: Sequence[str], source: str, target: str) -> list[str]:
 
 
 def bioul_to_bioes(tags: Iterable[str]) -> list[str]:
-    """The other spelling of the same tags: L is E, U is S."""
+    """BIOES in its own spelling: L is E, U is S."""
     return [_TO_BIOES.get(tag[:1], tag[:1]) + tag[1:] for tag in tags]
 
 

@@ -1,12 +1,15 @@
 """spaCy's tokenisers by language, without a model."""
 
 import warnings
+from typing import Optional
 
 import spacy
 from allennlp.common.checks import ConfigurationError
 from spacy.tokens import Doc
+from spacy.vocab import Vocab
 
 _MOST_WORDS = 100_000  # of a vocabulary, which keeps all words it ever met
+_vocabulary: Optional[Vocab] = None
 
 
 class SpacyTokenizer:
@@ -34,11 +37,13 @@ class SpacyTokenizer:
             self._tokenizer = _tokenizer(self._language)
         return self._tokenizer(text)
 
-    def doc(self, words: list[str], spaces: list[bool]) -> Doc:
-        """Words that are given, each with whether a space follows it, in the place of what the rules would give."""
-        if len(self._tokenizer.vocab) > _MOST_WORDS:
-            self._tokenizer = _tokenizer(self._language)
-        return Doc(self._tokenizer.vocab, words=words, spaces=spaces)
+
+def vocabulary() -> Vocab:
+    """spaCy's vocabulary for documents of given tokens; not bound to a language, and renewed as that of a tokeniser."""
+    global _vocabulary
+    if _vocabulary is None or len(_vocabulary) > _MOST_WORDS:
+        _vocabulary = spacy.blank("xx").vocab
+    return _vocabulary
 
 
 def _tokenizer(language: str) -> spacy.tokenizer.Tokenizer:

@@ -7,6 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from tokenizers import Tokenizer
 
+# The threads of tokenizers do not survive a fork of this process.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
 _CHARACTERS = 1024  # of a word that are read
 
 
@@ -32,8 +35,6 @@ class WordPieces:
     """
 
     def __init__(self, tokenizer: str, unknown: int, max_word_pieces: int) -> None:
-        # Its own threads do not survive a fork of this process.
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         try:
             self._tokenizer = Tokenizer.from_str(tokenizer)
         except Exception as error:  # it has no class of its own

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from allennlp.data import DatasetReader, TextFieldTensors, Token, TokenIndexer, Vocabulary
 from allennlp.data.token_indexers import SingleIdTokenIndexer, TokenCharactersIndexer
+from allennlp.data.tokenizers import CharacterTokenizer
 
 from roseq_allennlp.data.dataset_readers import NerReader
 from roseq_allennlp.data.token_indexers import (
@@ -35,8 +36,10 @@ class WordTable:
     vocab : `Vocabulary`
         Must not change afterwards.
     max_words, max_ids : `int`, optional (default = `100_000` and `4_000_000`, 32 MB)
-        A table that has outgrown either starts afresh at the next batch, so that endless input does not fill the
-        memory.
+        A table that has outgrown either, or has more characters than `max_ids`, starts afresh at the next batch, so that
+        endless input does not fill the memory.
+    max_characters : `Dict[str, int]`, optional
+        By the name of an indexer of characters, how many of a word the model reads; the others get no ids.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class WordTable:
         vocab: Vocabulary,
         max_words: int = 100_000,
         max_ids: int = 4_000_000,
+        max_characters: Optional[dict[str, int]] = None,
     ) -> None:
         self._all_indexers = token_indexers
         self._token_indexers = {
@@ -53,6 +57,11 @@ class WordTable:
         self._vocab = vocab
         self._max_words = max_words
         self._max_ids = max_ids
+        self._max_characters = {
+            name: limit
+            for name, limit in (max_characters or {}).items()
+            if name in token_indexers and _gives_characters(token_indexers[name])
+        }
         self._lock = threading.Lock()
         self._clear()
 
@@ -60,10 +69,12 @@ class WordTable:
         return len(self._rows)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return WordTable, (self._all_indexers, self._vocab, self._max_words, self._max_ids)
+        sizes = self._max_words, self._max_ids, self._max_characters
+        return WordTable, (self._all_indexers, self._vocab, *sizes)
 
     def _clear(self) -> None:
         self._rows: dict[str, int] = {}
+        self._num_characters = 0  # of all words
         self._columns = {
             (name, key): _Column()
             for name, indexer in self._token_indexers.items()
@@ -92,7 +103,8 @@ class WordTable:
             if isinstance(indexer, TransformerIndexer):
                 tensors[name] = indexer.tensors(indexer.split(sentences) if pieces is None else pieces)
         with self._lock:
-            if len(self) > self._max_words or sum(column.num_ids for column in self._columns.values()) > self._max_ids:
+            num_ids = sum(column.num_ids for column in self._columns.values())
+            if len(self) > self._max_words or max(num_ids, self._num_characters) > self._max_ids:
                 self._clear()
             self._add(set(words).difference(self._rows))
             table_rows = np.fromiter(map(self._rows.__getitem__, words), np.int64, len(words))  # (words,)
@@ -111,16 +123,24 @@ class WordTable:
         if not words:
             return
         tokens = [Token(word) for word in words]
-        indexed = {
-            name: indexer.tokens_to_indices(tokens, self._vocab) for name, indexer in self._token_indexers.items()
-        }
+        indexed = {}
+        for name, indexer in self._token_indexers.items():
+            # Cut twice: how a character is lowercased may depend on those after it.
+            limit = self._max_characters.get(name)
+            read = tokens if limit is None else [Token(word[: 2 * limit]) for word in words]
+            indexed[name] = indexer.tokens_to_indices(read, self._vocab)
         for (name, key), column in self._columns.items():
             ids = indexed[name][key]
+            if name in self._max_characters:
+                ids = [characters[: self._max_characters[name]] for characters in ids]
             column.extend([[id_] for id_ in ids] if isinstance(self._token_indexers[name], _SINGLE_ID) else ids)
         self._rows.update(zip(words, range(len(self), len(self) + len(words)), strict=True))
+        self._num_characters += sum(map(len, words))
 
 
-def word_table(reader: DatasetReader, vocab: Vocabulary) -> Optional[WordTable]:
+def word_table(
+    reader: DatasetReader, vocab: Vocabulary, max_characters: Optional[dict[str, int]] = None
+) -> Optional[WordTable]:
     """
     A table that gives the ids which `reader` and AllenNLP give for `vocab`; `None` unless it is sure to: it needs an
     `NerReader` that makes its instances itself, with indexers that see nothing but the text of one word, and at most one
@@ -134,7 +154,12 @@ def word_table(reader: DatasetReader, vocab: Vocabulary) -> Optional[WordTable]:
         or sum(isinstance(indexer, TransformerIndexer) for indexer in reader._token_indexers.values()) > 1
     ):
         return None
-    return WordTable(reader._token_indexers, vocab)
+    return WordTable(reader._token_indexers, vocab, max_characters=max_characters)
+
+
+def _gives_characters(indexer: TokenIndexer) -> bool:
+    """Whether the ids are those of one character after the other."""
+    return isinstance(indexer, _CHARACTERS) and type(indexer._character_tokenizer) is CharacterTokenizer
 
 
 def _is_known(indexer: TokenIndexer) -> bool:

@@ -24,7 +24,7 @@ COMPONENTS: dict[Any, set[str]] = {
     BatchSampler: {"bucket", "max_tokens_sampler"},
     DataCollator: {"allennlp"},
     DataLoader: {"in_memory", "multiprocess", "simple"},
-    DatasetReader: {"columns", "conll2002", "conll2003_ner", "wnut"},
+    DatasetReader: {"columns", "conll2002", "conll2003_ner", "spans", "wnut"},
     Evaluator: {"simple"},
     Model: {"label_aware_crf_tagger", "tagger_ensemble"},
     Regularizer: {"l1", "l2"},

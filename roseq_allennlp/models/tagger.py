@@ -1,4 +1,5 @@
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
 import torch
@@ -8,10 +9,13 @@ from allennlp.models import Model
 from allennlp.nn import RegularizerApplicator
 from allennlp.nn.parallel import DdpAccelerator
 
-from roseq_allennlp.data.tag_schemes import to_spans
+from roseq_allennlp.data.tag_schemes import split_tag, to_spans
+from roseq_allennlp.data.tag_spelling import with_close_ones
 from roseq_allennlp.models.token_mask import token_mask, words_in
 from roseq_allennlp.modules.crf import ConditionalRandomField
 from roseq_allennlp.training.metrics.conll_f1 import ConllF1
+
+logger = logging.getLogger(__name__)
 
 
 class Tagger(Model):
@@ -45,6 +49,7 @@ class Tagger(Model):
         if wrong:
             raise ConfigurationError(f"The label set must be BIOUL (O, B-, I-, L-, U-); got {wrong[:5]}.")
         self._f1 = ConllF1()
+        self._warned_of: set[str] = set()  # types
 
     def score_tags(
         self, tokens: TextFieldTensors, tags: Optional[torch.Tensor], mask: torch.Tensor
@@ -66,8 +71,10 @@ class Tagger(Model):
         tags : `(B, T)` int64, optional
             Gold tags.
         metadata : `List[Dict[str, Any]]`, optional
-            `words` of each sentence, which say how many tokens it has. Without them the mask is told from the ids, and a
-            sentence is cut short if it ends with words to which each indexer gives the id of padding.
+            `words` of each sentence, which say how many tokens it has, and its gold `tags` where `tags` has ids. Without
+            `words` the mask is told from the ids, and a sentence is cut short if it ends with words to which each indexer
+            gives the id of padding. Entities of types that the vocabulary lacks have the ids of O, for the loss too, and are
+            scored as missed.
 
         # Returns
 
@@ -75,6 +82,7 @@ class Tagger(Model):
         path, `emissions` `(B, T, K)`, `mask` `(B, T)` and, with `top_k` above 1, `top_k_tags` `(B, k, T)` and
         `top_k_log_probabilities` `(B, k)`.
         """
+        unknown = self._unknown_tags(metadata or ())
         mask = token_mask(tokens, metadata)  # (B, T)
         emissions, loss = self.score_tags(tokens, tags, mask)
         output: dict[str, Any] = {} if loss is None else {"loss": loss}
@@ -85,10 +93,29 @@ class Tagger(Model):
                 log_z = self.crf.log_partition(emissions, mask)  # (B,)
                 output.update(top_k_tags=paths, top_k_log_probabilities=scores - log_z.unsqueeze(1))
             if tags is not None:
-                self._f1(self._tag_strings(paths[:, 0], mask), self._tag_strings(tags, mask))
+                gold = [entry["tags"] for entry in metadata or ()] if unknown else self._tag_strings(tags, mask)
+                self._f1(self._tag_strings(paths[:, 0], mask), gold)
         if not self.training and (words := words_in(metadata)) is not None:
             output["words"] = words
         return output
+
+    def _unknown_tags(self, metadata: Sequence[dict[str, Any]]) -> set[str]:
+        """Gold tags that the vocabulary lacks: refused in training, warned of otherwise."""
+        unknown = set().union(*(entry.get("tags", ()) for entry in metadata)) - set(self._labels.values())
+        types = {split_tag(tag)[1] for tag in unknown}
+        if unknown and self.training:
+            raise ConfigurationError(
+                f'The training data has tags that the vocabulary lacks: {", ".join(map(repr, sorted(unknown)))}. Add "train" to'
+                " `datasets_for_vocab_creation`, or correct the tags."
+            )
+        if new := types - self._warned_of:
+            self._warned_of |= new
+            known = {split_tag(label)[1] for label in self._labels.values()}
+            logger.warning(
+                "Entities of types that the tagger was not trained on are scored as missed: %s",
+                with_close_ones(new, known),
+            )
+        return unknown
 
     def _tag_strings(self, tags: torch.Tensor, mask: torch.Tensor) -> list[list[str]]:
         lengths = mask.sum(dim=1).tolist()

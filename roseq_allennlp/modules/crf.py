@@ -85,8 +85,8 @@ class ConditionalRandomField(torch.nn.Module):
         start = zero if self.start_transitions is None else self.start_transitions.to(dtype)
         end = zero if self.end_transitions is None else self.end_transitions.to(dtype)
         if constrained:
-            transitions = transitions + self.forbidden_transitions
-            start, end = start + self.forbidden_starts, end + self.forbidden_ends
+            transitions = transitions + self.forbidden_transitions.to(dtype)
+            start, end = start + self.forbidden_starts.to(dtype), end + self.forbidden_ends.to(dtype)
         return Potentials(emissions * self.label_weights.to(dtype), transitions, start, end)
 
     def forward(self, emissions: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -3,6 +3,7 @@
 import torch
 
 from roseq_allennlp.nn.forward_backward import Potentials
+from roseq_allennlp.nn.rows import by_token
 
 
 @torch.no_grad()
@@ -16,21 +17,23 @@ def viterbi(potentials: Potentials, mask: torch.Tensor) -> tuple[torch.Tensor, t
     best = torch.empty_like(emissions)  # (T, K, B)
     best[0] = potentials.start.unsqueeze(1) + emissions[0]
     candidates = emissions.new_empty(num_tags, *emissions.shape[1:])  # (K from, K to, B)
-    scores, moves = best.unbind(0), potentials.transitions.unsqueeze(2)
-    for before, after, emission in zip(scores, scores[1:], emissions.unbind(0)[1:], strict=False):
+    moves = potentials.transitions.unsqueeze(2)
+    for before, after, emission in zip(by_token(best[:-1]), by_token(best[1:]), by_token(emissions[1:]), strict=True):
         torch.add(before.unsqueeze(1), moves, out=candidates)
         torch.amax(candidates, dim=0, out=after).add_(emission)
     # The way back forms the same sums for the one tag that follows only; row K, the end, follows the last token.
     into = torch.cat([potentials.transitions.t(), potentials.end.unsqueeze(0)])  # (K + 1, K)
-    follows = torch.nn.functional.pad(mask, (0, 1))[:, 1:].t().unbind(0)  # T times (B,): whether a real token follows
-    tag = mask.new_zeros(mask.size(0), dtype=torch.long)  # (B,)
-    path = []
-    for score, follow in zip(best.transpose(1, 2).unbind(0)[::-1], follows[::-1], strict=True):
-        _, tag = (score + into[tag.masked_fill(~follow, num_tags)]).max(dim=1)
-        path.append(tag)
+    follows = torch.nn.functional.pad(mask, (0, 1))[:, 1:].t()  # (T, B), whether a real token follows
+    path = mask.new_empty(mask.size(1), mask.size(0), dtype=torch.long)  # (T, B)
+    tag, score_of_tag = path[-1].zero_(), best.new_empty(mask.size(0))  # (B,)
+    for score, follow, chosen in zip(
+        *(by_token(rows, backwards=True) for rows in (best.transpose(1, 2), follows, path)), strict=True
+    ):
+        torch.max(score + into[tag.masked_fill(~follow, num_tags)], dim=1, out=(score_of_tag, chosen))
+        tag = chosen
     last = (mask.sum(dim=1) - 1).expand(1, *best.shape[1:])  # (1, K, B)
     final = best.gather(0, last).squeeze(0) + potentials.end.unsqueeze(1)  # (K, B)
-    return torch.stack(path[::-1], dim=1) * mask, final.amax(dim=0)
+    return path.t().contiguous() * mask, final.amax(dim=0)
 
 
 def n_best(potentials: Potentials, mask: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple, Optional
 import torch
 
 from roseq_allennlp.nn.mirror import mirrored_positions
+from roseq_allennlp.nn.range_sums import range_sums
+from roseq_allennlp.nn.rows import by_token
 
 
 class Potentials(NamedTuple):
@@ -130,10 +132,9 @@ def _messages(potentials: Potentials, mask: torch.Tensor) -> Optional[Messages]:
     moves = torch.stack([weights, weights.t()])  # (2, K, K)
 
     sums = torch.empty_like(peaks)
-    shares = scores.unbind(0)  # T times (2, B, K), overwritten token by token
-    torch.sum(shares[0], dim=2, keepdim=True, out=sums[0])
-    share = shares[0].div_(sums[0])
-    for current, total in zip(shares[1:], sums.unbind(0)[1:], strict=True):
+    torch.sum(scores[0], dim=2, keepdim=True, out=sums[0])
+    share = scores[0].div_(sums[0])
+    for current, total in zip(by_token(scores[1:]), by_token(sums[1:]), strict=True):  # (2, B, K), overwritten
         share = current.mul_(torch.bmm(share, moves))
         torch.sum(share, dim=2, keepdim=True, out=total)
         share.div_(total)
@@ -263,7 +264,8 @@ def span_probabilities(
     potentials: Potentials, mask: torch.Tensor, tags: torch.Tensor, spans: torch.Tensor
 ) -> torch.Tensor:
     """
-    Exact probability that a path has exactly `tags` over the whole of a span, whatever it has outside.
+    Exact probability that a path has exactly `tags` over the whole of a span, whatever it has outside, up to some
+    roundings of log Z. Memory and time do not depend on how many tokens there are times how many spans.
 
     # Parameters
 
@@ -274,11 +276,11 @@ def span_probabilities(
 
     `(S,)`, in [0, 1]
     """
-    alphas, betas, log_z = log_sums(potentials, mask)
+    alphas, betas, _ = log_sums(potentials, mask)
     sentence, start, last = spans[:, 0], spans[:, 1], spans[:, 2] - 1  # (S,)
-    position = torch.arange(mask.size(1), device=mask.device)
-    within = (position > start.unsqueeze(1)) & (position <= last.unsqueeze(1))  # (S, T), the first token left out
-    inside = _step_scores(potentials, tags, mask)[sentence].masked_fill(~within, 0.0).sum(dim=1)  # (S,)
-    before = alphas[start, sentence, tags[sentence, start]]
-    after = betas[last, sentence, tags[sentence, last]]
-    return (before + inside + after - log_z[sentence]).exp().clamp(max=1.0)  # rounding may exceed 1 by 1e-7
+    # (S,), of the steps within each span
+    inside = range_sums(_step_scores(potentials, tags, mask), sentence, start + 1, last - start)
+    before, after = alphas[last, sentence], betas[last, sentence]  # (S, K)
+    path = alphas[start, sentence, tags[sentence, start]] + inside + betas[last, sentence, tags[sentence, last]]
+    # log Z as the last token has it: what rounding has added up on the way there and back is in both, and goes.
+    return (path - torch.logsumexp(before + after, dim=1)).exp().clamp(max=1.0)  # rounding may exceed 1 by 1e-7

@@ -1,14 +1,21 @@
 """What is read at a time, and what the model gets of it at a time."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Optional
 
 
-def windows(items: Iterable[Any], max_items: int, max_size: int) -> Iterator[list[Any]]:
+def size_of(item: Any) -> int:
+    """Characters of a text, tokens of a list."""
+    return len(item) if isinstance(item, (str, list, tuple)) else 1
+
+
+def windows(
+    items: Iterable[Any], max_items: int, max_size: int, size_of: Callable[[Any], int] = size_of
+) -> Iterator[list[Any]]:
     """
-    Runs of items in their order, each ended by the item that brings it to `max_items` or, in all, to `max_size`:
-    characters of texts, tokens of lists. No item is read before the run that it belongs to is asked for. An exception of
-    `items` comes after the run of the items before it.
+    Runs of items in their order, each ended by the item that brings it to `max_items` or, in all, to `max_size`. No item
+    is read before the run that it belongs to is asked for. An exception of `items` comes after the run of the items
+    before it.
     """
     iterator = iter(items)
     window: list[Any] = []
@@ -23,7 +30,7 @@ def windows(items: Iterable[Any], max_items: int, max_size: int) -> Iterator[lis
                 yield window
             raise
         window.append(item)
-        size += len(item) if isinstance(item, (str, list, tuple)) else 1
+        size += size_of(item)
         if len(window) == max_items or size >= max_size:
             yield window
             window, size = [], 0

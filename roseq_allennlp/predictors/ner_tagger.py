@@ -1,6 +1,5 @@
 import contextlib
 import itertools
-import json
 import multiprocessing
 import reprlib
 import threading
@@ -20,10 +19,12 @@ from roseq_allennlp.data.tag_schemes import bioul_to_bioes
 from roseq_allennlp.data.word_pieces import PieceIds
 from roseq_allennlp.data.word_table import word_table
 from roseq_allennlp.models.tagger import Tagger
+from roseq_allennlp.modules.token_embedders.char_cnn_highway import longest_words
 from roseq_allennlp.nn.bfloat16 import bfloat16_autocast
 from roseq_allennlp.predictors.batching import length_buckets, windows
 from roseq_allennlp.predictors.document_answers import document_answer
 from roseq_allennlp.predictors.forking import gate
+from roseq_allennlp.predictors.rows import from_json
 from roseq_allennlp.predictors.sentences import (
     Sentence,
     Unreadable,
@@ -108,7 +109,7 @@ class NerTagger(Predictor):
         self._bfloat16 = bfloat16
         self._processes = processes
         self._pool = WorkerPool(self._tag_window, processes)  # of all threads that use the tagger
-        self._word_table = word_table(dataset_reader, model.vocab)
+        self._word_table = word_table(dataset_reader, model.vocab, longest_words(model))
         labels = list(model.vocab.get_token_to_index_vocabulary(getattr(model, "label_namespace", "labels")))
         self._bioes = dict(zip(labels, bioul_to_bioes(labels), strict=True))
 
@@ -151,11 +152,15 @@ class NerTagger(Predictor):
         )
         return (answer for answers in self._tag_windows(groups) for answer in answers)  # can be closed
 
+    def tag_batches(self, batches: Iterable[list[JsonDict]]) -> Iterator[list[JsonDict]]:
+        """
+        The answers of `predict_batch_json` to each of many batches, which several processes share. As many of them are
+        taken ahead as the processes need, none by one process.
+        """
+        return self._tag_windows(iter(batches))
+
     def load_line(self, line: str) -> JsonDict:
-        try:
-            return json.loads(line)
-        except (ValueError, RecursionError) as error:
-            return Unreadable(error=f"not a line of JSON: {error}")
+        return from_json(line)
 
     def predict_json(self, inputs: JsonDict) -> JsonDict:
         return self.predict_batch_json([inputs])[0]

@@ -1,6 +1,5 @@
 """Tagging by a pool of actors on a Ray cluster. Only what needs it imports Ray, an extra: `roseq-allennlp[ray]`."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
@@ -12,13 +11,21 @@ from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.plugins import import_packages
 from roseq_allennlp.predictors.loading import load
+from roseq_allennlp.predictors.rows import as_json, kept, read_line, renamed, repaired, tagged, too_long
 
-# Types of the columns that tagging adds; the same in every block, also where no row has an entity or an error.
+# Types of the columns that tagging adds to Parquet; the same in every block, also where no row has an entity or an error.
 _STRINGS = pyarrow.list_(pyarrow.string())
 _ENTITY = [("text", pyarrow.string()), ("label", pyarrow.string())]
 _ENTITY += [(name, pyarrow.int64()) for name in ("start", "end", "start_token", "end_token")]
+_SENTENCE = [(name, pyarrow.int64()) for name in ("start", "end", "start_token", "end_token")]
 _ENTITIES = pyarrow.list_(pyarrow.struct([*_ENTITY, ("probability", pyarrow.float64())]))
-ADDED = {"words": _STRINGS, "tags": _STRINGS, "entities": _ENTITIES, "error": pyarrow.string()}
+ADDED_COLUMNS = {
+    "words": _STRINGS,
+    "tags": _STRINGS,
+    "entities": _ENTITIES,
+    "sentences": pyarrow.list_(pyarrow.struct(_SENTENCE)),  # of a document
+    "error": pyarrow.string(),
+}
 _TRIES_OF_A_BLOCK = 3  # after the first, when the actor that had it dies
 _STARTS_OF_AN_ACTOR = 20  # likewise
 _PARTS = (2**16, 2**24)  # bytes of a file of lines that one task reads, at least and at most
@@ -32,17 +39,18 @@ class Part(NamedTuple):
     end: int
     line: int
 
-    def lines(self) -> Iterator[bytes]:
+    def lines(self) -> Iterator[Optional[bytes]]:
+        """`None` for a line that is too long, see `rows.read_line`."""
         with open(self.path, "rb") as file:
             file.seek(max(self.start - 1, 0))
             if self.start:
-                file.readline()  # the end of a line that began before
-            while file.tell() < self.end and (line := file.readline()):
+                read_line(file)  # the end of a line that began before
+            while file.tell() < self.end and (line := read_line(file)) != b"":
                 yield line
 
     def table(self) -> pyarrow.Table:
-        """`file`, `line` (from 1) and `text`; bytes that are not UTF-8 become replacement characters."""
-        texts = [line.rstrip(b"\r\n").decode("utf-8", "replace") for line in self.lines()]
+        """`file`, `line` (from 1) and `text`, see `rows.repaired`; null for a line that is too long."""
+        texts = [line and repaired(line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")) for line in self.lines()]
         numbers = range(self.line, self.line + len(texts))
         columns = {"file": [self.path] * len(texts), "line": numbers, "text": texts}
         schema = pyarrow.schema([("file", pyarrow.string()), ("line", pyarrow.int64()), ("text", pyarrow.string())])
@@ -90,37 +98,27 @@ class TaggingActor:
         items = [self._item(row) for row in rows]
         answers = self._tagger.predict_batch_json(items)
         if self._output == "jsonl":
-            lines = [
-                _json(self._kept(row, item), answer) for row, item, answer in zip(rows, items, answers, strict=True)
-            ]
+            lines = list(map(as_json, map(tagged, map(self._kept, rows, items), answers)))
             return pyarrow.table({"json": pyarrow.array(lines, pyarrow.string())})
-        table = table.rename_columns([_renamed(name) for name in table.column_names])
-        for name, kind in ADDED.items():
+        table = table.rename_columns(renamed(table.column_names))
+        for name, kind in ADDED_COLUMNS.items():
             table = table.append_column(name, pyarrow.array([answer.get(name) for answer in answers], kind))
         return table
 
     def _item(self, row: dict[str, Any]) -> Any:
+        if self._source != "parquet" and row["text"] is None:
+            return too_long()
         if self._source == "txt":
             return {"sentence": row["text"]}
         if self._source == "jsonl":
             return self._tagger.load_line(row["text"])
-        return {name: row[name] for name in ("sentence", "tokens") if row.get(name) is not None}
+        return {name: row[name] for name in ("sentence", "tokens", "text") if row.get(name) is not None}
 
     def _kept(self, row: dict[str, Any], item: Any) -> dict[str, Any]:
         """What of its input a line of output has."""
-        if self._source == "jsonl" and type(item) is dict:  # not a line that is no JSON
-            return {"file": row["file"], "line": row["line"], **item}
-        return row
-
-
-def _json(kept: dict[str, Any], answer: dict[str, Any]) -> str:
-    return json.dumps(
-        {**{_renamed(name): value for name, value in kept.items()}, **answer}, ensure_ascii=False, default=str
-    )
-
-
-def _renamed(name: str) -> str:
-    return f"input_{name}" if name in ADDED else name
+        if self._source != "jsonl":
+            return row
+        return {"file": row["file"], "line": row["line"], **kept(item, row["file"], row["line"], row["text"])}
 
 
 def _part(row: dict[str, Any]) -> pyarrow.Table:

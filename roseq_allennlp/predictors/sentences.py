@@ -10,6 +10,9 @@ from allennlp.data import Instance
 
 from roseq_allennlp.data.documents import Document
 
+LONGEST = {"sentence": 4 * 10**6, "tokens": 4 * 10**6, "text": 10**7}
+"""Characters of an input: some GB of memory. A longer one is an error, and the rows beside it are tagged."""
+
 
 class Unreadable(dict[str, Any]):
     """Input that cannot be tagged; holds the reason, its `error`, until its turn in the output comes."""
@@ -49,7 +52,7 @@ def checked_input(item: Any) -> Union[str, Document, Sentence, Unreadable]:
     if not isinstance(value, str):
         return Unreadable(error=f"`{key}` must be a string, not {reprlib.repr(value)}")
     value = _plain(value)
-    return _half_character(key, value) or (value if key == "sentence" else Document(value))
+    return _no_text(key, value) or (value if key == "sentence" else Document(value))
 
 
 def _checked_tokens(words: Any) -> Union[Sentence, Unreadable]:
@@ -60,15 +63,18 @@ def _checked_tokens(words: Any) -> Union[Sentence, Unreadable]:
     ):
         return Unreadable(error="`tokens` must be a list of strings, none of them empty")
     words = list(map(_plain, words))
-    if (half := _half_character("tokens", "".join(words))) is not None:
-        return half
+    if (problem := _no_text("tokens", "".join(words))) is not None:
+        return problem
     if all(map(str.strip, words)):
         return Sentence(words)
     return Sentence(words, visible=[position for position, word in enumerate(words) if word.strip()])
 
 
-def _half_character(key: str, text: str) -> Optional[Unreadable]:
-    """What is wrong with a text that no file could hold."""
+def _no_text(key: str, text: str) -> Optional[Unreadable]:
+    """What is wrong with a text that no file could hold, or that takes too much memory."""
+    if len(text) > LONGEST[key]:
+        advice = 'give it as a document, {"text": …}, or split it' if key == "sentence" else "split it"
+        return Unreadable(error=f"`{key}` has {len(text)} characters, more than {LONGEST[key]}: {advice}")
     try:
         text.encode()
         return None

@@ -109,7 +109,7 @@ def score(gold: Iterable[Tags], predicted: Iterable[Tags]) -> Score:
     `ValueError` if the two do not have the same sentences with the same number of tokens each, or a tag is not valid.
     """
     pairs = sentence_pairs(gold, predicted)
-    in_iob2 = any(split_tag(tag)[0] in "SELU" for pair in pairs for tags in pair for tag in set(tags))
+    in_iob2 = any(split_tag(tag)[0] not in "OBI" for pair in pairs for tags in pair for tag in set(tags))
     correct_tokens = 0
     for gold_tags, predicted_tags in pairs:
         if in_iob2 and gold_tags != predicted_tags:

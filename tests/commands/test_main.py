@@ -24,6 +24,7 @@ NAMES = {
     "ablation",
     "archive",
     "compare",
+    "convert",
     "corpora",
     "label-weights",
     "noise",

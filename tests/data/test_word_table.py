@@ -160,6 +160,31 @@ def test_readers_of_columns_have_one():
     assert word_table(WnutReader(), Vocabulary()) is not None
 
 
+@pytest.mark.parametrize("name", INDEXERS)
+def test_what_the_model_does_not_read_of_a_long_word_is_left_out(name):
+    reader, vocab = build(INDEXERS[name])
+    table = word_table(reader, vocab, dict.fromkeys([*INDEXERS[name], "of no indexer"], 5))
+    sentences = [["a", "Istanbul\u0130" * 3, "x" * 300, "OSLO\u03a3\u0301\u0301"], ["Lisbon"]]
+    ours, theirs = table.tensors(sentences), by_allennlp(reader, vocab, sentences)
+    for key, tensors in theirs.items():
+        for part, tensor in tensors.items():
+            assert torch.equal(
+                ours[key][part][:, :, :5] if tensor.dim() == 3 else ours[key][part],
+                tensor[:, :, :5] if tensor.dim() == 3 else tensor,
+            )
+            if tensor.dim() == 3:
+                width = max(5, getattr(reader._token_indexers[key], "_min_padding_length", 0))
+                assert ours[key][part].size(2) == width and not ours[key][part][:, :, 5:].any()
+
+
+def test_long_words_do_not_fill_the_memory():
+    reader, vocab = build(INDEXERS["characters"])
+    table = WordTable(reader._token_indexers, vocab, max_ids=1000, max_characters={"characters": 5})
+    for number in range(10):
+        table.tensors([[f"{number}" * 600]])
+        assert len(table) <= 2
+
+
 @pytest.mark.parametrize("name", ["tiny_encoder", "tiny_byte_level"])
 def test_pieces_of_an_encoder(request, name) -> None:
     encoder = {"type": "transformer", "model_name": str(request.getfixturevalue(name)), "max_word_pieces": 5}

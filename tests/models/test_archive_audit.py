@@ -31,7 +31,7 @@ def kind_of(path):
     for kind, places in roots.items():
         if any(path.startswith(place) for place in places):
             return kind
-    if path == "vocabulary":  # by the removal of the temporary directory, which gives names relative to it
+    if path in ("encoder", "vocabulary"):  # by the removal of the temporary directory, which gives names relative to it
         return "temporary"
     # The report is written under a temporary name.
     return "output" if path.removeprefix(os.getcwd() + "/").removeprefix(".").startswith("report.html") else path
@@ -97,7 +97,12 @@ def start(directory: Path, repository: Path, *command: str, **environment: str) 
     )  # fmt: skip
 
 
-def test_the_record_of_loading_tagging_evaluating_and_reporting(archive_path, repository, tmp_path):
+@pytest.mark.parametrize("with_encoder", [False, True])
+def test_the_record_of_loading_tagging_evaluating_and_reporting(
+    with_encoder, archive_path, encoder_run, repository, tmp_path
+):
+    if with_encoder:
+        archive_path = encoder_run(True) / "model.tar.gz"
     mark = traps(tmp_path)
     data = str(repository / "fixtures" / "wnut17" / "emerging.test.annotated")
     script = tmp_path / "scripts" / "record.py"  # whose directory is first on the path, not the working directory

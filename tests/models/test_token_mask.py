@@ -14,6 +14,7 @@ from allennlp.predictors import Predictor
 from roseq_allennlp.data.dataset_readers import ColumnReader
 from roseq_allennlp.models.token_mask import token_mask
 from roseq_allennlp.predictors import NerTagger
+from roseq_allennlp.predictors.sentences import Sentence
 
 PADDING, UNKNOWN = "@@PADDING@@", "@@UNKNOWN@@"
 COLUMNS = f"Marta B-person\n{PADDING} I-person\n\n{PADDING} O\n\n{UNKNOWN} O\n{PADDING} O\n\nin O\nOslo B-location\n"
@@ -88,18 +89,12 @@ def check(serialization_dir):
     assert isinstance(tagger, NerTagger) and tagger._word_table is not None
     answers = list(tagger.tag_many(SENTENCES))
     by_instances = tagger._tag_sentences(
-        [tagger._sentences(words)[0] for words in map(sentence, SENTENCES)],
+        [Sentence(words) for words in SENTENCES],
         [tagger._dataset_reader.text_to_instance(words) for words in SENTENCES],
     )
     for words, answer, other in zip(SENTENCES, answers, by_instances, strict=True):
         assert answer["words"] == words and len(answer["tags"]) == len(words)
         assert answer["tags"] == other["tags"] == tagger.tag_tokens(words)["tags"]
-
-
-def sentence(words):
-    from roseq_allennlp.predictors.sentences import Sentence
-
-    return Sentence(words)
 
 
 @pytest.mark.parametrize("name", INDEXERS)
@@ -182,3 +177,10 @@ def test_a_reader_without_metadata(tagger):
     assert bare._word_table is None
     for words in SENTENCES:
         assert len(bare.tag_tokens(words)["tags"]) == len(words)
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_no_step_needs_the_values(given):
+    tokens, metadata = tensors(["a", PADDING], ["b"])
+    on_meta = {name: {key: ids.to("meta") for key, ids in part.items()} for name, part in tokens.items()}
+    assert token_mask(on_meta, metadata if given else None).shape == (2, 2)

@@ -273,6 +273,18 @@ def test_low_precision_emissions_are_computed_in_float32(dtype):
     assert_close(low, full, rtol=0, atol=0)  # the dtypes too
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("constrained", [False, True])
+def test_all_is_of_the_type_of_the_emissions(dtype, constrained):
+    """Whatever the type of the weights."""
+    crf, emissions, tags = make(True, True, True)
+    emissions = emissions.to(dtype)
+    for of_weights in (torch.float64, torch.float32):
+        crf.to(of_weights)
+        assert {scores.dtype for scores in crf.potentials(emissions, constrained)} == {dtype}
+    assert crf.span_probabilities(emissions, MASK, tags, torch.tensor([[0, 0, 2]])).dtype == dtype
+
+
 def test_constrained_decoding_gives_valid_tags_only():
     labels = ["O"] + [f"{prefix}-{label}" for prefix in "BILU" for label in "xy"]
     valid = re.compile("(O|Ux|Uy|Bx(Ix)*Lx|By(Iy)*Ly)*")
@@ -301,8 +313,12 @@ def test_constraints_need_a_tag_that_may_stand_everywhere(missing):
     assert sorted(allowed) == [(0, 0), (0, 2), (1, 0)]
     ConditionalRandomField(1, allowed)
     for pairs in (set(allowed) - {missing}, [missing], []):
-        with pytest.raises(ConfigurationError, match="such as O"):
+        with pytest.raises(ConfigurationError) as caught:
             ConditionalRandomField(1, list(pairs))
+        assert caught.value.message == (
+            "Constrained decoding needs a tag that may stand at the start, after itself and at the end, such as O; "
+            "the label set has none. Add it to the vocabulary or turn the constraints off."
+        )
     without_o = ["B-X", "I-X", "L-X"]
     with pytest.raises(ConfigurationError, match="such as O"):
         ConditionalRandomField(3, allowed_transitions("BIOUL", dict(enumerate(without_o))))

@@ -60,7 +60,8 @@ class Undecorated(cst.CSTTransformer):
     ) -> cst.FunctionDef | cst.FlattenSentinel:
         decorators = [decorator.decorator for decorator in updated_node.decorators]
         names = [cst.Module([]).code_for_node(decorator) for decorator in decorators]
-        if names in ([], ["staticmethod"], ["classmethod"]):
+        # The setter of a property is a method of what its function replaces, so it stays.
+        if names in ([], ["staticmethod"], ["classmethod"]) or any(name.endswith(".setter") for name in names):
             return updated_node
         value: cst.BaseExpression = updated_node.name
         for decorator, name in zip(reversed(decorators), reversed(names), strict=True):

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from allennlp.modules.conditional_random_field.conditional_random_field import allowed_transitions
@@ -7,6 +8,7 @@ from torch.testing import assert_close
 
 from roseq_allennlp.modules.crf import ConditionalRandomField
 from roseq_allennlp.nn import forward_backward
+from roseq_allennlp.nn.best_paths import viterbi
 from roseq_allennlp.nn.forward_backward import (
     Potentials,
     _messages,
@@ -192,6 +194,46 @@ def test_the_faster_way_is_taken_whatever_the_size_of_the_emissions(monkeypatch)
         potentials, tags, mask = ragged(29, 6, 12, 4, scale=scale)
         assert log_sums(potentials, mask)[2].isfinite().all()
         assert log_likelihood(potentials, tags, mask).isfinite().all()
+
+
+def exact_log_probabilities(potentials, tags, spans):
+    """Of spans of one sentence, by `forward_scores` and `backward_scores` in 64 bits of precision in place of 53."""
+    emissions, transitions, start, end = (scores.numpy().astype(np.longdouble) for scores in potentials)
+    emissions, tags = emissions[0], tags[0].tolist()
+    alphas, betas = [start + emissions[0]], [end]
+    for emission in emissions[1:]:
+        alphas.append(np.logaddexp.reduce(alphas[-1][:, None] + transitions, axis=0) + emission)
+    for emission in emissions[:0:-1]:
+        betas.append(np.logaddexp.reduce(transitions + (emission + betas[-1]), axis=1))
+    betas, log_z = betas[::-1], np.logaddexp.reduce(alphas[-1] + end)
+    for _, first, after in spans.tolist():
+        inside = sum(transitions[tags[i - 1], tags[i]] + emissions[i, tags[i]] for i in range(first + 1, after))
+        yield float(alphas[first][tags[first]] + inside + betas[after - 1][tags[after - 1]] - log_z)
+
+
+@pytest.mark.parametrize("scale", [1.0, 900.0])
+@pytest.mark.parametrize("constrained", [False, True])
+def test_the_rounding_of_span_probabilities_is_bounded(way, scale, constrained):
+    """Also beside steps of score -inf, and where a sentence's score is a million times that of a span."""
+    torch.manual_seed(41)
+    length, eps = 3000, torch.finfo(torch.float64).eps
+    potentials, tags, _ = ragged(41, 1, length, 5, scale=scale, transition_scale=scale)
+    if constrained:
+        crf = ConditionalRandomField(5, ALLOWED)
+        crf.transitions.data = potentials.transitions.detach().float()
+        potentials = crf.potentials(potentials.emissions, constrained=True)
+    potentials = Potentials(*(scores.detach() for scores in potentials))
+    mask = torch.ones(1, length, dtype=torch.bool)
+    tags = viterbi(potentials, mask)[0].where(torch.rand(length) < 0.9, tags)
+    starts = torch.randint(length, (300,))
+    spans = torch.stack([torch.zeros_like(starts), starts, starts + 1 + torch.randint(9, (300,))], dim=1)
+    spans = torch.cat([spans[spans[:, 2] <= length], torch.tensor([[0, 0, length]])])
+    actual = span_probabilities(potentials, mask, tags, spans)
+    expected = list(exact_log_probabilities(potentials, tags, spans))
+    assert sum(value > math.log(0.1) for value in expected) > 50 < sum(value < math.log(0.1) for value in expected)
+    bound = 40 * eps * length * 4 * scale  # 40 roundings of what the score of a sentence is at most
+    for probability, value in zip(actual.tolist(), expected, strict=True):
+        assert abs(probability - math.exp(value)) <= bound
 
 
 def test_no_probability_of_a_span_is_above_1():

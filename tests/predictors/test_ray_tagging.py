@@ -4,7 +4,7 @@ import sys
 import pyarrow
 import pytest
 
-from roseq_allennlp.predictors.ray_tagging import ADDED, Part, TaggingActor, parts
+from roseq_allennlp.predictors.ray_tagging import ADDED_COLUMNS, Part, TaggingActor, parts
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 50, 10_000])
@@ -16,7 +16,7 @@ def test_parts_hold_each_line_once(size, end, tmp_path):
     tables = [part.table() for part in parts([str(tmp_path / "a.txt"), str(tmp_path / "b.txt")], size)]
     rows = pyarrow.concat_tables(tables).to_pylist()
     expected = [("a.txt", number, text) for number, text in enumerate(lines, 1)]
-    expected += [("b.txt", 1, "one"), ("b.txt", 2, "two\ufffd")]
+    expected += [("b.txt", 1, "one"), ("b.txt", 2, "twoÿ")]
     assert [(row["file"].split("/")[-1], row["line"], row["text"]) for row in rows] == expected
 
 
@@ -56,7 +56,7 @@ def test_json_lines(archive_path, tagger):
 
 def test_text(archive_path, tagger):
     out = actor(archive_path, "txt", "parquet")(lines("Anna lives in Oslo", ""))
-    assert out.column_names == ["file", "line", "text", *ADDED]
+    assert out.column_names == ["file", "line", "text", *ADDED_COLUMNS]
     first, second = out.to_pylist()
     assert {name: first[name] for name in ("words", "tags", "entities")} == tagger.tag("Anna lives in Oslo")
     assert second["words"] == [] and second["error"] is None

@@ -9,7 +9,7 @@
 // seeds), and `augmented`, which raised the base model's development F1 by 2.0 (WNUT-2016, two seeds), 2.4 (WNUT-2017) and
 // 2.5 (4 000 Dutch sentences), and RoSeq's by 0.9, 0.4 and 1.8. docs/results.md has the runs of both.
 //
-//   data:     { reader, language, types, shapes, train, dev }
+//   data:     { reader, language, types, shapes, train, dev }; the reader is a name, or an object with its options
 //   vectors:  an entry of vectors.libsonnet
 //   switches: any of `defaults` with another value, such as { at: false }
 local defaults = {
@@ -72,8 +72,7 @@ function(data, vectors, switches={})
     random_seed: on.seed,
     numpy_seed: on.seed,
     pytorch_seed: on.seed,
-    dataset_reader: {
-      type: data.reader,
+    dataset_reader: (if std.isObject(data.reader) then data.reader else { type: data.reader }) + {
       language: data.language,
       token_indexers: {
         tokens: vectors.indexer,
@@ -108,6 +107,7 @@ function(data, vectors, switches={})
         else { type: 'inverse_time_decay', decay_rate: 0.05, min_lr: 1e-4 },
       checkpointer: { type: 'atomic' },
       callbacks: [{ type: 'exact_recovery' }, { type: 'finite_loss' }, { type: 'late_start' }, { type: 'score_table' }]
+                 + [{ type: 'declared_types', types: data.types }]
                  + (if on.lacrf then [{ type: 'label_statistics' }] else [])
                  + (if on.at then [{ type: 'adversarial', epsilon: on.epsilon }] else [])
                  + (if on.augmented then [{ type: 'augmentation', mentions: 0.5, noise: 0.1 }] else []),

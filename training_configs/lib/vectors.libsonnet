@@ -1,7 +1,7 @@
 // Word vectors: `fixed(file, dim)` are read from a text-format file or address, `learned(dim)` are learned with the model,
 // `transformer(name)` are those of an encoder that sees the whole sentence, and `named` has those of the catalogue by name.
 local catalogue = import 'catalogue.json';
-local indexer = { type: 'folded_words', namespace: 'tokens' };
+local indexer = { type: 'folded_words', namespace: 'tokens', normalize: true };
 {
   // All words of the file are in the vocabulary, so that a word first met in new text has its vector; a word that the
   // file lacks is unknown in training too, so the tagger learns how to tag unknown words.

@@ -104,8 +104,8 @@ class InMemoryDataLoader(MultiProcessDataLoader):
         except KeyError as error:
             path: Any = self.data_path  # type: ignore[has-type]
             raise ConfigurationError(
-                f"{path}: {error.args[0]}. Its labels are not all among those that were declared or trained on:"
-                " take out the sentences or labels that are not, or train with them."
+                f"{path}: {error.args[0]}. Train with all its labels, or have it read by a reader of this package, with which"
+                " entities of unknown types are scored as missed."
             ) from error
         self._rows = {}
 

@@ -18,10 +18,11 @@ from allennlp.data.fields import (
 )
 from allennlp.data.token_indexers import TokenCharactersIndexer, TokenIndexer
 
+from roseq_allennlp.data.tags_field import TagsField
 from roseq_allennlp.data.token_indexers import OrthographicCharactersIndexer
 
 # What is known to pad with zeros at the end of each dimension, up to the largest of the batch, or not at all.
-_FIELDS = {IndexField, LabelField, MultiLabelField, NamespaceSwappingField, SequenceLabelField, SpanField}
+_FIELDS = {IndexField, LabelField, MultiLabelField, NamespaceSwappingField, SequenceLabelField, SpanField, TagsField}
 _PADDING = {
     indexer.as_padded_tensor_dict for indexer in (TokenIndexer, TokenCharactersIndexer, OrthographicCharactersIndexer)
 }

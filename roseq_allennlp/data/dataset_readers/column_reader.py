@@ -1,22 +1,29 @@
-import codecs
+import csv
+import functools
 import logging
-import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple, Optional
 
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.file_utils import cached_path
 from allennlp.data import DatasetReader
 
-from roseq_allennlp.data import corpora
+from roseq_allennlp.data.columns import (
+    LEAVE_OUT,
+    Columns,
+    Problem,
+    find_columns,
+    is_comment,
+    shown_line,
+    starts_document,
+)
 from roseq_allennlp.data.dataset_readers.ner_reader import NerReader
 from roseq_allennlp.data.tag_schemes import SOURCE_SCHEMES, convert, detect_scheme, invalid_positions, split_tag
+from roseq_allennlp.data.tag_spelling import INVISIBLE, shown_tag, spelling_of, visible
+from roseq_allennlp.data.text_files import Places, decoded_lines, find_encoding, known_encoding, lines, local_path
 
 logger = logging.getLogger(__name__)
 
-_DOCUMENT_START = "-DOCSTART-"
-_TAGS_SHOWN = 5
+_LONG = 50  # tokens; a file of one longer sentence without any empty line has probably lost its sentences
 
 
 class _Sentence(NamedTuple):
@@ -29,32 +36,45 @@ class _Sentence(NamedTuple):
 class ColumnReader(NerReader):
     """
     Reads files of one token per line, in columns, a line without text (or a `-DOCSTART-` line) after each sentence.
-    A byte order mark, `\\r\\n` and a missing newline at the end are accepted; lines end at `\\n` alone, as a token may hold
-    any other of Unicode's line separators.
+    gzip, a byte order mark at the start of any line, the line ends `\\n`, `\\r\\n` and `\\r`, and a missing one at the end
+    are accepted; a token may hold any other of Unicode's line separators. Invisible characters around a tag are left
+    out, with a warning.
 
-    The file is read as a stream, twice or three times where its scheme or encoding must be found first.
+    Each line must have as many columns as most of the first lines have. The file is read as a stream, several times
+    where its columns, scheme or encoding must be found first.
 
     # Parameters
 
     All those of `NerReader`, and these.
 
-    separator : `str`, optional (default = any run of spaces and tabs)
+    separator : `str`, optional (default = tabs where most of the first lines have one, else any run of spaces and tabs)
         Between two columns.
     token_column, tag_column : `int`, optional (default = `0` and `-1`)
         From 0; negative ones count from the end.
     tag_scheme : `str`, optional (default = detected in each file, and logged)
-        `IOB1`, `IOB2` or `BIOES`: what the file is written in.
-    encoding : `str`, optional (default = UTF-8, or ISO-8859-1 with a warning where the file is not UTF-8)
+        `IOB1`, `IOB2` or `BIOES`: what the file is written in. `BIOES` reads its other spellings too, BIOUL and BMES.
+    encoding : `str`, optional (default = UTF-8, UTF-16 by its mark, or cp1252 or ISO-8859-1 with a warning)
         If given, a byte that cannot be decoded is an error.
     on_invalid_tags : `str`, optional (default = `"repair"`)
         `repair` reads the entities as `conlleval` does (see `tag_schemes.to_spans`) and warns once for a file, with the
         count and the first places; `error` stops at the first.
+    on_bad_line : `str`, optional (default = `"error"`)
+        For a line with too many or too few columns, an empty token or what is no tag: `error` stops at the first; `skip`
+        leaves such lines out, and warns once for a file, with the count and the first places.
+    comment_prefix : `str`, optional (default = there are no comments)
+        Lines that begin with it are left out before the first token of a sentence; elsewhere they are tokens.
+    sentence_column : `int`, optional (default = none)
+        A sentence ends where this column has another text, and an empty cell continues it.
+    quoting : `str`, optional (default = none)
+        `csv`: cells may be in quotation marks; the separator is then a comma unless it is given or a tab is found.
+    tag_map : `Dict[str, str]`, optional
+        The file's spelling of a tag, and the tag of the scheme: `{"b-per": "B-PER"}`.
 
     # Raises
 
     `ConfigurationError`: a parameter that breaks its rule, when the reader is built; a file that is missing, holds no
-    sentence, or has a line with too few columns, an empty token, a tag that the scheme lacks or an undecodable
-    byte, when it is read. The message names the file and the line.
+    sentence, or has a bad line, a tag that the scheme lacks or an undecodable byte, when it is read. The message names
+    the file and the line.
     """
 
     def __init__(
@@ -65,15 +85,37 @@ class ColumnReader(NerReader):
         tag_scheme: Optional[str] = None,
         encoding: Optional[str] = None,
         on_invalid_tags: str = "repair",
+        on_bad_line: str = "error",
+        comment_prefix: Optional[str] = None,
+        sentence_column: Optional[int] = None,
+        quoting: Optional[str] = None,
+        tag_map: Optional[dict[str, str]] = None,
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        if separator is not None and (not separator or "\n" in separator):
+        if separator is not None and (not separator or {*separator} & {"\n", "\r"}):
             raise ConfigurationError(
-                f"`separator` must be text within a line, got {separator!r}. Leave it out for any spaces and tabs."
+                f"`separator` must be text within a line, got {separator!r}. Leave it out for tabs, or spaces and tabs."
             )
-        if token_column == tag_column:
-            raise ConfigurationError(f"`token_column` and `tag_column` must differ, got {token_column} for both.")
+        if (
+            quoting not in (None, "csv")
+            or quoting
+            and separator is not None
+            and (len(separator) > 1 or separator == '"')
+        ):
+            raise ConfigurationError(
+                f'`quoting` must be "csv", with a `separator` of one character, got {quoting!r} with {separator!r}. Leave it out'
+                " for cells without quotation marks."
+            )
+        columns = [column for column in (token_column, tag_column, sentence_column) if column is not None]
+        if len(set(columns)) < len(columns):
+            raise ConfigurationError(
+                f"`token_column`, `tag_column` and `sentence_column` must differ, got {', '.join(map(str, columns))}."
+            )
+        if comment_prefix is not None and not comment_prefix.strip():
+            raise ConfigurationError(
+                f'`comment_prefix` must be text, such as "# ", got {comment_prefix!r}. Leave it out for files without comments.'
+            )
         if tag_scheme is not None and tag_scheme not in SOURCE_SCHEMES:
             raise ConfigurationError(
                 f"`tag_scheme` must be one of {', '.join(SOURCE_SCHEMES)}, got {tag_scheme!r}. Leave it out to have it"
@@ -81,25 +123,48 @@ class ColumnReader(NerReader):
             )
         if on_invalid_tags not in ("repair", "error"):
             raise ConfigurationError(f'`on_invalid_tags` must be "repair" or "error", got {on_invalid_tags!r}.')
+        if on_bad_line not in ("skip", "error"):
+            raise ConfigurationError(f'`on_bad_line` must be "error" or "skip", got {on_bad_line!r}.')
+        for tag in (tag_map or {}).values():
+            try:
+                split_tag(tag, tag_scheme)
+            except ValueError as error:
+                raise ConfigurationError(f"`tag_map`: {error}.") from error
         self._separator = separator
         self._token_column = token_column
         self._tag_column = tag_column
-        self._min_columns = _min_columns(token_column, tag_column)
+        self._sentence_column = sentence_column
+        self._needed = _needed(columns)
         self._tag_scheme = tag_scheme
-        self._encoding = None if encoding is None else _known_encoding(encoding)
+        self._encoding = None if encoding is None else known_encoding(encoding)
         self._on_invalid_tags = on_invalid_tags
+        self._on_bad_line = on_bad_line
+        self._comment_prefix = comment_prefix
+        self._quoted = quoting == "csv"
+        self._tag_map = dict(tag_map or {})
 
     def read_sentences(self, file_path: str) -> Iterator[tuple[list[str], list[str]]]:
-        path = _local_path(file_path)
-        encoding = self._encoding or _find_encoding(path)
+        for _, words, tags in self.read_numbered(file_path):
+            yield words, tags
+
+    def read_numbered(self, file_path: str) -> Iterator[tuple[int, list[str], list[str]]]:
+        """As `read_sentences`, after the number of the line in which each sentence begins."""
+        path = local_path(file_path)
+        encoding = self._encoding or find_encoding(path)
+        is_exact = min(self._token_column, self._tag_column) >= 0
+        columns = find_columns(
+            lines(path, encoding), self._separator, self._quoted, self._comment_prefix, self._needed, is_exact
+        )
         scheme = self._tag_scheme
         if scheme is None:
-            scheme = detect_scheme(sentence.tags for sentence in self._parse(path, encoding, scheme))
+            parsed = self._parse(path, encoding, columns, None, _Remarks())
+            scheme = detect_scheme(sentence.tags for sentence in parsed)
             logger.info("%s: tags are read as %s", path, scheme)
-        sentences = invalid = 0
-        shown: list[str] = []
+        remarks = _Remarks()
+        sentences = 0
+        sentence = _Sentence([], [], [])
         try:
-            for sentence in self._parse(path, encoding, scheme):
+            for sentence in self._parse(path, encoding, columns, scheme, remarks):
                 sentences += 1
                 for position in invalid_positions(sentence.tags, scheme):
                     tag = f"line {sentence.lines[position]}: {sentence.tags[position]}"
@@ -108,115 +173,101 @@ class ColumnReader(NerReader):
                             f"{path}, {tag} is not valid {scheme} there. Correct it, or have it read as conlleval does"
                             ' with `on_invalid_tags: "repair"`.'
                         )
-                    invalid += 1
-                    if len(shown) < _TAGS_SHOWN:
-                        shown.append(tag)
-                yield sentence.words, convert(sentence.tags, scheme, "BIOUL")
+                    remarks.invalid.add(tag)
+                yield sentence.lines[0], sentence.words, convert(sentence.tags, scheme, "BIOUL")
         finally:  # also where the reading stops early, at `max_instances`
-            if invalid:
-                logger.warning("%s: invalid %s tags repaired: %d, at %s", path, scheme, invalid, "; ".join(shown))
+            remarks.invalid.warn(path, f"invalid {scheme} tags repaired")
+            remarks.skipped.warn(path, "bad lines left out")
+            remarks.invisible.warn(path, INVISIBLE)
         if not sentences:
             raise ConfigurationError(f"{path}: the file holds no sentence. Expected a token per line, in columns.")
+        if not remarks.ends and sentences == 1 and len(sentence.words) > _LONG:
+            logger.warning(
+                "%s: has no empty line, so it is read as one sentence of %d tokens. Where a column has the number of each"
+                " sentence, `sentence_column` reads them",
+                path,
+                len(sentence.words),
+            )
 
-    def _parse(self, path: str, encoding: str, scheme: Optional[str]) -> Iterator[_Sentence]:
+    def _parse(
+        self, path: str, encoding: str, columns: Columns, scheme: Optional[str], remarks: "_Remarks"
+    ) -> Iterator[_Sentence]:
         sentence = _Sentence([], [], [])
-        for number, line in _lines(path, encoding):
-            columns = self._split(line)
-            if not line.strip() or _DOCUMENT_START in columns:
-                if sentence.words:
-                    yield sentence
-                    sentence = _Sentence([], [], [])
+        current = ""  # what the sentence column holds
+        for number, line in decoded_lines(path, encoding):
+            if not sentence.words and self._comment_prefix and line.startswith(self._comment_prefix):
                 continue
-            if len(columns) < self._min_columns:
-                raise ConfigurationError(
-                    f"{path}, line {number}: {len(columns)} columns in {line!r}, at least {self._min_columns} are needed"
-                    f" between {'spaces or tabs' if self._separator is None else repr(self._separator)}. Check"
-                    " `separator`, `token_column` and `tag_column`."
-                )
-            token, tag = columns[self._token_column], columns[self._tag_column]
-            if not token:
-                raise ConfigurationError(f"{path}, line {number}: the token in {line!r} is empty.")
             try:
-                split_tag(tag, scheme)
-            except ValueError as error:
-                raise ConfigurationError(
-                    f"{path}, line {number}: {error}. Check `tag_column` and `tag_scheme`."
-                ) from error
-            sentence.words.append(token)
-            sentence.tags.append(tag)
-            sentence.lines.append(number)
+                cells = columns.split(line)
+                is_end = not line.strip() or not any(cells) or starts_document(cells, bool(sentence.words))
+                problem = None if is_end else self._problem(cells, line, columns, scheme, not sentence.words)
+            except csv.Error as error:
+                is_end, problem = False, Problem(f"{shown_line(line)} is not quoted as csv is ({error})", LEAVE_OUT)
+            if problem is not None:
+                if self._on_bad_line == "error":
+                    raise ConfigurationError(f"{path}, line {number}: {problem.what}. {problem.way_out}.")
+                remarks.skipped.add(f"line {number}: {problem.what}")
+                continue
+            remarks.ends = remarks.ends or is_end
+            if not is_end and self._sentence_column is not None:
+                is_new = cells[self._sentence_column] not in ("", current)
+                current = cells[self._sentence_column] or current
+            else:
+                is_new = is_end
+            if is_new and sentence.words:
+                yield sentence
+                sentence = _Sentence([], [], [])
+            if not is_end:
+                tag = visible(cells[self._tag_column])
+                if tag != cells[self._tag_column]:
+                    remarks.invisible.add(f"line {number}: {shown_tag(cells[self._tag_column])}")
+                sentence.words.append(cells[self._token_column])
+                sentence.tags.append(self._tag_map.get(tag, tag))
+                sentence.lines.append(number)
         if sentence.words:
             yield sentence
 
-    def _split(self, line: str) -> list[str]:
-        # Not `str.split()`, which also splits at the no-break space and others that tokens hold.
-        if self._separator is None:
-            return re.split("[ \t]+", line.strip(" \t"))
-        return [column.strip(" \t") for column in line.split(self._separator)]
+    def _problem(
+        self, cells: list[str], line: str, columns: Columns, scheme: Optional[str], is_first: bool
+    ) -> Optional[Problem]:
+        """What is wrong with the line of a token."""
+        problem = columns.problem(cells, line, self._needed)
+        if problem is None and not cells[self._token_column]:
+            problem = Problem(f"the token in {shown_line(line)} is empty", LEAVE_OUT)
+        if problem is None and is_first and is_comment(line, columns):
+            problem = Problem(f"{shown_line(line)} is a comment", "Have comments left out")
+        if problem is None:
+            tag = visible(cells[self._tag_column])
+            problem = _tag_problem(self._tag_map.get(tag, tag), scheme)
+        if problem is not None and is_first and line.startswith("#") and self._comment_prefix is None:
+            way_out = f'{problem.way_out}. If the line is a comment, `comment_prefix: "#"` leaves it out'
+            problem = problem._replace(way_out=way_out)
+        return problem
 
 
-def _min_columns(token_column: int, tag_column: int) -> int:
-    first, last = sorted((token_column, tag_column))
-    # One from the front and one from the end: enough columns for them to be two.
+class _Remarks:
+    """What one reading of a file tells of at its end."""
+
+    def __init__(self) -> None:
+        self.invalid = Places()
+        self.skipped = Places()
+        self.invisible = Places()
+        self.ends = False  # whether any line ends a sentence
+
+
+@functools.lru_cache(maxsize=4096)
+def _tag_problem(tag: str, scheme: Optional[str]) -> Optional[Problem]:
+    if not tag:
+        return Problem("the tag is empty", f"{LEAVE_OUT}, or check `tag_column`")
+    try:
+        split_tag(tag, scheme)
+    except ValueError as error:
+        spelling = spelling_of(tag)
+        return Problem(str(error), f"{f'{spelling}. ' if spelling else ''}Check `tag_column` and `tag_scheme`")
+    return None
+
+
+def _needed(columns: list[int]) -> int:
+    """How many columns there must be for these, from the front or the end, to be different ones."""
+    first, last = min(columns), max(columns)
     return last - first + 1 if first < 0 <= last else max(last + 1, -first)
-
-
-def _known_encoding(encoding: str) -> str:
-    try:
-        name = codecs.lookup(encoding).name
-        if name == "utf-8-sig":
-            return "utf-8"  # a byte order mark is always dropped
-        if "\n\t -A".encode(name) == b"\n\t -A":
-            return name
-    except (LookupError, UnicodeError):
-        pass
-    raise ConfigurationError(
-        f"`encoding` must be one that Python knows and that keeps ASCII as it is, such as utf-8, iso-8859-1 or cp1252,"
-        f" got {encoding!r}. Leave it out for UTF-8, or recode the file."
-    )
-
-
-def _local_path(file_path: str) -> str:
-    try:
-        path = cached_path(corpora.resolve(file_path))
-    except FileNotFoundError as error:
-        raise ConfigurationError(
-            f"{file_path}: no such file. Data paths are relative to the working directory."
-        ) from error
-    if not Path(path).is_file():
-        raise ConfigurationError(f"{file_path}: expected a file, got a directory.")
-    with open(path, "rb") as file:
-        if file.read(2) == b"\x1f\x8b":
-            raise ConfigurationError(f"{file_path}: is compressed by gzip. Unpack it: gunzip {file_path}")
-    if path != file_path:
-        logger.info("%s is read from %s", file_path, path)
-    return path
-
-
-def _raw_lines(path: str) -> Iterator[bytes]:
-    with open(path, "rb") as file:  # binary: lines end at "\n" only, and an undecodable byte has a line number
-        for number, line in enumerate(file, 1):
-            line = line.removesuffix(b"\n").removesuffix(b"\r")
-            yield line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
-
-
-def _lines(path: str, encoding: str) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(_raw_lines(path), 1):
-        try:
-            text = line.decode(encoding)
-        except UnicodeDecodeError as error:
-            raise ConfigurationError(
-                f"{path}, line {number}: byte 0x{line[error.start]:02x} is not {encoding} ({error.reason}). Give the"
-                " file's `encoding`, or leave it out for UTF-8 with ISO-8859-1 to fall back to."
-            ) from error
-        yield number, text
-
-
-def _find_encoding(path: str) -> str:
-    for number, line in enumerate(_raw_lines(path), 1):
-        try:
-            line.decode("utf-8")
-        except UnicodeDecodeError:
-            logger.warning("%s: line %d is not UTF-8, the file is read as ISO-8859-1", path, number)
-            return "iso-8859-1"
-    return "utf-8"

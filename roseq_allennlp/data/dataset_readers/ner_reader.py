@@ -1,13 +1,14 @@
 import logging
 from collections.abc import Iterator, Sequence
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Instance, Token, TokenIndexer
-from allennlp.data.fields import Field, MetadataField, SequenceLabelField, TextField
+from allennlp.data.fields import Field, MetadataField, TextField
 from allennlp.data.token_indexers import SingleIdTokenIndexer
 
 from roseq_allennlp.data.tag_schemes import bioes_to_bioul, convert, invalid_positions, to_spans
+from roseq_allennlp.data.tags_field import TagsField
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +18,7 @@ class NerReader(DatasetReader):
     What the readers of labelled sentences share. A subclass gives `read_sentences`.
 
     An instance has `tokens` (`TextField`), `tags` (`SequenceLabelField` in AllenNLP's `BIOUL`, namespace `labels`) and
-    `metadata` (`{"words": [...]}`). Sentences are divided among data loading workers and distributed processes before
+    `metadata` (`{"words": [...], "tags": [...]}`, the tags if it has any). Sentences are divided among data loading workers and distributed processes before
     any instance is built.
 
     # Parameters
@@ -73,10 +74,8 @@ class NerReader(DatasetReader):
         `ConfigurationError`: tags that are not valid BIOUL or BIOES, or not as many as the tokens.
         """
         text = TextField([Token(token) if isinstance(token, str) else token for token in tokens])
-        fields: dict[str, Field] = {
-            "tokens": text,
-            "metadata": MetadataField({"words": [token.text for token in text.tokens]}),
-        }
+        metadata: dict[str, Any] = {"words": [token.text for token in text.tokens]}
+        fields: dict[str, Field] = {"tokens": text, "metadata": MetadataField(metadata)}
         if tags is not None:
             try:
                 invalid = [tags[i] for i in invalid_positions(tags, "BIOUL")]
@@ -87,7 +86,8 @@ class NerReader(DatasetReader):
                     f"`tags` must be valid BIOUL or BIOES, got {list(tags)}, where {', '.join(invalid)} are not."
                     " `roseq_allennlp.data.tag_schemes.convert` makes them of another scheme's."
                 )
-            fields["tags"] = SequenceLabelField(bioes_to_bioul(tags), text, label_namespace="labels")
+            metadata["tags"] = bioes_to_bioul(tags)
+            fields["tags"] = TagsField(metadata["tags"], text, label_namespace="labels")
         return Instance(fields)
 
     def apply_token_indexers(self, instance: Instance) -> None:

@@ -12,6 +12,8 @@ from roseq_allennlp.data.formats import (
 )
 from roseq_allennlp.data.formats.format import Format as Format
 from roseq_allennlp.data.formats.format import ReadOptions as ReadOptions
+from roseq_allennlp.data.formats.recognition import format_of_output as format_of_output
+from roseq_allennlp.data.formats.recognition import recognised as recognised
 
 FORMATS: dict[str, Format] = {
     "doccano": Format(doccano.read, doccano.write, needs_tokens=False, is_lines=True, extension=".jsonl"),

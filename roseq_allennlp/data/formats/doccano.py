@@ -1,15 +1,52 @@
-"""doccano's JSON lines: `{"text": …, "label": [[start, end, type], …]}`."""
+"""
+doccano's JSON lines, `{"text": …, "label": [[start, end, type], …]}`, or with relations
+`{"text": …, "entities": [{"start_offset", "end_offset", "label"}, …]}`.
+"""
 
+import reprlib
 from collections.abc import Iterable, Iterator
+from typing import Any
+
+from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.data.documents import Document, Tally
+from roseq_allennlp.data.formats.checks import RawSpan, checked_document
 from roseq_allennlp.data.formats.format import Output, ReadOptions
-from roseq_allennlp.data.formats.json_rows import write_rows
+from roseq_allennlp.data.formats.json_rows import rows, write_rows
+
+TEXT = ("text", "data")  # the latter in some versions of doccano
+SPANS = ("label", "labels", "entities")
 
 
 def read(path: str, options: ReadOptions, tally: Tally) -> Iterator[Document]:
     """See `Format`."""
-    raise NotImplementedError
+    for where, row in rows(path):
+        yield document_of(row, where, options, tally)
+
+
+def document_of(row: dict[str, Any], where: str, options: ReadOptions, tally: Tally) -> Document:
+    """The document of a row."""
+    text = next((row[key] for key in TEXT if key in row), None)
+    given = [row[key] for key in SPANS if key in row]
+    if not given or not all(isinstance(spans, list) for spans in given):
+        raise ConfigurationError(
+            f"{where}: expected a list of spans as `label`, `labels` or `entities` beside `text`, got the keys"
+            f" {reprlib.repr(sorted(row))}."
+        )
+    spans = [_span(span, where) for some in given for span in some]
+    other = {key: value for key, value in row.items() if key not in TEXT and key not in SPANS}
+    return checked_document(text, spans, where, options, tally, other=other)
+
+
+def _span(span: Any, where: str) -> RawSpan:
+    if isinstance(span, list) and len(span) == 3:
+        return RawSpan(span[2], span[0], span[1])
+    if isinstance(span, dict) and {"start_offset", "end_offset", "label"} <= span.keys():
+        return RawSpan(span["label"], span["start_offset"], span["end_offset"])
+    raise ConfigurationError(
+        f'{where}: expected a span as [start, end, type] or {{"start_offset", "end_offset", "label"}}, got'
+        f" {reprlib.repr(span)}."
+    )
 
 
 def write(documents: Iterable[Document], output: Output) -> None:

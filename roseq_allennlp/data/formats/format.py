@@ -18,7 +18,9 @@ class ReadOptions:
     labels : `List[str]`, optional (default = those that the file has with it)
         Hugging Face datasets: the tags that the integers of `ner_tags` stand for.
     offsets : `str`, optional (default = `"code_points"`)
-        What offsets of JSON files count: `code_points`, or `utf16`, the units that JavaScript counts in.
+        What offsets count: `code_points`, or `utf16`, the units that JavaScript counts in.
+    misaligned : `str`, optional (default = `"expand"`)
+        With `skip`, spans for which the file quotes other text than they cover are left out; otherwise they are errors.
     columns : `Dict`, optional
         Parameters of `ColumnReader`.
     """
@@ -26,6 +28,7 @@ class ReadOptions:
     annotator: Optional[str] = None
     labels: Optional[list[str]] = None
     offsets: str = "code_points"
+    misaligned: str = "expand"
     columns: Optional[dict] = None
 
 

@@ -8,6 +8,8 @@ from roseq_allennlp.nn.bfloat16 import lstm_precision
 from roseq_allennlp.nn.dropout import dropout
 from roseq_allennlp.nn.mirror import mirror
 
+_STEPS = 4096
+
 
 @Seq2SeqEncoder.register("bidirectional_lstm")
 class BidirectionalLstm(Seq2SeqEncoder):
@@ -105,7 +107,11 @@ def _one_direction(inputs: torch.Tensor, weights: list[torch.Tensor]) -> torch.T
     """`(B, T, hidden_size)` from `(B, T, input_size)`, by the four weights of a layer and direction."""
     with lstm_precision(inputs.device) as in_float32:
         inputs = inputs.float() if in_float32 else inputs
-        initial = inputs.new_zeros(1, inputs.size(0), weights[1].size(1))  # (1, B, hidden_size)
-        # has_biases, num_layers, dropout, train, bidirectional, batch_first
-        outputs, _, _ = torch.lstm(inputs, (initial, initial), weights, True, 1, 0.0, False, False, True)
-    return outputs
+        state = [inputs.new_zeros(1, inputs.size(0), weights[1].size(1))] * 2  # twice (1, B, hidden_size)
+        parts = []
+        # torch computes the gates of all steps first. Without gradients some steps at a time are enough.
+        for part in inputs.split(inputs.size(1) if torch.is_grad_enabled() else _STEPS, dim=1):
+            # has_biases, num_layers, dropout, train, bidirectional, batch_first
+            outputs, *state = torch.lstm(part, state, weights, True, 1, 0.0, False, False, True)
+            parts.append(outputs)
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)

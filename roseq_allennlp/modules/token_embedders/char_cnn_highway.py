@@ -4,11 +4,13 @@ from typing import Optional
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
-from allennlp.modules import Highway
+from allennlp.modules import Highway, TextFieldEmbedder
 from allennlp.modules.token_embedders import Embedding, TokenEmbedder
 
 from roseq_allennlp.nn.distinct_rows import distinct_rows
 from roseq_allennlp.nn.windows import looked_up_scores, segment_maximum
+
+_BLOCK = 2**14  # words
 
 
 class CharacterEmbedding(Embedding):
@@ -125,11 +127,20 @@ class CharCnnHighway(TokenEmbedder):
         inputs, layers = [token_characters], [self.embedding]
         if self.orthographic_embedding is not None and orthographic_characters is not None:
             inputs, layers = [*inputs, orthographic_characters], [*layers, self.orthographic_embedding]
-        # (tokens, characters), cut to the longest length and padded up to the widest filter
-        words = [ids[:, :, : self._max_word_length].flatten(0, 1) for ids in inputs]
-        words = [torch.nn.functional.pad(ids, (0, max(0, self._widest - ids.size(1)))) for ids in words]
         compute = self._without_padding if token_characters.device.type == "cpu" else self._with_padding
-        return compute(words, layers, token_characters.size(1)).unflatten(0, token_characters.shape[:2])
+        num_tokens = token_characters.shape[:2]
+        words = [ids.flatten(0, 1) for ids in inputs]  # (tokens, characters)
+        # Without gradients a block at a time, so that a long text takes no more than its words need.
+        size = max(len(words[0]), 1) if torch.is_grad_enabled() else _BLOCK
+        blocks = zip(*(ids.split(size) for ids in words), strict=True)
+        features = [compute([self._cut(ids) for ids in block], layers, num_tokens[1]) for block in blocks]
+        return (features[0] if len(features) == 1 else torch.cat(features)).unflatten(0, num_tokens)
+
+    def _cut(self, ids: torch.Tensor) -> torch.Tensor:
+        """`(tokens, characters)` cut to the longest length and padded up to the widest filter."""
+        ids = ids[:, : self._max_word_length]
+        missing = self._widest - ids.size(1)
+        return torch.nn.functional.pad(ids, (0, missing)) if missing > 0 else ids
 
     def _with_padding(
         self, words: list[torch.Tensor], layers: list[CharacterEmbedding], num_tokens: int
@@ -185,12 +196,26 @@ class CharCnnHighway(TokenEmbedder):
         wanted = torch.stack(real, dim=1).unsqueeze(2)  # (characters, widths, 1)
         scores = scores.unflatten(1, (wanted.size(1), -1)).masked_fill(~wanted, -torch.inf).flatten(1)
         maxima = self.highway(torch.tanh(segment_maximum(scores, word, len(rows))))
-        maxima = maxima.to(features.dtype)  # autocast may have lowered it
         return features.index_copy(0, tokens, maxima if occurrences is None else maxima.index_select(0, occurrences))
 
     def _is_window(self, first: torch.Tensor, width: int, lengths: torch.Tensor) -> torch.Tensor:
         """Whether the window of `width` from position `first` on counts for words of these `lengths`."""
         return (first < lengths) & (first + width <= lengths.clamp(min=self._widest))
+
+
+def longest_words(model: torch.nn.Module) -> dict[str, int]:
+    """By the key of a token embedder in the model: how many characters of a word `CharCnnHighway` reads, if it has a limit."""
+    limits: dict[str, int] = {}
+    without: set[str] = set()
+    for embedder in model.modules():
+        if isinstance(embedder, TextFieldEmbedder):
+            for name, child in embedder.named_children():
+                key = name.removeprefix("token_embedder_")
+                if isinstance(child, CharCnnHighway) and child._max_word_length is not None:
+                    limits[key] = max(child._max_word_length, limits.get(key, 0))
+                else:
+                    without.add(key)
+    return {key: limit for key, limit in limits.items() if key not in without}
 
 
 def _lengths(words: list[torch.Tensor]) -> torch.Tensor:

@@ -31,6 +31,16 @@ class _Row(NamedTuple):
     window: Window
 
 
+class _Input(NamedTuple):
+    """What the encoder gets at once."""
+
+    rows: Sequence[_Row]
+    ids: torch.Tensor  # (rows, P) int64
+    attended: torch.Tensor  # (rows, P) int64, 1 for pieces and 0 for padding
+    starts: torch.Tensor  # (rows, words) int64, the first piece of each word
+    pooled: torch.Tensor  # (rows, words) int64, how many pieces of it are averaged
+
+
 @TokenEmbedder.register("transformer")
 class TransformerEmbedder(TokenEmbedder):
     """
@@ -140,6 +150,7 @@ class TransformerEmbedder(TokenEmbedder):
         if gradient_checkpointing:
             self.encoder.gradient_checkpointing_enable({"use_reentrant": False})
         self._sentences: Optional[torch.Tensor] = None  # (rows,), the sentence of each row in the encoder
+        self._vectors: Optional[torch.Tensor] = None  # (rows, P, D), of their pieces, if they are looked up already
         self.train(self.training)
 
     def get_output_dim(self) -> int:
@@ -194,9 +205,12 @@ class TransformerEmbedder(TokenEmbedder):
     def _computed(self, pieces: np.ndarray, counts: np.ndarray, device: torch.device) -> torch.Tensor:
         """Vectors of words by the encoder, `(B, T, D)`."""
         rows = self._rows(counts)
+        groups = [self._input(group, pieces, counts, device) for group in self._groups(rows, counts, device)]
+        looked_up = self._looked_up(groups)
         parts, index, size = [], np.zeros(counts.shape, np.int64), 1  # row 0 is zero, for padding
-        for group in self._groups(rows, counts, device):
-            layers, pool, num_words = self._through_encoder(group, pieces, counts, device)
+        for group, vectors_of_pieces in zip(groups, looked_up, strict=True):
+            layers, pool = self._through_encoder(group, vectors_of_pieces)
+            num_words = pool.size(1)
             if self._mix is None:
                 vectors = layers[-1]
             else:
@@ -204,16 +218,16 @@ class TransformerEmbedder(TokenEmbedder):
                     "l,l...->...", self._mix_weights().to(layers[0].dtype), torch.stack(list(layers))
                 )
             parts.append(torch.bmm(pool.to(vectors.dtype), vectors))  # (rows, words, D)
-            for position, row in enumerate(group):
+            for position, row in enumerate(group.rows):
                 first, _, kept_first, kept_end = row.window
                 index[row.sentence, kept_first:kept_end] = (
                     size + position * num_words + np.arange(kept_first - first, kept_end - first)
                 )
-            size += len(group) * num_words
+            size += len(group.rows) * num_words
         if not parts:
             return torch.zeros(*counts.shape, self.get_output_dim(), device=device)
         flat = torch.cat([parts[0].new_zeros(1, parts[0].size(2)), *(part.flatten(0, 1) for part in parts)])
-        return flat[torch.from_numpy(index).to(device)]
+        return flat.index_select(0, torch.from_numpy(index).flatten().to(device)).view(*counts.shape, -1)
 
     def _features(self, pieces: np.ndarray, counts: np.ndarray, device: torch.device) -> list[torch.Tensor]:
         """Of a frozen encoder, for each sentence `(layers, words, D)`; computed where they are not stored."""
@@ -244,7 +258,7 @@ class TransformerEmbedder(TokenEmbedder):
         places = {sentence: place for place, sentence in enumerate(chosen)}
         for group in self._groups(rows, counts, device):
             with torch.autocast(device.type, enabled=False):
-                layers, pool, _ = self._through_encoder(group, pieces, counts, device)
+                layers, pool = self._through_encoder(self._input(group, pieces, counts, device))
                 vectors = torch.stack([torch.bmm(pool, layer) for layer in layers[-num_layers:]], dim=1).cpu()
             for row, of_layers in zip(group, vectors, strict=True):  # (layers, words, D)
                 first, _, kept_first, kept_end = row.window
@@ -284,10 +298,7 @@ class TransformerEmbedder(TokenEmbedder):
         for group in length_groups(lengths, overhead, max_size):
             yield [rows[index] for index in group]
 
-    def _through_encoder(
-        self, rows: Sequence[_Row], pieces: np.ndarray, counts: np.ndarray, device: torch.device
-    ) -> tuple[Sequence[torch.Tensor], torch.Tensor, int]:
-        """The layers' outputs, each `(rows, P, D)`; the matrix that pools them, `(rows, words, P)`; and how many words."""
+    def _input(self, rows: Sequence[_Row], pieces: np.ndarray, counts: np.ndarray, device: torch.device) -> _Input:
         prefix, suffix = self._layout.prefix, self._layout.suffix
         num_words = max(row.window.end - row.window.first for row in rows)
         lengths = np.array([counts[row.sentence, row.window.first : row.window.end].sum() for row in rows])
@@ -302,22 +313,44 @@ class TransformerEmbedder(TokenEmbedder):
         starts = len(prefix) + sizes.cumsum(1) - sizes
         pooled = np.minimum(sizes, 1) if self._pooling == "first" else sizes
         attended = np.arange(ids.shape[1]) < (self._special + lengths)[:, None]
-        ids_, starts_, pooled_, attended_ = (
-            torch.from_numpy(array).to(device) for array in (ids, starts, pooled, attended)
+        return _Input(
+            rows, *(torch.from_numpy(array).to(device) for array in (ids, attended.astype(np.int64), starts, pooled))
         )
+
+    def _looked_up(self, groups: Sequence[_Input]) -> Sequence[Optional[torch.Tensor]]:
+        """
+        In training, the vectors of the pieces of each group, `(rows, P, D)`, out of one look-up for all groups: the gradient of
+        each look-up is as large as the table.
+        """
+        if len(groups) < 2 or not (self._trainable and torch.is_grad_enabled()):
+            return [None] * len(groups)
+        vectors = self.encoder.get_input_embeddings()(torch.cat([group.ids.flatten() for group in groups]))
+        ends = np.cumsum([group.ids.numel() for group in groups]).tolist()
+        return [
+            vectors[end - group.ids.numel() : end].view(*group.ids.shape, -1)
+            for group, end in zip(groups, ends, strict=True)
+        ]
+
+    def _through_encoder(
+        self, group: _Input, looked_up: Optional[torch.Tensor] = None
+    ) -> tuple[Sequence[torch.Tensor], torch.Tensor]:
+        """The layers' outputs, each `(rows, P, D)`; and the matrix that pools them, `(rows, words, P)`."""
         if self.observer is not None:
-            self._sentences = torch.tensor([row.sentence for row in rows], device=device)
+            self._sentences = torch.tensor([row.sentence for row in group.rows], device=group.ids.device)
+        self._vectors = looked_up
         output = self.encoder(
-            input_ids=ids_,
-            attention_mask=attended_.long(),
+            input_ids=group.ids,
+            attention_mask=group.attended,
             output_hidden_states=self._mix is not None,
             return_dict=True,
         )
-        self._sentences = None
+        self._sentences = self._vectors = None
         layers = [output.last_hidden_state] if self._mix is None else output.hidden_states
-        return layers, pooling_weights(starts_, pooled_, ids.shape[1]), num_words
+        return layers, pooling_weights(group.starts, group.pooled, group.ids.size(1))
 
     def _after_lookup(self, layer: torch.nn.Module, args: Any, output: torch.Tensor) -> torch.Tensor:
+        if self._vectors is not None and self._vectors.shape == output.shape:
+            output = self._vectors
         return output if self.observer is None or self._sentences is None else self.observer(output, self._sentences)
 
     def _shared_store(self) -> FeatureStore:

@@ -1,5 +1,6 @@
 from roseq_allennlp.training.callbacks.adversarial import AdversarialCallback
 from roseq_allennlp.training.callbacks.augmentation import AugmentationCallback
+from roseq_allennlp.training.callbacks.declared_types import DeclaredTypesCallback
 from roseq_allennlp.training.callbacks.exact_recovery import ExactRecoveryCallback
 from roseq_allennlp.training.callbacks.finite_loss import FiniteLossCallback
 from roseq_allennlp.training.callbacks.label_statistics import LabelStatisticsCallback
@@ -9,6 +10,7 @@ from roseq_allennlp.training.callbacks.score_table import ScoreTableCallback
 __all__ = [
     "AdversarialCallback",
     "AugmentationCallback",
+    "DeclaredTypesCallback",
     "ExactRecoveryCallback",
     "FiniteLossCallback",
     "LabelStatisticsCallback",

@@ -99,8 +99,7 @@ class AdversarialCallback(TrainerCallback):
         check_state("adversarial", state_dict, {"loss"})
         self._loss.load_state_dict(state_dict["loss"])
 
-    def on_start(self, trainer: "GradientDescentTrainer", is_primary: bool = True, **kwargs: Any) -> None:
-        super().on_start(trainer, is_primary, **kwargs)
+    def on_start(self, trainer: "GradientDescentTrainer", *args: Any, **kwargs: Any) -> None:
         self._access = access = TrainerAccess(trainer)
         model: Any = trainer.model
         wrapped = access.pytorch_model

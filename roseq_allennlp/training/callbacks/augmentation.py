@@ -46,8 +46,7 @@ class AugmentationCallback(TrainerCallback):
         self._mentions = mentions
         self._noise = noise
 
-    def on_start(self, trainer: "GradientDescentTrainer", is_primary: bool = True, **kwargs: Any) -> None:
-        super().on_start(trainer, is_primary, **kwargs)
+    def on_start(self, trainer: "GradientDescentTrainer", *args: Any, **kwargs: Any) -> None:
         self._seed = torch.initial_seed()
         loader: Any = trainer.data_loader
         if not hasattr(loader, "add_to_each_pass"):

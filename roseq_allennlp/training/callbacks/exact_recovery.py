@@ -85,7 +85,6 @@ class ExactRecoveryCallback(TrainerCallback):
         self._saved = state_dict
 
     def on_start(self, trainer: "GradientDescentTrainer", is_primary: bool = True, **kwargs: Any) -> None:
-        super().on_start(trainer, is_primary, **kwargs)
         self._access = access = TrainerAccess(trainer)
         self._model = trainer.model
         self._device = trainer.cuda_device

@@ -30,8 +30,7 @@ class FiniteLossCallback(TrainerCallback):
     `ConfigurationError`.
     """
 
-    def on_start(self, trainer: "GradientDescentTrainer", is_primary: bool = True, **kwargs: Any) -> None:
-        super().on_start(trainer, is_primary, **kwargs)
+    def on_start(self, trainer: "GradientDescentTrainer", *args: Any, **kwargs: Any) -> None:
         self._access = TrainerAccess(trainer)
         self._hook = self._access.pytorch_model.register_forward_hook(self._after_forward, with_kwargs=True)
 

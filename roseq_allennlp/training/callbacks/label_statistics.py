@@ -32,7 +32,6 @@ class LabelStatisticsCallback(TrainerCallback):
     """
 
     def on_start(self, trainer: "GradientDescentTrainer", is_primary: bool = True, **kwargs: Any) -> None:
-        super().on_start(trainer, is_primary, **kwargs)
         model: Any = trainer.model
         if not hasattr(model, "set_label_counts"):
             raise ConfigurationError(

@@ -18,14 +18,7 @@ class LateStartCallback(TrainerCallback):
     the count is in every checkpoint. Nothing else changes. A run whose score rises above 0 in time is unaffected.
     """
 
-    def on_epoch(
-        self,
-        trainer: "GradientDescentTrainer",
-        metrics: dict[str, Any],
-        epoch: int,
-        is_primary: bool = True,
-        **kwargs: Any,
-    ) -> None:
+    def on_epoch(self, trainer: "GradientDescentTrainer", *args: Any, **kwargs: Any) -> None:
         access = TrainerAccess(trainer)
         if access.best_score == 0:
             access.forget_epochs_without_improvement()

@@ -60,9 +60,7 @@ def test_layouts_that_read_the_same(write, content):
     assert read(build(), write(content)) == TWO_READ
 
 
-@pytest.mark.parametrize(
-    "token", ["a\u2028b", "a\x85b", "a\u00a0b", "a\x0bb", "a\x0cb", "\ufeff", "\u00a0", "a" * 274, "👍🏽"]
-)
+@pytest.mark.parametrize("token", ["a\u2028b", "a\x85b", "a\u00a0b", "a\x0bb", "a\x0cb", "\u00a0", "a" * 274, "👍🏽"])
 def test_tokens_are_kept_whole(write, token):
     assert read(build(), write(f"nu O\n{token} O\n")) == [(["nu", token], ["O", "O"])]
     assert read(build(separator="\t"), write(f"nu\tO\n{token}\tO\n")) == [(["nu", token], ["O", "O"])]
@@ -147,7 +145,7 @@ def test_one_stray_inside_tag_leaves_a_file_iob2(write, caplog):
 @pytest.mark.parametrize(
     "content, expected",
     [
-        (b"a O\n\nb\n", "line 3: 1 columns in 'b', at least 2 are needed"),
+        (b"a O\n\nb\n", "line 3: 1 columns in 'b', expected 2 as in line 1"),
         (b"a O\nb X-PER\n", "line 2: 'X-PER' is no tag"),
         (b"a O\nb\n", "line 2: 1 columns"),
         (b"a PER\n", "line 1: 'PER' is no tag"),
@@ -195,15 +193,132 @@ def test_a_given_encoding_is_strict(write, caplog):
 
 
 @pytest.mark.parametrize(
+    "content, expected",
+    [
+        ("a NN O\nb O\nc NN O\n", "line 2: 2 columns in 'b O', expected 3 as in line 1."),
+        ("a NN O\nb NN x O\n", "line 2: 4 columns in 'b NN x O', expected 3 as in line 1."),
+        ("a b NN O\nc NN O\nd NN O\n", "line 1: 4 columns in 'a b NN O', expected 3 as in line 2."),
+        ("a\tNN\tO\nb\tO\n", "line 2: 2 columns in 'b\\tO', expected 3 as in line 1."),
+        ("a\tO\n\tO\n", "line 2: the token in '\\tO' is empty."),
+        ("a\tO\n  \tO\n", "line 2: the token in '  \\tO' is empty."),
+        ("a\tO\nb\t\n", "line 2: the tag is empty."),
+        ("a\tO\nb O\n", "line 2: 1 columns in 'b O', expected 2 as in line 1."),
+        ("a NN O\n NN O\n", "line 2: the token in ' NN O' is empty."),
+        ("a NN O\n" * 150 + "\nb O\n", "line 152: 2 columns in 'b O', expected 3 as in line 1."),
+        ("a O\n\n# x = O\nb O\n", "line 3: 4 columns in '# x = O', expected 2 as in line 1."),
+        ("a DT x O\n\n# sent_id = O\nb NN x O\n", "line 3: '# sent_id = O' is a comment."),
+        ("Paris b-LOC\n", "a prefix in lower case"),
+        ("Paris B_LOC\n", 'a prefix without `-`, which `tag_map: {"B_LOC": "B-LOC"}` reads'),
+        ("Paris B\u2013LOC\n", 'a prefix without `-`, which `tag_map: {"B\u2013LOC": "B-LOC"}` reads'),
+        ("Paris LOC_B\n", 'a prefix after its type, which `tag_map: {"LOC_B": "B-LOC"}` reads'),
+        ("Paris B\n", 'a prefix without a type, which `tag_map: {"B": "B-ENTITY"}` reads'),
+        ("Paris B-LOC\nis o\n", 'an O of another spelling, which `tag_map: {"o": "O"}` reads'),
+        ("Paris geo\n", 'a type without a prefix, which `tag_map: {"geo": "I-geo"}` reads'),
+    ],
+)
+def test_a_bad_line_is_an_error_or_left_out(write, caplog, content, expected):
+    path = write(content)
+    message = error(build(), path)
+    assert message.startswith(f"{path}, line ") and expected in message and "\n" not in message
+    number = message.removeprefix(f"{path}, line ").partition(":")[0]
+    left = [line.split()[0] for line in content.split("\n") if line.strip()]
+    del left[int(number) - 1 - content.split("\n")[: int(number)].count("")]
+    if not left:
+        return
+    assert [word for words, _ in read(build(on_bad_line="skip"), path) for word in words] == left
+    (warning,) = caplog.messages
+    assert warning.startswith(f"{path}: bad lines left out: 1, at line {number}: ")
+
+
+def test_first_places_of_many_bad_lines(write, caplog):
+    path = write("a O\n" + "b c O\n" * 9 + "d O\n" * 20)
+    assert len(read(build(on_bad_line="skip"), path)[0][0]) == 21
+    assert "bad lines left out: 9, at line 2: 3 columns" in caplog.text and caplog.text.count("3 columns") == 5
+
+
+@pytest.mark.parametrize(
+    "content, expected",
+    [
+        ("New York\tB-LOC\nis  here\tO\n", ["New York", "is  here"]),
+        ("a\t\tO\nb\tx\tO\n", ["a", "b"]),
+        ("a b\tO\n# c\tO\n", ["a b", "# c"]),
+        ("a O\nb\tO\n c  O \n", ["a", "b", "c"]),  # the first line has no tab
+        ("x\tO\n-DOCSTART-\tO\ny\tO\n", ["x", "-DOCSTART-", "y"]),
+        ("-DOCSTART-\tO\n\nx\tO\n", ["x"]),
+        ("-DOCSTART- -X- O O\nx NN O O\n-DOCSTART- -X- O\ny NN O O\n", ["x", "y"]),
+        ("x NN O\n-DOCSTART- NN O\n", ["x", "-DOCSTART-"]),
+    ],
+)
+def test_the_separator_is_that_of_the_first_lines(write, content, expected):
+    assert [word for words, _ in read(build(), write(content)) for word in words] == expected
+
+
+def test_comments_are_before_sentences_only(write):
+    content = "# a = 1\n# b\n#Paris B-LOC\n\n# c\nx O\n#y O\n# O\n"
+    assert read(build(comment_prefix="# "), write(content)) == [(["#Paris"], ["U-LOC"]), (["x", "#y", "#"], ["O"] * 3)]
+    assert "2 columns" not in error(build(comment_prefix="#"), write("# a\n"))
+
+
+@pytest.mark.parametrize("content", ["1,a,O\n1,b,O\n2,c,O\n", "1,a,O\n,b,O\n2,c,O\n", "1,a,O\n1,b,O\n,,\n1,c,O\n"])
+def test_a_column_divides_sentences(write, content):
+    reader = build(separator=",", token_column=1, sentence_column=0)
+    assert [words for words, _ in read(reader, write(content))] == [["a", "b"], ["c"]]
+
+
+@pytest.mark.parametrize("separator", [None, ",", ";", "\t"])
+def test_quoted_cells(write, separator):
+    rows = ['"a ""b"", c"', '","', '"\t"', "d", '"e"']
+    path = write("".join(f"{row}{separator or ','}O\n" for row in rows if separator or row != '"\t"'))
+    words = [
+        word for words, _ in read(build(separator=separator, quoting="csv", on_bad_line="skip"), path) for word in words
+    ]
+    assert words == ['a "b", c', ",", "d", "e"]
+
+
+def test_quotation_marks_that_nothing_closes(write):
+    assert "line 2: '\"b,O' is not quoted as csv is" in error(build(quoting="csv"), write('a,O\n"b,O\nc",O\n'))
+    assert '`quoting: "csv"` reads them' in error(build(separator=","), write('a,O\n"b",O\n'))
+
+
+@pytest.mark.parametrize(
+    "invisible", ["\u00a0", "\u200b", "\ufeff", "\u2060", "\u00ad", "\u200e", "\u3000", "\u3164", "\ufe0f"]
+)
+def test_invisible_characters_around_a_tag(write, caplog, invisible):
+    path = write(f"a\tB-LOC{invisible}\nb\t{invisible}B-{invisible}LOC\nc\tO{invisible}\n")
+    assert read(build(), path) == [(["a", "b", "c"], ["U-LOC", "U-LOC", "O"])]
+    (message,) = caplog.messages
+    assert "which are left out: 3, at line 1: " in message and invisible not in message.replace(" ", "")
+
+
+def test_a_file_without_an_empty_line(write, caplog):
+    assert [len(words) for words, _ in read(build(), write("a O\n" * 300))] == [300]
+    (message,) = caplog.messages
+    assert (
+        "has no empty line, so it is read as one sentence of 300 tokens" in message and "`sentence_column`" in message
+    )
+    caplog.clear()
+    read(build(), write("a O\n" * 300 + "\n"))
+    read(build(), write("a O\n" * 20))
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(
     "params, expected",
     [
         ({"separator": ""}, "`separator`"),
         ({"separator": "\n"}, "`separator`"),
-        ({"token_column": -1}, "must differ, got -1"),
+        ({"token_column": -1}, "must differ, got -1, -1"),
         ({"tag_scheme": "BIO"}, "one of IOB1, IOB2, BIOES, got 'BIO'"),
         ({"encoding": "utf-99"}, "got 'utf-99'"),
-        ({"encoding": "utf-16"}, "got 'utf-16'"),
+        ({"encoding": "hex"}, "got 'hex'"),
         ({"on_invalid_tags": "ignore"}, "got 'ignore'"),
+        ({"on_bad_line": "warn"}, "got 'warn'"),
+        ({"quoting": "all"}, "got 'all'"),
+        ({"quoting": "csv", "separator": "ab"}, "one character, got 'csv' with 'ab'"),
+        ({"sentence_column": 0}, "must differ, got 0, -1, 0"),
+        ({"comment_prefix": " "}, "`comment_prefix`"),
+        ({"tag_map": {"x": "X"}}, "`tag_map`: 'X' is no tag"),
+        ({"tag_map": {"x": "E-X"}, "tag_scheme": "IOB2"}, "`tag_map`: 'E-X' is no tag of IOB2"),
         ({"max_length": 0}, "at least 1 token, got 0"),
     ],
 )

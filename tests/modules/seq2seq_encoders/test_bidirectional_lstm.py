@@ -48,6 +48,29 @@ def test_outputs_and_gradients_are_those_of_packed_input(lengths, num_layers, cu
         assert_close(found, wanted, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("lengths", [[9], [3, 9, 1, 5]], ids=str)
+@pytest.mark.parametrize("steps", [1, 3, 10])
+def test_some_steps_at_a_time_give_the_same(lengths, steps, monkeypatch):
+    ours, _ = pair(num_layers=2)
+    inputs, mask = batch(lengths)
+    expected = ours(inputs, mask).detach()
+    monkeypatch.setattr(bidirectional_lstm, "_STEPS", steps)
+    calls, lstm = [], torch.lstm
+    monkeypatch.setattr(torch, "lstm", lambda *args: calls.append(args[0].size(1)) or lstm(*args))
+    with torch.inference_mode():
+        assert_close(ours.eval()(inputs, mask), expected)
+    assert max(calls) == steps and sum(calls) == 4 * inputs.size(1)  # of two layers and directions
+    calls.clear()
+    assert_close(ours(inputs, mask), expected)
+    assert set(calls) == {inputs.size(1)}  # with gradients
+
+
+def test_float64_stays_float64():
+    ours, theirs = pair()
+    inputs, mask = batch([3, 1, 5])
+    assert_close(ours.double()(inputs.double(), mask), theirs.double()(inputs.double(), mask), rtol=0, atol=1e-12)
+
+
 class OnGpu(torch.Tensor):
     """A tensor that says it is on a GPU: the batch is packed then, which torch can do on the CPU too."""
 

@@ -7,6 +7,7 @@ from allennlp.data import Token, Vocabulary
 from torch.testing import assert_close
 
 from roseq_allennlp.data.token_indexers.orthographic_characters_indexer import OrthographicCharactersIndexer
+from roseq_allennlp.modules.token_embedders import char_cnn_highway
 from roseq_allennlp.modules.token_embedders.char_cnn_highway import CharCnnHighway
 
 WORDS = ["a", "be", "Cab", "dec", "dead", "facade", "Ab-ba", "deadbeefcafe", "E"]
@@ -96,6 +97,40 @@ def test_equations(vocab, widths, layers, orthographic_dim):
         assert_close(actual[0, index], torch.tensor(expected, dtype=torch.float64))
 
 
+@pytest.mark.parametrize("way", ["_with_padding", "_without_padding"])
+@pytest.mark.parametrize("orthographic_dim", [None, 2])
+def test_a_character_with_the_id_of_padding_is_a_character(way, orthographic_dim, monkeypatch):
+    """Inside a word; at its end too where the shapes tell that there is one, and where it does not change the length."""
+    monkeypatch.setattr(CharCnnHighway, "_without_padding", getattr(CharCnnHighway, way))
+    vocab = Vocabulary(padding_token="-")
+    for character, namespace in [
+        *((c, "token_characters") for c in "abcd"),
+        *((c, "orthographic_characters") for c in "cCnp"),
+    ]:
+        vocab.add_token_to_namespace(character, namespace)
+    words = ["a-b-cd", "-ab", "a--b", "--------b", "@", "@@@@@"] + ["ab-", "-", "abcd-----"] * bool(orthographic_dim)
+    embedder = make(vocab, orthographic_dim=orthographic_dim)
+    characters, shapes = indices(vocab, words)
+    for tensors in ((characters, shapes), indices(vocab, [*words, "abcd" * 9])):
+        actual = embedder(tensors[0], tensors[1] if orthographic_dim else None)
+        for index, word in enumerate(words):
+            ids, shape_ids = characters[0, index, : len(word)].tolist(), shapes[0, index, : len(word)].tolist()
+            expected = by_hand(embedder, ids, shape_ids if orthographic_dim else None)
+            assert_close(actual[0, index], torch.tensor(expected, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("way", ["_with_padding", "_without_padding"])
+@pytest.mark.parametrize("size", [1, 4, 20])
+def test_a_block_of_words_at_a_time_gives_the_same(vocab, way, size, monkeypatch):
+    monkeypatch.setattr(CharCnnHighway, "_without_padding", getattr(CharCnnHighway, way))
+    embedder = make(vocab, orthographic_dim=2)
+    ids = sentences_of(2, 10, indices(vocab, [*WORDS, "be", "facade"]))
+    expected = embedder(*ids).detach()
+    monkeypatch.setattr(char_cnn_highway, "_BLOCK", size)
+    with torch.no_grad():
+        assert_close(embedder(*ids), expected, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("orthographic_dim", [None, 2])
 @pytest.mark.parametrize("word", ["a", "be", "Cab", "dead", "deadbeef"])
 def test_a_word_has_one_vector_whatever_stands_beside_it(vocab, word, orthographic_dim):
@@ -159,6 +194,8 @@ def test_only_max_word_length_characters_are_read(vocab):
         ({"filter_widths": ()}, r"filter_widths=\[\]"),
         ({"filter_widths": (0, 2)}, r"filter_widths=\[0, 2\]"),
         ({"num_filters": 0}, "num_filters=0"),
+        ({"orthographic_dim": 0}, "orthographic_dim=0"),
+        ({"num_highway_layers": -1}, "^char_cnn_highway needs sizes, .* num_highway_layers of at least 0; got .*=-1.$"),
         ({"max_word_length": 3}, r"max_word_length=3 is shorter than the widest filter \(4\)"),
     ],
 )
@@ -167,12 +204,34 @@ def test_sizes_that_do_not_fit(vocab, kwargs, message):
         CharCnnHighway(vocab, **kwargs)
 
 
+def test_sizes_of_the_paper(vocab):
+    """Section IV-B; and a word may be cut to the width of the widest filter."""
+    embedder = CharCnnHighway(vocab, max_word_length=4)
+    assert embedder.get_output_dim() == 3 * 20
+    assert [convolution.weight.shape for convolution in embedder.convolutions] == [(20, 30, n) for n in (2, 3, 4)]
+    assert len(embedder.highway._layers) == 2
+
+
+def test_words_that_differ_in_shape_alone(vocab):
+    """Such as two of characters that the vocabulary lacks."""
+    embedder = make(vocab, orthographic_dim=2)
+    characters, shapes = torch.ones(1, 2, 3, dtype=torch.long), torch.tensor([[[2, 2, 2], [3, 2, 2]]])
+    outputs = embedder(characters, shapes)[0]
+    for index in range(2):
+        assert_close(outputs[index], embedder(characters[:, :1], shapes[:, index : index + 1])[0, 0])
+    assert (outputs[0] - outputs[1]).abs().max() > 1e-3
+
+
 @pytest.mark.parametrize("orthographic_dim", [None, 2])
 def test_shapes_missing_or_not_expected(vocab, orthographic_dim):
     embedder = make(vocab, orthographic_dim=orthographic_dim)
     characters, shapes = indices(vocab, ["Cab"])
-    with pytest.raises(ConfigurationError, match="only one of them is set"):
+    with pytest.raises(ConfigurationError) as caught:
         embedder(characters, None if orthographic_dim else shapes)
+    assert caught.value.message == (
+        "char_cnn_highway: `orthographic_dim` and the indexer `orthographic_characters` with "
+        '`"include_characters": true` go together; only one of them is set.'
+    )
 
 
 def sentences_of(batch_size, length, tensors):
@@ -256,7 +315,7 @@ def test_bfloat16_autocast(vocab, training, layers):
     ids, _ = indices(vocab, WORDS)
     with torch.set_grad_enabled(training), torch.autocast("cpu", dtype=torch.bfloat16):
         low = embedder(ids)
-    assert_close(low.float(), embedder(ids), rtol=0, atol=0.03)
+    assert_close(low, embedder(ids), rtol=0, atol=0.03)  # in float32 too
 
 
 def test_no_step_needs_the_values(vocab):

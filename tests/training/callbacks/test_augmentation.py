@@ -96,12 +96,13 @@ def test_variants_follow_the_seed(tmp_path):
     [
         ({"mentions": 1.5}, "`mentions` is a share, from 0 to 1; got 1.5"),
         ({"noise": -0.1}, "`noise` is a share, from 0 to 1; got -0.1"),
-        ({"mentions": 0.0, "noise": 0.0}, "both 0. Remove the callback"),
+        ({"mentions": 0.0, "noise": 0.0}, "^augmentation: `mentions` and `noise` are both 0. Remove the callback.$"),
     ],
 )
 def test_settings_that_make_no_sense(settings, message):
     with pytest.raises(ConfigurationError, match=message):
         TrainerCallback.by_name("augmentation")("runs/none", **settings)
+    TrainerCallback.by_name("augmentation")("runs/none", mentions=1.0, noise=0.0)
 
 
 def trainer(directory, **overrides):
@@ -113,7 +114,9 @@ def trainer(directory, **overrides):
 
 def test_data_that_cannot_be_varied(tmp_path):
     streamed = trainer(tmp_path / "streamed", data_loader={"type": "multiprocess", "batch_size": 8})
-    with pytest.raises(ConfigurationError, match='Set `data_loader.type` to "in_memory"'):
+    with pytest.raises(
+        ConfigurationError, match='^augmentation needs a data loader .* Set `data_loader.type` to "in_memory".$'
+    ):
         streamed.train()
     untagged = trainer(tmp_path / "untagged")
     for instance in untagged.data_loader.iter_instances():

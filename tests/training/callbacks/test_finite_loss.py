@@ -31,7 +31,9 @@ def test_the_error_names_epoch_batch_and_sentences(value, call, monkeypatch, tmp
         train_model_from_file(CONFIG, tmp_path, overrides=EPOCHS)
     message = str(caught.value)
     assert message.startswith(f"{value} loss in epoch 1, batch 2. The last checkpoint stands: ")
-    assert "model_state_e1_b0.th. " in message
+    assert (
+        "model_state_e1_b0.th. Lower the learning rate, or set `trainer.grad_norm`; or look at the batch's " in message
+    )
     assert torch.load(tmp_path / "model_state_e1_b0.th")
     instances = WnutReader().read("fixtures/wnut17/wnut17train.conll")
     sentences = [" ".join(instance["metadata"]["words"]) for instance in instances]

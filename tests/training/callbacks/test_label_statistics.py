@@ -1,5 +1,7 @@
 import collections
+import copy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -7,7 +9,7 @@ import torch
 from allennlp.commands.train import train_model
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
-from allennlp.data import Instance, Token
+from allennlp.data import Instance, Token, Vocabulary
 from allennlp.data.fields import MetadataField, SequenceLabelField, TextField
 from allennlp.models import load_archive
 
@@ -31,7 +33,7 @@ def params(callbacks: list[dict[str, Any]], **extra: Any) -> Params:
                 "tau": 0.25,
             },
             "trainer": {"num_epochs": 1, "optimizer": {"type": "sgd", "lr": 0.1}, "callbacks": callbacks},
-            **extra,
+            **copy.deepcopy(extra),  # AllenNLP takes out of it what it reads
         }
     )
 
@@ -90,6 +92,45 @@ def test_other_sequence_labels_are_not_counted() -> None:
 def test_without_counts_training_does_not_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="label_statistics"):
         train_model(params([]), str(tmp_path / "run"))
+
+
+class Counted:
+    """A trainer whose model has two labels, and one sentence to count."""
+
+    class Tagger(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.vocab = Vocabulary(tokens_to_add={"labels": ["O", "U-X"]}, non_padded_namespaces=["labels"])
+            self.crf = SimpleNamespace(label_weights=torch.tensor([1.0, 1.2345678]))
+
+        def set_label_counts(self, counts: dict[str, int]) -> None:
+            self.counts = counts
+
+    def __init__(self, tags: list[str]) -> None:
+        words = TextField([Token("a") for _ in tags])
+        self.model = self.Tagger()
+        fields = {"tags": SequenceLabelField(tags, words)} if tags else {}
+        self.data_loader = SimpleNamespace(iter_instances=lambda: iter([Instance(fields)]))
+
+
+@pytest.mark.parametrize("arguments, logged", [((), True), ((True,), True), ((False,), False)])
+def test_the_primary_process_logs_the_weights(
+    arguments: tuple[bool, ...], logged: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    trainer = Counted(["U-X", "O", "O"])
+    LabelStatisticsCallback("").on_start(trainer, *arguments)  # type: ignore[arg-type]
+    assert trainer.model.counts == {"O": 2, "U-X": 1}
+    assert caplog.messages == ["Label weights ζ: {'O': 1.0, 'U-X': 1.23457}"] * logged
+
+
+def test_data_without_tags_is_refused() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        LabelStatisticsCallback("").on_start(Counted([]))  # type: ignore[arg-type]
+    assert caught.value.message == (
+        "The training data has no tags of the namespace `labels`, so ζ cannot be computed. "
+        "Train on labelled data, or turn the label weights off (`tau: null`)."
+    )
 
 
 def test_other_models_are_refused() -> None:

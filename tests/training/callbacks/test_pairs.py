@@ -14,7 +14,11 @@ from allennlp.training.callbacks import TrainerCallback
 
 from roseq_allennlp.training import callbacks
 
-OPTIONS = {"adversarial": {"epsilon": 2.0}, "augmentation": {"mentions": 0.5, "noise": 0.2}}
+OPTIONS = {
+    "adversarial": {"epsilon": 2.0},
+    "augmentation": {"mentions": 0.5, "noise": 0.2},
+    "declared_types": {"types": ["LOC", "MISC"]},
+}
 NAMES = sorted(
     name
     for name in TrainerCallback.list_available()
@@ -79,7 +83,7 @@ def test_both_orders_recover_to_the_weights_of_an_unbroken_run(tmp_path: Path, p
 
 
 def test_all_callbacks_are_paired() -> None:
-    assert len(NAMES) == len(callbacks.__all__) == 7
+    assert len(NAMES) == len(callbacks.__all__) == 8
 
 
 @pytest.mark.parametrize(

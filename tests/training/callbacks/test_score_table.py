@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import pytest
 from allennlp.commands.train import train_model
 from allennlp.common import Params
+from allennlp.common import logging as common_logging
 from allennlp.training.callbacks import TrainerCallback
 
 from roseq_allennlp.training.callbacks.score_table import ScoreTableCallback
@@ -46,4 +47,18 @@ def test_it_says_so_where_nothing_was_found(f1, said, capsys):
     scores = {f"best_validation_{name}-overall": f1 for name in ("precision", "recall", "f1-measure")}
     trainer = SimpleNamespace(_total_batches_completed=16)
     ScoreTableCallback("runs/none").on_end(trainer, {**scores, "best_epoch": 0})
-    assert ("Not one development entity was found after 16 steps" in capsys.readouterr().out) == said
+    remark = (
+        "Not one development entity was found after 16 steps. A corpus this small needs more of them: a smaller"
+        " data_loader.batch_size, a larger trainer.num_epochs and trainer.patience, or vectors made from other text"
+        " (vectors.fixed).\n"
+    )
+    assert capsys.readouterr().out.endswith(remark) == said
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_a_plain_log_has_a_plain_table(plain, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr(common_logging, "FILE_FRIENDLY_LOGGING", plain)
+    scores = {f"best_validation_{name}-overall": 0.5 for name in ("precision", "recall", "f1-measure")}
+    ScoreTableCallback("runs/none").on_end(None, {**scores, "best_epoch": 0})
+    assert ("─" in capsys.readouterr().out) == (not plain)
