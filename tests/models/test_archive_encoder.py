@@ -246,3 +246,8 @@ def test_each_allowed_architecture_is_rebuilt_from_its_files(kind: str, tiny_enc
     with torch.no_grad():
         vectors = trained(**data)
         assert vectors.any() and torch.equal(rebuilt(**data), vectors)
+        (pieces,), layout = indexer.split([["So", "cool", "!"]]), trained._layout
+        ids = torch.tensor([[*layout.prefix, *pieces.ids, *layout.suffix]])
+        hidden = trained.encoder(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state[0]
+    word = hidden[len(layout.prefix) :][: pieces.counts[0]].mean(0)
+    torch.testing.assert_close(vectors[0, 0], word, rtol=1e-4, atol=1e-5)

@@ -31,14 +31,14 @@ class _Row(NamedTuple):
     window: Window
 
 
-class _Input(NamedTuple):
-    """What the encoder gets at once."""
+class _Group(NamedTuple):
+    """Rows that go through the encoder together, `(rows, P)` pieces and `(rows, words)` words."""
 
     rows: Sequence[_Row]
-    ids: torch.Tensor  # (rows, P) int64
-    attended: torch.Tensor  # (rows, P) int64, 1 for pieces and 0 for padding
-    starts: torch.Tensor  # (rows, words) int64, the first piece of each word
-    pooled: torch.Tensor  # (rows, words) int64, how many pieces of it are averaged
+    ids: np.ndarray  # (rows, P) int64
+    attended: np.ndarray  # (rows, P) bool, true for real pieces
+    starts: np.ndarray  # (rows, words) int64, the first piece of each word
+    counts: np.ndarray  # (rows, words) int64, how many it has; 0 at padding
 
 
 @TokenEmbedder.register("transformer")
@@ -58,9 +58,8 @@ class TransformerEmbedder(TokenEmbedder):
     in which it has the most context. Nothing is cut off.
 
     An `observer` may replace the vectors that the layer gives to the encoder, or what the frozen one gives out, as
-    adversarial training does: see `CharacterEmbedding`. Of a tuned encoder it gets `(rows, pieces, D)`, the vectors of all
-    pieces as its embedding layer looks them up, and `(rows,)` int64, each row's sentence; of a frozen one `(B, T, D)` and
-    `None`.
+    adversarial training does: see `CharacterEmbedding`. Of a tuned encoder it gets `(N, D)`, the vectors of all pieces as
+    its embedding layer looks them up, with `(N,)` int64, each one's sentence; of a frozen one `(B, T, D)` and `None`.
 
     # Parameters
 
@@ -149,8 +148,7 @@ class TransformerEmbedder(TokenEmbedder):
             self.encoder.get_input_embeddings().register_forward_hook(self._after_lookup)
         if gradient_checkpointing:
             self.encoder.gradient_checkpointing_enable({"use_reentrant": False})
-        self._sentences: Optional[torch.Tensor] = None  # (rows,), the sentence of each row in the encoder
-        self._vectors: Optional[torch.Tensor] = None  # (rows, P, D), of their pieces, if they are looked up already
+        self._lookup: Optional[torch.Tensor] = None  # what the next call of the encoder takes
         self.train(self.training)
 
     def get_output_dim(self) -> int:
@@ -204,13 +202,12 @@ class TransformerEmbedder(TokenEmbedder):
 
     def _computed(self, pieces: np.ndarray, counts: np.ndarray, device: torch.device) -> torch.Tensor:
         """Vectors of words by the encoder, `(B, T, D)`."""
-        rows = self._rows(counts)
-        groups = [self._input(group, pieces, counts, device) for group in self._groups(rows, counts, device)]
-        looked_up = self._looked_up(groups)
+        groups = [self._inputs(rows, pieces, counts) for rows in self._groups(self._rows(counts), counts, device)]
+        lookups = self._lookups(groups, device) if self._trainable else [None] * len(groups)
         parts, index, size = [], np.zeros(counts.shape, np.int64), 1  # row 0 is zero, for padding
-        for group, vectors_of_pieces in zip(groups, looked_up, strict=True):
-            layers, pool = self._through_encoder(group, vectors_of_pieces)
-            num_words = pool.size(1)
+        for group, lookup in zip(groups, lookups, strict=True):
+            layers, pool = self._through_encoder(group, device, lookup)
+            num_words = group.counts.shape[1]
             if self._mix is None:
                 vectors = layers[-1]
             else:
@@ -256,11 +253,11 @@ class TransformerEmbedder(TokenEmbedder):
         result = [torch.empty(num_layers, int((counts[i] > 0).sum()), self.get_output_dim()) for i in chosen]
         rows = [_Row(chosen[row.sentence], row.window) for row in rows]
         places = {sentence: place for place, sentence in enumerate(chosen)}
-        for group in self._groups(rows, counts, device):
+        for members in self._groups(rows, counts, device):
             with torch.autocast(device.type, enabled=False):
-                layers, pool = self._through_encoder(self._input(group, pieces, counts, device))
+                layers, pool = self._through_encoder(self._inputs(members, pieces, counts), device, None)
                 vectors = torch.stack([torch.bmm(pool, layer) for layer in layers[-num_layers:]], dim=1).cpu()
-            for row, of_layers in zip(group, vectors, strict=True):  # (layers, words, D)
+            for row, of_layers in zip(members, vectors, strict=True):  # (layers, words, D)
                 first, _, kept_first, kept_end = row.window
                 result[places[row.sentence]][:, kept_first:kept_end] = of_layers[
                     :, kept_first - first : kept_end - first
@@ -281,24 +278,15 @@ class TransformerEmbedder(TokenEmbedder):
         return rows
 
     def _groups(self, rows: Sequence[_Row], counts: np.ndarray, device: torch.device) -> Iterator[list[_Row]]:
-        """Rows of similar length. All rows of a sentence are in one group while an observer needs them together."""
+        """Rows of similar length."""
         lengths = [self._special + int(counts[row.sentence, row.window.first : row.window.end].sum()) for row in rows]
         overhead, max_size = _GROUPS.get(device.type, _GROUPS_ELSEWHERE)
         if torch.is_grad_enabled():
             max_size = 2**62  # the layers' outputs are all kept anyway
-        if self.observer is not None:
-            longest: dict[int, int] = {}
-            for row, length in zip(rows, lengths, strict=True):
-                longest[row.sentence] = max(length, longest.get(row.sentence, 0))
-            sentences = list(longest)
-            members = {sentence: [row for row in rows if row.sentence == sentence] for sentence in sentences}
-            for group in length_groups(list(longest.values()), overhead, max_size):
-                yield [row for index in group for row in members[sentences[index]]]
-            return
         for group in length_groups(lengths, overhead, max_size):
             yield [rows[index] for index in group]
 
-    def _input(self, rows: Sequence[_Row], pieces: np.ndarray, counts: np.ndarray, device: torch.device) -> _Input:
+    def _inputs(self, rows: Sequence[_Row], pieces: np.ndarray, counts: np.ndarray) -> _Group:
         prefix, suffix = self._layout.prefix, self._layout.suffix
         num_words = max(row.window.end - row.window.first for row in rows)
         lengths = np.array([counts[row.sentence, row.window.first : row.window.end].sum() for row in rows])
@@ -310,48 +298,49 @@ class TransformerEmbedder(TokenEmbedder):
             sentence = pieces[row.sentence, begin : begin + length]
             ids[position, : self._special + length] = np.concatenate([prefix, sentence, suffix])
             sizes[position, : end - first] = counts[row.sentence, first:end]
-        starts = len(prefix) + sizes.cumsum(1) - sizes
-        pooled = np.minimum(sizes, 1) if self._pooling == "first" else sizes
         attended = np.arange(ids.shape[1]) < (self._special + lengths)[:, None]
-        return _Input(
-            rows, *(torch.from_numpy(array).to(device) for array in (ids, attended.astype(np.int64), starts, pooled))
-        )
+        return _Group(rows, ids, attended, len(prefix) + sizes.cumsum(1) - sizes, sizes)
 
-    def _looked_up(self, groups: Sequence[_Input]) -> Sequence[Optional[torch.Tensor]]:
+    def _lookups(self, groups: Sequence[_Group], device: torch.device) -> list[torch.Tensor]:
         """
-        In training, the vectors of the pieces of each group, `(rows, P, D)`, out of one look-up for all groups: the gradient of
-        each look-up is as large as the table.
+        The vectors of the pieces of all groups, each `(rows, P, D)`, looked up at once: the gradient of a lookup is as large
+        as the table, whatever is looked up.
         """
-        if len(groups) < 2 or not (self._trainable and torch.is_grad_enabled()):
-            return [None] * len(groups)
-        vectors = self.encoder.get_input_embeddings()(torch.cat([group.ids.flatten() for group in groups]))
-        ends = np.cumsum([group.ids.numel() for group in groups]).tolist()
-        return [
-            vectors[end - group.ids.numel() : end].view(*group.ids.shape, -1)
-            for group, end in zip(groups, ends, strict=True)
-        ]
+        if not groups:
+            return []
+        ids = np.concatenate([group.ids.ravel() for group in groups])
+        vectors = self.encoder.get_input_embeddings()(torch.from_numpy(ids).to(device))  # (pieces, D)
+        if self.observer is not None:
+            owners = [np.repeat([row.sentence for row in group.rows], group.ids.shape[1]) for group in groups]
+            vectors = self.observer(vectors, torch.from_numpy(np.concatenate(owners)).to(device))
+        parts = vectors.split([group.ids.size for group in groups])
+        return [part.view(*group.ids.shape, -1) for part, group in zip(parts, groups, strict=True)]
 
     def _through_encoder(
-        self, group: _Input, looked_up: Optional[torch.Tensor] = None
+        self, group: _Group, device: torch.device, lookup: Optional[torch.Tensor]
     ) -> tuple[Sequence[torch.Tensor], torch.Tensor]:
-        """The layers' outputs, each `(rows, P, D)`; and the matrix that pools them, `(rows, words, P)`."""
-        if self.observer is not None:
-            self._sentences = torch.tensor([row.sentence for row in group.rows], device=group.ids.device)
-        self._vectors = looked_up
+        """
+        The layers' outputs, each `(rows, P, D)`, and the matrix that pools them, `(rows, words, P)`. The encoder has the
+        vectors `lookup` for its pieces, if they are given.
+        """
+        pooled = np.minimum(group.counts, 1) if self._pooling == "first" else group.counts
+        ids, attended, starts, counts = (
+            torch.from_numpy(array).to(device) for array in (group.ids, group.attended, group.starts, pooled)
+        )
+        self._lookup = lookup
         output = self.encoder(
-            input_ids=group.ids,
-            attention_mask=group.attended,
+            input_ids=ids,
+            attention_mask=attended.long(),
             output_hidden_states=self._mix is not None,
             return_dict=True,
         )
-        self._sentences = self._vectors = None
         layers = [output.last_hidden_state] if self._mix is None else output.hidden_states
-        return layers, pooling_weights(group.starts, group.pooled, group.ids.size(1))
+        return layers, pooling_weights(starts, counts, ids.size(1))
 
     def _after_lookup(self, layer: torch.nn.Module, args: Any, output: torch.Tensor) -> torch.Tensor:
-        if self._vectors is not None and self._vectors.shape == output.shape:
-            output = self._vectors
-        return output if self.observer is None or self._sentences is None else self.observer(output, self._sentences)
+        """In the encoder, what was looked up before in the place of what the layer looks up: not all take vectors."""
+        lookup, self._lookup = self._lookup, None
+        return output if lookup is None else lookup
 
     def _shared_store(self) -> FeatureStore:
         digest = hashlib.blake2b(repr((self._layout, self._size, self._overlap, self._pooling)).encode())
