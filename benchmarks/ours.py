@@ -72,6 +72,8 @@ class Training:
     sentences : `int`
         Of the training data, from its beginning; 0 takes all.
     batch_size : `int`
+    vectors : `str`
+        As `tagger.jsonnet` takes them; empty for GloVe's.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Training:
         sentences: int = 0,
         train: str = TRAIN,
         batch_size: int = 16,
+        vectors: str = "",
     ) -> None:
         if system == "crf_tagger":
             import allennlp_models.tagging  # noqa: F401  (registers it, and may not be here)
@@ -91,11 +94,13 @@ class Training:
             "train": train,
             "sentences": str(sentences),
             "batch_size": str(batch_size),
+            "vectors": vectors,
             "cuda_device": str(cuda_number(device)),
         }
         self._directory = tempfile.TemporaryDirectory()
         self._params = Params.from_file(CONFIG, ext_vars=variables)
         params = self._params.duplicate()
+        self._include = params.pop("include_in_archive", None)
         prepare_environment(params)
         self._trainer: Any = TrainModel.from_params(
             params, serialization_dir=self._directory.name, local_rank=0
@@ -125,7 +130,7 @@ class Training:
         directory = Path(self._directory.name)
         torch.save(self._trainer.model.state_dict(), directory / "best.th")
         self._params.to_file(str(directory / "config.json"))
-        return archive_model(directory)
+        return archive_model(directory, include_in_archive=self._include)
 
 
 def load(archive: str, device: torch.device, bfloat16: bool = False) -> NerTagger:

@@ -21,6 +21,8 @@ SYSTEMS = {  # package and module
     "torch-struct": "torch_struct",
     "flair": "flair",
     "spacy": "spacy",
+    "transformers": "transformers",
+    "accelerate": "accelerate",
 }
 
 NOTES = """\

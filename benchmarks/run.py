@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks import report
 
 ROOT = Path(__file__).parents[1]
-NAMES = ("crf", "viterbi", "training", "tagging", "step", "length", "bfloat16", "memory", "batches")
+NAMES = ("crf", "viterbi", "training", "tagging", "step", "length", "bfloat16", "memory", "encoder", "batches")
 ON_ONE = {"memory": "cpu", "batches": "cuda"}  # sections that are measured on one kind of device unless asked for
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS")
 
@@ -95,6 +95,11 @@ def _arguments() -> argparse.Namespace:
         "--sentences", type=int, default=_DEFAULT_SENTENCES, help="trained on; two fifths as many are tagged"
     )
     parser.add_argument("--batch-sizes", nargs="+", type=int, default=[16, 64, 256], help="of the section `batches`")
+    parser.add_argument(
+        "--encoder",
+        default=os.environ.get("ROSEQ_ENCODER", "sentence-transformers/all-MiniLM-L6-v2"),
+        help="of the section `encoder`, a name of the Hugging Face hub or a folder; default: $ROSEQ_ENCODER, or %(default)s",
+    )
     parser.add_argument("--seconds", type=float, default=float("inf"), help="no section begins after that many")
     parser.add_argument("--output", type=Path, help="directory for the results, in place of those above")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -117,7 +122,14 @@ def _run_worker(arguments: argparse.Namespace, threads: int) -> Any:
         command = [sys.executable, "-m", "benchmarks.run", "--worker", str(file), "--device", arguments.device]
         command += ["--threads", str(threads), "--repeats", str(arguments.repeats)]
         command += ["--sentences", str(arguments.sentences), "--seconds", str(arguments.seconds)]
-        command += ["--batch-sizes", *map(str, arguments.batch_sizes), "--only", *arguments.only]
+        command += [
+            "--encoder",
+            arguments.encoder,
+            "--batch-sizes",
+            *map(str, arguments.batch_sizes),
+            "--only",
+            *arguments.only,
+        ]
         print(f"\n{threads} thread{'s' * (threads > 1)}", flush=True)
         if subprocess.run(command, cwd=ROOT, env=environment).returncode:
             return None
@@ -141,7 +153,9 @@ def _measure(arguments: argparse.Namespace) -> int:
     torch.set_num_threads(arguments.threads[0])
     start, rows, failed = time.monotonic(), [], False
     try:
-        context = sections.Context(device, arguments.repeats, arguments.sentences, arguments.batch_sizes)
+        context = sections.Context(
+            device, arguments.repeats, arguments.sentences, arguments.batch_sizes, arguments.encoder
+        )
     except ConfigurationError as error:  # data that is missing
         print(error, file=sys.stderr)
         return 1

@@ -13,6 +13,7 @@ import torch
 from benchmarks import batches as by_batch_size
 from benchmarks import crfs, flops, measure, ours, peers, report
 from benchmarks import memory as memory_process
+from benchmarks.encoders import encoder
 from benchmarks.measure import Row, clock, in_turn
 from roseq_allennlp.data.tag_schemes import to_spans
 
@@ -26,10 +27,18 @@ GIB = 2**30
 class Context:
     """Where a section runs, and the systems that several sections use, each built once when first needed."""
 
-    def __init__(self, device: torch.device, repeats: int, sentences: int, batch_sizes: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        device: torch.device,
+        repeats: int,
+        sentences: int,
+        batch_sizes: Sequence[int] = (),
+        encoder: str = "",
+    ) -> None:
         self.device = device
         self.repeats = repeats
         self.batch_sizes = batch_sizes
+        self.encoder = encoder
         self.notes: list[str] = []  # for whoever reads the results
         self.batches: list[dict[str, Any]] = []  # of the section of that name
         self.has_crf_tagger, self.has_flair = (name in report.installed() for name in ("allennlp-models", "flair"))
@@ -277,7 +286,8 @@ def batches(context: Context) -> Iterator[Row]:
 
 
 SECTIONS: dict[str, Callable[[Context], Iterator[Row]]] = {
-    section.__name__: section for section in (crf, viterbi, training, tagging, step, length, bfloat16, memory, batches)
+    section.__name__: section
+    for section in (crf, viterbi, training, tagging, step, length, bfloat16, memory, encoder, batches)
 }
 
 

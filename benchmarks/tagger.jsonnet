@@ -1,8 +1,26 @@
-// The two taggers that AllenNLP's trainer trains in the benchmark: RoSeq's, without word shapes unless asked for, and
-// AllenNLP's `crf_tagger` of the same sizes, over the same reader, vocabulary and fixed vectors.
+// The taggers that AllenNLP's trainer trains in the benchmark: RoSeq's, without word shapes unless asked for, and AllenNLP's
+// `crf_tagger` of the same sizes, over the same reader, vocabulary and fixed vectors. `vectors` is empty, for GloVe's, or
+// `frozen:NAME`, `tuned:NAME`, `wide:FILE` (fixed vectors as wide as the encoder), or `mismatched:NAME`: AllenNLP's embedder
+// and indexer for a frozen encoder, under all else that `frozen` has.
 local corpora = import '../training_configs/lib/corpora.libsonnet';
 local roseq = import '../training_configs/lib/roseq.libsonnet';
-local vectors = (import '../training_configs/lib/vectors.libsonnet').named['glove-6b-100d'];
+local lib = import '../training_configs/lib/vectors.libsonnet';
+
+local given = std.splitLimit(std.extVar('vectors'), ':', 1);
+local name = given[std.length(given) - 1];
+local vectors = {
+  '': lib.named['glove-6b-100d'],
+  frozen: lib.transformer(name),
+  tuned: lib.transformer(name, tune=true),
+  wide: lib.fixed(name, 384),
+  mismatched: {
+    local peer = { type: 'pretrained_transformer_mismatched', model_name: name },
+    indexer: peer,
+    embedder: peer { train_parameters: false },
+    vocabulary: {},
+    initializer: { regexes: [] },
+  },
+}[given[0]];
 
 local components = std.split(std.extVar('components'), ',');
 local on(name) = std.member(components, name);

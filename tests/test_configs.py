@@ -44,8 +44,20 @@ def evaluate(name, **variables):
     return json.loads(_jsonnet.evaluate_file(f"training_configs/{name}.jsonnet", ext_vars=variables))
 
 
-def ablation(corpus, components):
-    return evaluate("ablation", ROSEQ_CORPUS=corpus, ROSEQ_COMPONENTS=components)
+def ablation(corpus, components, vectors=""):
+    return evaluate("ablation", ROSEQ_CORPUS=corpus, ROSEQ_COMPONENTS=components, ROSEQ_VECTORS=vectors)
+
+
+def with_encoder(config, folder):
+    """The config with a tiny encoder in place of the one that it names, if it names one."""
+    for part in (
+        config["dataset_reader"]["token_indexers"],
+        tagger_of(config)["text_field_embedder"]["token_embedders"],
+    ):
+        if part["tokens"]["type"] == "transformer":
+            assert re.fullmatch(r"[\w-]+/[\w.-]+", part["tokens"]["model_name"])  # a name of the hub
+            part["tokens"]["model_name"] = str(folder)
+    return config
 
 
 def values(config):
@@ -75,7 +87,7 @@ def without_components(config):
 
 
 def test_every_config_is_here():
-    kinds = ("roseq", "base", "best")
+    kinds = ("roseq", "base", "best", "encoder")
     named = {f"{kind}_{corpus}" for kind in kinds for corpus in CORPORA} | {"ablation", "fixture"}
     further = corpora.CORPORA.keys() - set(CORPORA.values())
     allowed = {f"{kind}_{name.replace('-', '_')}" for kind in kinds for name in further}
@@ -101,18 +113,60 @@ def check_trained(config, directory):
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_each_config_trains_saves_loads_and_predicts(name, tmp_path):
+def test_each_config_trains_saves_loads_and_predicts(name, tiny_encoder, tmp_path):
     Params.from_file(f"training_configs/{name}.jsonnet")  # with the environment as it is
-    check_trained(evaluate(name), tmp_path / "run")
+    check_trained(with_encoder(evaluate(name), tiny_encoder), tmp_path / "run")
 
 
-@pytest.mark.parametrize("components", ["", "fl,at"])
-def test_the_ablation_trains(monkeypatch, components, tmp_path):
+@pytest.mark.parametrize(
+    "components, vectors", [("", ""), ("fl,at", ""), ("lacrf,at,-bilstm,-characters", "tuned"), ("best", "frozen")]
+)
+def test_the_ablation_trains(monkeypatch, components, vectors, tiny_encoder, tmp_path):
+    vectors = f"{vectors}:{tiny_encoder}" if vectors else ""
     monkeypatch.setenv("ROSEQ_CORPUS", "wnut16")
     monkeypatch.setenv("ROSEQ_COMPONENTS", components)
+    monkeypatch.setenv("ROSEQ_VECTORS", vectors)
     config = Params.from_file("training_configs/ablation.jsonnet").as_dict()
-    assert config == ablation("wnut16", components)
+    assert config == ablation("wnut16", components, vectors)
     check_trained(config, tmp_path / "run")
+
+
+@pytest.mark.parametrize("config, corpus", CORPORA.items())
+def test_other_vectors_change_what_depends_on_them_and_nothing_else(config, corpus):
+    """Against the definition itself, called as a config of one's own calls it."""
+    source = """
+        local vectors = import 'training_configs/lib/vectors.libsonnet';
+        (import 'training_configs/lib/corpus.libsonnet')('%s', vectors.%s, %s)
+    """
+    for text, entry, part in [
+        ("frozen:some/encoder", "transformer('some/encoder')", ""),
+        ("tuned:C:/a folder", "transformer('C:/a folder', tune=true)", ""),
+        ("tuned:some/encoder", "transformer('some/encoder', tune=true)", "bilstm"),
+        ("fixed:corpus://some/vectors.txt:70", "fixed('corpus://some/vectors.txt', 70)", "characters"),
+    ]:
+        switches = json.dumps({part: False} if part else {})
+        expected = json.loads(_jsonnet.evaluate_snippet("", source % (corpus, entry, switches)))
+        assert ablation(corpus, "lacrf,fl,at" + (f",-{part}" if part else ""), text) == expected
+    assert ablation(corpus, "lacrf,fl,at", "frozen:some/encoder") == json.loads(
+        json.dumps(evaluate(f"encoder_{config}")).replace("intfloat/multilingual-e5-small", "some/encoder")
+    )
+    learned = ablation(corpus, "", "learned")["model"]["text_field_embedder"]["token_embedders"]["tokens"]
+    assert learned == {"type": "embedding", "vocab_namespace": "tokens", "embedding_dim": 50}
+
+
+@pytest.mark.parametrize(
+    "vectors, message",
+    [
+        ("tunned:some/encoder", "ROSEQ_VECTORS has tunned:; it may have fixed:, frozen:, tuned:"),
+        ("fixed:file.vec", "fixed vectors are fixed:FILE:DIMENSION"),
+        ("fixed:file.vec:wide", "wide is not a base 10 integer"),
+        ("frozen:", "ROSEQ_VECTORS is frozen:; a name or file is missing"),
+        ("glove", "there is no glove; known are .*glove-6b-100d"),
+    ],
+)
+def test_unknown_vectors(vectors, message):
+    with pytest.raises(RuntimeError, match=message):
+        ablation("wnut16", "fl", vectors)
 
 
 @pytest.mark.parametrize("config, corpus", CORPORA.items())

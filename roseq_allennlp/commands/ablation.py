@@ -2,10 +2,11 @@ import argparse
 import json
 import multiprocessing
 import os
+import re
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Optional
@@ -20,12 +21,13 @@ from roseq_allennlp.commands.command import Command
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.catalogue import CORPORA
 from roseq_allennlp.data.corpora import SCHEME, resolve
-from roseq_allennlp.experiments.ablation import HEADERS, SYSTEMS, TABLE_IV, summary, write_tables
+from roseq_allennlp.experiments.ablation import HEADERS, SYSTEMS, TABLE_IV, named_vectors, summary, write_tables
 from roseq_allennlp.experiments.measuring import epochs_of, result_of
 from roseq_allennlp.experiments.results import Run, keep_result, read_results
 from roseq_allennlp.predictors.worker_pool import end_with_parent
 
 _LINES_SHOWN = 20  # from the end of a failed run's log
+_PARTS = ("bilstm", "characters")
 _RESULT = "result.json"
 
 Score = Callable[[Path, str, int], Run]
@@ -49,13 +51,26 @@ class AblationCommand(Command):
             metavar="A,B",
             help=f"among {', '.join(SYSTEMS)}; all but best if left out",
         )
+        parser.add_argument(
+            "--vectors",
+            default="",
+            metavar="VECTORS",
+            help="in place of the corpus's: fixed:FILE:DIMENSION, an encoder frozen:NAME or tuned:NAME (a name of the"
+            " Hugging Face hub, or a folder), or a name of training_configs/lib/vectors.libsonnet",
+        )
+        parser.add_argument(
+            "--without",
+            default="",
+            metavar="A,B",
+            help=f"among {', '.join(_PARTS)}: parts that the tagger does not get, for encoders",
+        )
         parser.add_argument("--seeds", default="1,2,3", metavar="A,B", help="a run of each system for each seed")
         parser.add_argument("--sentences", type=int, metavar="N", help="train on the first N sentences only")
         parser.add_argument(
             "-s",
             "--serialization-dir",
             metavar="DIR",
-            help="where to write runs and tables; runs/ablation/CORPUS if left out",
+            help="where to write runs and tables; runs/ablation/CORPUS if left out, or CORPUS_VECTORS",
         )
         parser.add_argument("--config", default="training_configs/ablation.jsonnet", metavar="FILE")
         parser.add_argument("--overrides", default="", metavar="JSON", help="changes to the config, with dotted keys")
@@ -75,18 +90,29 @@ class AblationCommand(Command):
         unknown = sorted(set(systems) - set(SYSTEMS))
         if unknown:
             raise ConfigurationError(f"--systems: there is no {unknown}. Choose from {', '.join(SYSTEMS)}.")
+        without = [part for part in args.without.split(",") if part]
+        if unknown := sorted(set(without) - set(_PARTS)):
+            raise ConfigurationError(f"--without: there is no {unknown}. Choose from {', '.join(_PARTS)}.")
         if args.sentences is not None and args.sentences < 1:
             raise ConfigurationError(f"--sentences must be at least 1; got {args.sentences}.")
         for split in CORPORA[args.corpus].files:
             resolve(f"{SCHEME}://{args.corpus}/{split}")  # a missing file is an error before hours of training
-        part = "" if args.sentences is None else f"_{args.sentences}"
-        directory = Path(args.serialization_dir or f"runs/ablation/{args.corpus}{part}")
+        settings = {
+            **({"vectors": named_vectors(args.vectors)} if args.vectors else {}),
+            **({"without": sorted(set(without))} if without else {}),
+            **({"sentences": args.sentences} if args.sentences else {}),
+        }
+        parts = [str(value) if name != "without" else "-".join(["without", *value]) for name, value in settings.items()]
+        name = re.sub(r"[^\w.-]+", "-", "_".join([args.corpus, *parts]))
+        directory = Path(args.serialization_dir or f"runs/ablation/{name}")
         configs = {
-            (system, seed): _config(args.config, args.corpus, system, seed, args.overrides, args.sentences)
+            (system, seed): _config(
+                args.config, args.corpus, system, seed, args.overrides, args.sentences, args.vectors, without
+            )
             for seed in _seeds(args.seeds)  # outermost: a stopped ablation compares its systems on the same seeds
             for system in systems
         }
-        settings = parse_overrides(args.overrides) | ({"sentences": args.sentences} if args.sentences else {})
+        settings = parse_overrides(args.overrides) | settings
         file = Path(args.results or directory / "results.jsonl")
 
         def score(run: Path, system: str, seed: int) -> Run:
@@ -114,9 +140,17 @@ def _seeds(text: str) -> list[int]:
 
 
 def _config(
-    file: str, corpus: str, system: str, seed: int, overrides: str, sentences: Optional[int] = None
+    file: str,
+    corpus: str,
+    system: str,
+    seed: int,
+    overrides: str,
+    sentences: Optional[int] = None,
+    vectors: str = "",
+    without: Sequence[str] = (),
 ) -> dict[str, Any]:
-    variables = {"ROSEQ_CORPUS": corpus, "ROSEQ_COMPONENTS": ",".join(SYSTEMS[system].components)}
+    components = [*SYSTEMS[system].components, *(f"-{part}" for part in without)]
+    variables = {"ROSEQ_CORPUS": corpus, "ROSEQ_COMPONENTS": ",".join(components), "ROSEQ_VECTORS": vectors}
     try:
         config = Params.from_file(file, overrides, ext_vars=variables).as_dict(quiet=True)
     except (OSError, RuntimeError, ValueError, ConfigurationError) as error:

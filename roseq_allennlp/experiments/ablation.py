@@ -42,9 +42,21 @@ SYSTEMS = {
 }
 """Systems by their name in results, in the order of Table IV; `best` is RoSeq with additions that the paper lacks."""
 
+TITLES = {name: system.title for name, system in SYSTEMS.items()} | {"token_classifier": "token classifier"}
+"""What results call their systems: those that `ablation` trains, and the token classifier of `transformers` itself."""
+
 TABLE_IV = [name for name, system in SYSTEMS.items() if system.in_table_iv]
 
 HEADERS = ("system", "seeds", "development F1", "test F1", "test, change", "minutes a run")
+
+
+def named_vectors(vectors: str) -> str:
+    """Returns `ROSEQ_VECTORS` as results have it: with the name of a file or folder, and not where it is on this machine."""
+    kind, colon, name = vectors.partition(":")
+    file, _, dimension = name.rpartition(":") if kind == "fixed" else (name, "", "")
+    if not Path(file).exists():
+        return vectors
+    return ":".join(filter(None, [kind, Path(file).resolve().name, dimension]))
 
 
 def summary(runs: Sequence[Run]) -> list[list[Any]]:

@@ -4,18 +4,26 @@ import json
 import platform
 import subprocess
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from allennlp.models.archival import Archive
+from allennlp.data import DatasetReader, Instance
 
 from roseq_allennlp.data.corpora import SCHEME
 from roseq_allennlp.data.noise import add_noise
 from roseq_allennlp.evaluation.bootstrap import sentence_counts
-from roseq_allennlp.evaluation.tagged_data import gold_tags, read_labelled, score_of, tag_instances, words_of
+from roseq_allennlp.evaluation.tagged_data import (
+    TaggedSentence,
+    gold_tags,
+    read_labelled,
+    score_of,
+    tag_instances,
+    words_of,
+)
 from roseq_allennlp.experiments.results import HeldOut, Run
 from roseq_allennlp.models.archive import load_archive
 from roseq_allennlp.scoring.conlleval import entities
@@ -82,7 +90,8 @@ def result_of(
     metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
     epochs = epochs_of(directory)
     trained_on = read_labelled(archive.dataset_reader, f"{SCHEME}://{corpus}/train")
-    test = _held_out(archive, f"{SCHEME}://{corpus}/test") if read_test else None
+    reader, tag = archive.validation_dataset_reader, partial(tag_instances, archive)
+    test = held_out(reader, f"{SCHEME}://{corpus}/test", tag) if read_test else None
     return Run(
         corpus=corpus,
         system=system,
@@ -102,10 +111,10 @@ def result_of(
     )
 
 
-def _held_out(archive: Archive, data_path: str) -> HeldOut:
-    reader = archive.validation_dataset_reader
+def held_out(reader: DatasetReader, data_path: str, tag: Callable[[list[Instance]], list[TaggedSentence]]) -> HeldOut:
+    """Returns the result of a tagger on a labelled file, as it is and with mistyped words."""
     instances = read_labelled(reader, data_path)
-    tagged = tag_instances(archive, instances)
+    tagged = tag(instances)
     counts = [[number, *row.tolist()] for number, row in enumerate(sentence_counts(tagged)) if row.any()]
     texts, gold = [words_of(instance) for instance in instances], [gold_tags(instance) for instance in instances]
     noise = {}
@@ -113,7 +122,7 @@ def _held_out(archive: Archive, data_path: str) -> HeldOut:
         noisy = [
             reader.text_to_instance(words, tags) for words, tags in zip(add_noise(texts, level), gold, strict=True)
         ]
-        noise[f"{level:g}"] = score_of(tag_instances(archive, noisy)).overall.f1
+        noise[f"{level:g}"] = score_of(tag(noisy)).overall.f1
     return HeldOut(
         labels={label: list(of_type) for label, of_type in score_of(tagged).types.items()},
         sentences=len(tagged),

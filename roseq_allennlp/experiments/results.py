@@ -58,10 +58,11 @@ class Run:
     corpus : `str`
         The corpus's name in the catalogue.
     system : `str`
-        The system's name in `ablation.SYSTEMS`.
+        The system's name in `ablation.TITLES`.
     seed : `int`
     settings : `Dict[str, Any]`
-        Changes to the system's config, by dotted key; `sentences` limits the training sentences to the first ones.
+        Changes to the system's config, by dotted key; `sentences` limits the training sentences to the first ones,
+        `vectors` are others than the corpus's, and `without` has the parts that the tagger lacks.
     dev_f1, dev_precision, dev_recall : `float`
         The scores of the best epoch.
     test_f1 : `float`, optional

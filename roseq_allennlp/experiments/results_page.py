@@ -12,7 +12,7 @@ from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.data.catalogue import CORPORA
 from roseq_allennlp.evaluation.bootstrap import mean_difference
-from roseq_allennlp.experiments.ablation import SYSTEMS, TABLE_IV, mean, mean_and_deviation
+from roseq_allennlp.experiments.ablation import SYSTEMS, TABLE_IV, TITLES, mean, mean_and_deviation
 from roseq_allennlp.experiments.results import HeldOut, Run
 from roseq_allennlp.scoring.conlleval import Counts
 from roseq_allennlp.tables import table
@@ -32,10 +32,10 @@ def build(page: str, runs: Sequence[Run]) -> str:
 
     `ConfigurationError`: a part has another name, the page has no part, or a run has another corpus or system.
     """
-    unknown = sorted({run.corpus for run in runs} - set(CORPORA) | {run.system for run in runs} - set(SYSTEMS))
+    unknown = sorted({run.corpus for run in runs} - set(CORPORA) | {run.system for run in runs} - set(TITLES))
     if unknown:
         raise ConfigurationError(
-            f"The page has no place for runs of {unknown}; it has {', '.join(CORPORA)} and {', '.join(SYSTEMS)}."
+            f"The page has no place for runs of {unknown}; it has {', '.join(CORPORA)} and {', '.join(TITLES)}."
         )
 
     def part(match: "re.Match[str]") -> str:
@@ -56,7 +56,7 @@ def build(page: str, runs: Sequence[Run]) -> str:
 
 def _groups(runs: Sequence[Run]) -> dict[tuple[str, str], Systems]:
     """Groups runs with test scores by corpus and settings (JSON), then by system, in the order of the catalogue."""
-    order, names = list(CORPORA), list(SYSTEMS)
+    order, names = list(CORPORA), list(TITLES)
     groups: dict[tuple[str, str], Systems] = {}
     for run in sorted(runs, key=lambda run: (order.index(run.corpus), names.index(run.system), run.seed)):
         if run.test is not None:
@@ -101,7 +101,7 @@ def _paper_gain(corpus: str, system: str) -> str:
 def _row(corpus: str, system: str, systems: Systems) -> list[Any]:
     runs = systems[system]
     return [
-        SYSTEMS[system].title,
+        TITLES[system],
         len(runs),
         mean_and_deviation([run.dev_f1 for run in runs]),
         mean_and_deviation([run.test_f1 for run in runs]),
@@ -131,6 +131,25 @@ def gains(runs: Sequence[Run]) -> str:
                 figures = [CORPORA[corpus].paper.get(system, ""), _paper_gain(corpus, system)]
                 rows.append([corpus, SYSTEMS[system].title, 0, "not measured", "not measured", "", *figures, "", ""])
     return table(["corpus", *_HEADERS], rows, "github")
+
+
+def vectors(runs: Sequence[Run]) -> str:
+    """Shows the runs with other vectors than the corpus's, encoders among them, against RoSeq in the paper."""
+    rows = []
+    for (corpus, settings), systems in _groups(runs).items():
+        changes = json.loads(settings)
+        if "vectors" not in changes:
+            continue
+        name = changes.pop("vectors")
+        paper = CORPORA[corpus].paper.get("roseq")
+        for system, of_system in systems.items():
+            title, *figures = _row(corpus, system, systems)
+            f1 = mean([run.test_f1 for run in of_system])
+            change = "" if paper is None or f1 is None else f"{f1 - paper:+.2f}"
+            shown = _shown(changes) if changes else ""
+            rows.append([corpus, name, title, shown, *figures[:4], change, *figures[6:]])
+    headers = ("corpus", "vectors", _HEADERS[0], "settings", *_HEADERS[1:5], "over the paper's RoSeq", *_HEADERS[7:])
+    return table(headers, rows, "github")
 
 
 def ablations(runs: Sequence[Run]) -> str:
@@ -182,8 +201,15 @@ def _table_iv(runs: Sequence[Run]) -> Iterator[tuple[str, str, Systems]]:
 
 
 def _title(corpus: str, settings: str) -> str:
-    sentences = json.loads(settings).get("sentences")
-    return corpus if sentences is None else f"{corpus}, its first {sentences} training sentences"
+    changes = json.loads(settings)
+    title = (
+        corpus if "sentences" not in changes else f"{corpus}, its first {changes.pop('sentences')} training sentences"
+    )
+    return f"{title}, {_shown(changes)}" if changes else title
+
+
+def _shown(settings: dict[str, Any]) -> str:
+    return f"`{json.dumps(settings, sort_keys=True)[1:-1]}`"
 
 
 def labels(runs: Sequence[Run]) -> str:
@@ -242,9 +268,9 @@ def tuning(runs: Sequence[Run]) -> str:
         # The config on a part of the training split is itself the reference.
         compared = len(known) == len(tuned) and size != tuned[0].settings
         change = statistics.mean(run.dev_f1 for run in tuned) - statistics.mean(known) if compared else None
-        shown = f"`{settings[1:-1]}`"
+        shown = _shown(json.loads(settings))
         f1 = mean_and_deviation([run.dev_f1 for run in tuned])
-        rows.append([corpus, SYSTEMS[system].title, shown, len(tuned), f1, "" if change is None else f"{change:+.2f}"])
+        rows.append([corpus, TITLES[system], shown, len(tuned), f1, "" if change is None else f"{change:+.2f}"])
     return table(("corpus", "system", "settings", "seeds", "development F1", "change"), rows, "github")
 
 
@@ -259,7 +285,7 @@ def total(runs: Sequence[Run]) -> str:
 
 
 TABLES: dict[str, Callable[[Sequence[Run]], str]] = {
-    **{"gains": gains, "ablations": ablations, "effects": effects, "labels": labels},
+    **{"gains": gains, "vectors": vectors, "ablations": ablations, "effects": effects, "labels": labels},
     **{"noise": noise, "sizes": sizes, "tuning": tuning, "total": total},
 }
 """The functions that build the tables of a page, by the name of the table."""

@@ -108,7 +108,10 @@ def _check_tokenizer(tokenizer: Any) -> None:
     if not isinstance(tokenizer, dict):
         raise _refused("its tokeniser is none")
     for name, types in _PARTS.items():
-        parts = [part for part in _objects(tokenizer.get(name)) if "type" in part]
+        value = tokenizer.get(name)
+        if name == "model" and isinstance(value, dict):  # its pieces may have any names, `type` among them
+            value = {key: entry for key, entry in value.items() if key != "vocab"}
+        parts = [part for part in _objects(value) if "type" in part]
         for part in parts:
             if part["type"] not in types:
                 raise _refused(f"its tokeniser has a {name} {str(part['type'])[:40]!r}; allowed are {sorted(types)}")

@@ -4,6 +4,7 @@ import multiprocessing
 import shutil
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from allennlp.common.checks import ConfigurationError
@@ -96,6 +97,42 @@ def test_a_part_of_the_training_split_and_results_without_the_test_split(roseq, 
         assert read_results([tmp_path / "other.jsonl"]) == [tested]
 
 
+def test_other_vectors_are_in_the_config_and_its_name_alone_in_the_results(roseq, tmp_path, monkeypatch, tiny_encoder):
+    monkeypatch.chdir(tmp_path)
+    config = Path(__file__).parents[2] / CONFIG
+    monkeypatch.setattr(ablation, "resolve", lambda name: name)
+    monkeypatch.setattr(ablation, "result_of", lambda *arguments: arguments[4])
+    monkeypatch.setattr(ablation, "keep_result", lambda *_: None)
+    begun = []
+
+    def run_all(directory, corpus, configs, score, console):
+        begun.append((str(directory), score(directory, "base", 1), configs["base", 1]))
+        return []
+
+    monkeypatch.setattr(ablation, "run_all", run_all)
+
+    def kept(*arguments):
+        answer = roseq("ablation", "wnut17", "--config", config, "--systems", "base", "--seeds", "1", *arguments)
+        assert answer.status == 0, answer.errors
+        return begun[-1]
+
+    directory, settings, whole = kept("--vectors", f"tuned:{tiny_encoder}", "--without", "bilstm,characters")
+    name = tiny_encoder.name
+    assert settings == {"vectors": f"tuned:{name}", "without": ["bilstm", "characters"]}
+    assert directory == f"runs/ablation/wnut17_tuned-{name}_without-bilstm-characters"
+    assert whole["dataset_reader"]["token_indexers"]["tokens"]["model_name"] == str(tiny_encoder)
+    assert "encoder" not in whole["model"]
+    file = tmp_path / "a folder" / "words.vec"
+    file.parent.mkdir()
+    file.touch()
+    directory, settings, _ = kept("--vectors", f"fixed:{file}:20", "--sentences", "9")
+    assert settings == {"vectors": "fixed:words.vec:20", "sentences": 9}
+    assert directory == "runs/ablation/wnut17_fixed-words.vec-20_9"
+    directory, settings, _ = kept("--vectors", "frozen:some/encoder", "--overrides", FAST)
+    assert settings == {**json.loads(FAST), "vectors": "frozen:some/encoder"}
+    assert kept()[:2] == ("runs/ablation/wnut17", {})
+
+
 class Trained:
     """Replaces a training run: `done` writes what the run leaves behind."""
 
@@ -168,6 +205,8 @@ def test_stopped_by_hand(tmp_path, monkeypatch):
         (["wnut17", "--seeds", "1,x"], "--seeds: '1,x'"),
         (["wnut17", "--systems", "base,lacrf"], "--systems: there is no ['lacrf']"),
         (["wnut17", "--sentences", "0"], "--sentences must be at least 1; got 0"),
+        (["wnut17", "--without", "lstm"], "--without: there is no ['lstm']. Choose from bilstm, characters"),
+        (["wnut17", "--vectors", "tunned:x"], "ROSEQ_VECTORS has tunned:; it may have fixed:, frozen:, tuned:"),
         (["wnut17", "--config", "none.jsonnet"], "none.jsonnet: cannot be read"),
         (["wnut17", "--overrides", "{"], "cannot be read"),
     ],

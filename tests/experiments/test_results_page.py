@@ -43,6 +43,25 @@ def test_only_all_of_table_iv_is_an_ablation(run, runs):
     assert rows[3][5:7] == ["85.61", "+0.38"]
 
 
+def test_vectors(run, runs):
+    """Runs with other vectors than the corpus's, against the base model with the same ones, and the paper's RoSeq."""
+    frozen, tuned = {"vectors": "frozen:x/y"}, {"vectors": "tuned:x/y", "trainer.num_epochs": 9}
+    encoder = [run("base", 1, 40.0, settings=frozen), run("roseq", 1, 100.0, settings=frozen, counts=BETTER)]
+    other = [run("roseq", 1, 50.0, settings=tuned), run("token_classifier", 1, 44.0, settings=tuned)]
+    rows = cells(results_page.vectors([*runs, *encoder, *other]))[2:]
+    assert [row[:6] for row in rows] == [
+        ["wnut17", "frozen:x/y", "Base Model", "", "1", "50.00"],
+        ["wnut17", "frozen:x/y", "RoSeq Model", "", "1", "110.00"],
+        ["wnut17", "tuned:x/y", "RoSeq Model", '`"trainer.num_epochs": 9`', "1", "60.00"],
+        ["wnut17", "tuned:x/y", "token classifier", '`"trainer.num_epochs": 9`', "1", "54.00"],
+    ]
+    assert [row[6] for row in rows] == ["40.00", "100.00", "50.00", "44.00"]
+    assert rows[1][7].startswith("+60.00 (") and [rows[i][7] for i in (0, 2, 3)] == ["", "", ""]
+    assert [row[8:] for row in rows[:2]] == [["-3.03", "6 of 9", "1.00"], ["+56.97", "6 of 9", "1.00"]]
+    for table in ("gains", "labels", "noise", "sizes"):
+        assert results_page.TABLES[table]([*runs, *encoder, *other]) == results_page.TABLES[table](runs)
+
+
 def test_effects_are_of_the_systems_with_a_component_less_those_without(run):
     assert len(cells(results_page.effects([run("base"), run("roseq")]))) == 2  # not all of Table IV
     with_it = {system for system in TABLE_IV if system == "roseq" or "lacrf" in system}

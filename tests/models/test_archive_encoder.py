@@ -153,6 +153,18 @@ def test_a_harmful_encoder_is_refused(rewritten, refused, offline, name: str, ch
     assert re.search(message, sentence := refused(rewritten(name, change))), sentence
 
 
+def test_pieces_may_have_any_name(rewritten, offline) -> None:
+    """English word pieces have `type`, `pattern` and `content` among them."""
+
+    def change(tokenizer: dict[str, Any]) -> dict[str, Any]:
+        vocabulary = tokenizer["model"]["vocab"]
+        for piece, name in zip(sorted(vocabulary)[-3:], ("type", "pattern", "content"), strict=True):
+            vocabulary[name] = vocabulary.pop(piece)
+        return tokenizer
+
+    assert roseq_allennlp.load(rewritten(TOKENIZER, change)).tag("type of pattern")["tags"]
+
+
 def test_an_archive_without_its_encoder_is_refused(encoder_run, refused, tmp_path) -> None:
     path = tmp_path / "without.tar.gz"
     with tarfile.open(encoder_run(True) / "model.tar.gz") as source, tarfile.open(path, "w:gz") as target:
