@@ -16,6 +16,7 @@ from roseq_allennlp.console import Console
 
 EVIL = "\x1b[31m\x9b1m\u202e\u2066\x08\x7f"
 SEEN = r"\x1b[31m\x9b1m\u202e\u2066\x08\x7f"
+LABEL = f"m{EVIL}n"  # what cannot be seen at the ends of a tag is no part of it
 FILE = f"e{EVIL}\n\rvil"
 SECRET = "hf_abcdefghijklmnop"
 CONFIG = "training_configs/fixture.jsonnet"
@@ -90,8 +91,8 @@ def evil(tmp_path, monkeypatch, archive_path):
     monkeypatch.setenv("HF_TOKEN", SECRET)
     directory = tmp_path / f"{FILE}{SECRET}"
     directory.mkdir()
-    (directory / "data").write_text(f"w{EVIL}\tB-{EVIL}\nin\tO\nOslo\tB-location\n", encoding="utf-8")
-    (directory / "scored").write_text(f"w{EVIL} B-{EVIL} B-x{EVIL}\n", encoding="utf-8")
+    (directory / "data").write_text(f"w{EVIL}\tB-{LABEL}\nin\tO\nOslo\tB-location\n", encoding="utf-8")
+    (directory / "scored").write_text(f"w{EVIL} B-{LABEL} B-x{LABEL}\n", encoding="utf-8")
     (directory / "lines").write_text(json.dumps({"sentence": f"w{EVIL} in Oslo"}) + "\n{" + EVIL + "\n")
     shutil.copy(archive_path, directory / "model.tar.gz")
     overrides = {"train_data_path": str(directory / "data"), "validation_data_path": DEV, "trainer.num_epochs": 1}
@@ -150,7 +151,8 @@ def test_nothing_is_sent_to_a_terminal(name, evil, roseq, monkeypatch):
             -2000:
         ]
         assert SECRET not in output
-    assert "1b[31m" in result.output + result.errors or name in ("find-lr", "train, wrong JSON"), ascii(result)[-2000:]
+    silent = ("find-lr", "train, wrong JSON", "evaluate")  # the log has the warning of the last
+    assert "1b[31m" in result.output + result.errors or name in silent, ascii(result)[-2000:]
     assert "Traceback" not in result.errors
 
 
@@ -195,7 +197,7 @@ def test_files_keep_their_data(evil, roseq):
     page = (directory / "page.html").read_text(encoding="utf-8")
     assert "\u202e" in page and SECRET not in page
     output = json.loads(roseq("score", directory / "scored", "--json").output)
-    assert EVIL in output["types"]
+    assert LABEL in output["types"]
 
 
 def test_no_command_prints_past_the_console():

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import IO, Any, AnyStr, Optional
 
 from roseq_allennlp.predictors.sentences import Unreadable
-from roseq_allennlp.text import shown_in_json
+from roseq_allennlp.text import shown_in_json, without_secrets
 
 MAX_LINE = 2**26
 """Characters of a line, or of a file that is one document; a longer one is not kept in memory."""
@@ -75,7 +75,7 @@ def kept(item: Any, file: str, line: int, text: Optional[str]) -> dict[str, Any]
     """What of a line its answer has beside it: all its keys, or else where it is and how it begins."""
     if type(item) is dict:
         return item
-    place = {"file": file, "line": line}
+    place = {"file": without_secrets(file), "line": line}
     if text is None:
         return place
     return {**place, "text": text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"}

@@ -32,6 +32,7 @@ NAMES = {
     "report",
     "results",
     "score",
+    "vectors",
 }
 
 

@@ -121,7 +121,7 @@ def test_parts(case: str, device: torch.device, as_on_a_gpu: Any) -> None:
     "overrides",
     [
         {},
-        {"model.text_field_embedder.token_embedders.tokens.trainable": True},
+        {"model.text_field_embedder.token_embedders.tokens.type": "embedding"},
         {"model.focal_reduction": "token_mean", "model.include_start_end_transitions": True},
         "ensemble",
     ],

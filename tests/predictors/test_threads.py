@@ -19,7 +19,8 @@ import pytest
 import torch
 
 import roseq_allennlp
-from roseq_allennlp.predictors import NerTagger, ner_tagger
+from roseq_allennlp.data import tokenizers
+from roseq_allennlp.predictors import NerTagger
 
 SECONDS = float(os.environ.get("ROSEQ_STRESS", 0))
 THREADS = 8
@@ -135,7 +136,7 @@ def expected(tagger, repository):
 
 
 def test_every_sentence_is_answered_once_and_in_order(archive_path, tagger, expected, monkeypatch, capsys):
-    monkeypatch.setattr(ner_tagger, "_TOKENIZER_WORDS", 2000)  # to start afresh often
+    monkeypatch.setattr(tokenizers, "_MOST_WORDS", 2000)  # to start afresh often
     taggers = {
         "one process": NerTagger(tagger._model, tagger._dataset_reader),
         "two processes": roseq_allennlp.load(archive_path, processes=2),

@@ -33,7 +33,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
     "augmentation": {"callbacks": [{"type": "augmentation"}]},
     "augmentation, part of an epoch": {"callbacks": [{"type": "augmentation"}], "data_loader.batches_per_epoch": 3},
-    "trainable vectors": {"model.text_field_embedder.token_embedders.tokens.trainable": True},
+    "trainable vectors": {"model.text_field_embedder.token_embedders.tokens.type": "embedding"},
 }
 KILL: dict[str, Any] = dict.fromkeys(
     ("epoch", "batch", "training", "signal")
