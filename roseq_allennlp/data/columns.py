@@ -106,7 +106,7 @@ def find_columns(
         except csv.Error:
             continue
     votes = Counter(sizes.values())
-    # Of equal ones the first.
+    # Where several have as many votes, the first.
     size = max(votes, key=lambda size: (size >= needed, votes[size], is_exact and size == needed), default=0)
     return Columns(separator, quoted, size, next((line for line, value in sizes.items() if value == size), 0))
 

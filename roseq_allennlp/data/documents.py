@@ -46,7 +46,7 @@ class Document:
 
     @classmethod
     def from_words(cls, words: Iterable[str], spans: Iterable[Span] = (), **more: Any) -> "Document":
-        """Of words with single spaces between them, and entities as spans of words."""
+        """A document of words with single spaces between them; `spans` are entities in words."""
         words = list(words)
         tokens, position = [], 0
         for word in words:

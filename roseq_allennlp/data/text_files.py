@@ -177,7 +177,7 @@ def local_path(file_path: str) -> str:
 
     # Raises
 
-    `ConfigurationError`: there is none, or it cannot be read several times.
+    `ConfigurationError`: there is no such file, or it cannot be read several times.
     """
     try:
         path = str(cached_path(corpora.resolve(file_path)))

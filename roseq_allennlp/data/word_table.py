@@ -82,7 +82,7 @@ class WordTable:
         }
 
     def pieces(self, sentences: Sequence[Sequence[str]]) -> Optional[list[PieceIds]]:
-        """Of each sentence, where an encoder needs them."""
+        """The pieces of each sentence, where an encoder needs them."""
         for indexer in self._all_indexers.values():
             if isinstance(indexer, TransformerIndexer):
                 return indexer.split(sentences)

@@ -106,7 +106,7 @@ def _check_config(config: dict[str, Any]) -> None:
 
 def _check_tokenizer(tokenizer: Any) -> None:
     if not isinstance(tokenizer, dict):
-        raise _refused("its tokeniser is none")
+        raise _refused("its tokenizer.json holds no tokeniser")
     for name, types in _PARTS.items():
         value = tokenizer.get(name)
         if name == "model" and isinstance(value, dict):  # its pieces may have any names, `type` among them

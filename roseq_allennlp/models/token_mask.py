@@ -55,6 +55,6 @@ def words_in(metadata: Optional[Sequence[Any]]) -> Optional[list[list[str]]]:
 
 
 def _last(ids: torch.Tensor) -> torch.Tensor:
-    """Last position of each sentence with an id other than 0, `(B,)`; 0 if there is none."""
+    """Last position of each sentence with an id other than 0, `(B,)`; 0 where all ids are 0."""
     real = (ids != 0) if ids.dim() == 2 else (ids != 0).flatten(2).any(dim=2)  # (B, T)
     return (real * torch.arange(real.size(1), device=ids.device)).amax(dim=1)

@@ -81,7 +81,7 @@ def local_path(name: str) -> str:
 
     # Raises
 
-    `ConfigurationError`: there is none.
+    `ConfigurationError`: there is no such file.
     """
     if name == STANDARD_INPUT:
         return name

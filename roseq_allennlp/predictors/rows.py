@@ -101,7 +101,7 @@ def tagged(row: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
 def as_json(row: Mapping[str, Any]) -> str:
     """
     A line of JSON that can be written as UTF-8 and shown on a terminal. What JSON does not have becomes `null` (NaN,
-    infinite numbers) or its text (dates). Of a row that is nested too deeply only the plain values are there, and an `error`.
+    infinite numbers) or its text (dates). A row that is nested too deeply keeps its plain values alone, and has an `error`.
     """
     try:
         try:

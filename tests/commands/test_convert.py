@@ -10,7 +10,7 @@ DEV = "fixtures/wnut17/emerging.dev.conll"
 
 
 def sentences(path):
-    """Of a file of columns, without the package."""
+    """What a file of columns holds, read without the package."""
     result = [[]]
     for line in Path(path).read_bytes().decode("utf-8").split("\n"):
         cells = tuple(cell.strip(" ") for cell in line.rstrip("\r").split("\t"))

@@ -197,7 +197,7 @@ def test_the_faster_way_is_taken_whatever_the_size_of_the_emissions(monkeypatch)
 
 
 def exact_log_probabilities(potentials, tags, spans):
-    """Of spans of one sentence, by `forward_scores` and `backward_scores` in 64 bits of precision in place of 53."""
+    """Probabilities of the spans of one sentence, by `forward_scores` and `backward_scores` in 64 bits of precision in place of 53."""
     emissions, transitions, start, end = (scores.numpy().astype(np.longdouble) for scores in potentials)
     emissions, tags = emissions[0], tags[0].tolist()
     alphas, betas = [start + emissions[0]], [end]

@@ -16,7 +16,7 @@ _OF_ANNOTATION = {"annotator", "annotation_id", "created_at", "updated_at", "lea
 
 def read(path: str, options: ReadOptions, tally: Tally) -> Iterator[Document]:
     """
-    See `Format`. Of several annotations of a task the first is read, or that of `annotator`; skipped ones, and tasks that
+    See `Format`. Where a task has several annotations the first is read, or that of `annotator`; skipped ones, and tasks that
     have none left, are left out. What is no span, such as choices and relations, is passed over.
     """
     tasks = parsed(whole_text(path), path)

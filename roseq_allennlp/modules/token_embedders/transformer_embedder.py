@@ -58,8 +58,8 @@ class TransformerEmbedder(TokenEmbedder):
     in which it has the most context. Nothing is cut off.
 
     An `observer` may replace the vectors that the layer gives to the encoder, or what the frozen one gives out, as
-    adversarial training does: see `CharacterEmbedding`. Of a tuned encoder it gets `(N, D)`, the vectors of all pieces as
-    its embedding layer looks them up, with `(N,)` int64, each one's sentence; of a frozen one `(B, T, D)` and `None`.
+    adversarial training does: see `CharacterEmbedding`. A tuned encoder gives it `(N, D)`, the vectors of all pieces as
+    its embedding layer looks them up, with `(N,)` int64, each one's sentence; a frozen one gives `(B, T, D)` and `None`.
 
     # Parameters
 
@@ -227,7 +227,7 @@ class TransformerEmbedder(TokenEmbedder):
         return flat.index_select(0, torch.from_numpy(index).flatten().to(device)).view(*counts.shape, -1)
 
     def _features(self, pieces: np.ndarray, counts: np.ndarray, device: torch.device) -> list[torch.Tensor]:
-        """Of a frozen encoder, for each sentence `(layers, words, D)`; computed where they are not stored."""
+        """A frozen encoder's features, `(layers, words, D)` for each sentence; computed where they are not stored."""
         assert self._store is not None
         result: list[Optional[torch.Tensor]] = []
         keys, missing = [], []
