@@ -1,9 +1,7 @@
 import contextlib
 import hashlib
-import logging
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
@@ -11,7 +9,8 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules.token_embedders import TokenEmbedder
 
-from roseq_allennlp.data.encoder_files import EncoderFiles, encoder_files
+from roseq_allennlp.data.encoder_files import encoder_files
+from roseq_allennlp.modules.encoder_loading import load_encoder, positions
 from roseq_allennlp.modules.feature_store import FeatureStore
 from roseq_allennlp.nn.half_precision import at_least_float32
 from roseq_allennlp.nn.layer_mix import mixed
@@ -21,7 +20,6 @@ POOLING = ("first", "mean")
 _GROUPS = {"cpu": (64, 4096)}  # padding, in pieces, that costs as much as a further call; pieces of a call
 _GROUPS_ELSEWHERE = (4096, 65_536)
 _STORES: "weakref.WeakValueDictionary[bytes, FeatureStore]" = weakref.WeakValueDictionary()
-_WEIGHTS = ("weights.th", "weights.safetensors", "best.th")
 
 
 class _Row(NamedTuple):
@@ -121,10 +119,10 @@ class TransformerEmbedder(TokenEmbedder):
                 f"transformer: features_in_memory must be at least 0 GiB; got {features_in_memory}."
             )
         files = encoder_files(model_name, serialization_dir)
-        self.encoder = _encoder(files, model_name, serialization_dir)
+        self.encoder = load_encoder(files, model_name, serialization_dir)
         self._layout = layout = files.layout
         self._special = len(layout.prefix) + len(layout.suffix)
-        limits = (window, layout.max_length, _positions(self.encoder))
+        limits = (window, layout.max_length, positions(self.encoder))
         self._size = min(limit for limit in limits if limit is not None) - self._special
         overlap = self._size // 4 if overlap is None else overlap
         if not 0 <= overlap < self._size:
@@ -353,68 +351,3 @@ class TransformerEmbedder(TokenEmbedder):
         if store is None:
             store = _STORES[key] = FeatureStore(int(self._features_in_memory * 2**30), self._directory)
         return store
-
-
-def _encoder(files: EncoderFiles, model_name: Optional[str], serialization_dir: Optional[str]) -> Any:
-    """With its weights, unless an archive or a checkpoint has them; without the parts that are not used."""
-    from transformers import AutoConfig, AutoModel
-
-    values = {**files.config}
-    config = AutoConfig.for_model(values.pop("model_type"), **values)
-    model = None
-    if model_name is not None:
-        try:
-            model = _pretrained(model_name)
-        except ConfigurationError:
-            if not _has_weights(serialization_dir):
-                raise
-    if model is None:
-        model = AutoModel.from_config(config, trust_remote_code=False, torch_dtype=torch.float32)
-    if config.is_encoder_decoder:
-        model = model.get_encoder()
-    if hasattr(model.config, "reference_compile"):
-        model.config.reference_compile = False  # ModernBERT would be compiled for each shape of a batch
-    if getattr(model, "pooler", None) is not None:
-        model.pooler = None  # has no part in the vectors of pieces, so no gradient
-    return model
-
-
-def _pretrained(name: str) -> Any:
-    from transformers import AutoModel
-
-    logs = logging.getLogger("transformers.modeling_utils")
-    level = logs.level
-    logs.setLevel(logging.ERROR)  # it warns of each pooler and head
-    try:
-        model, loaded = AutoModel.from_pretrained(
-            name, trust_remote_code=False, torch_dtype=torch.float32, output_loading_info=True
-        )
-    except Exception as error:  # of damaged weights nearly anything
-        raise ConfigurationError(
-            f"transformer: the weights of the encoder {name!r} cannot be read ({' '.join(str(error).split())[:300]}). Give a"
-            " name of the Hugging Face hub, or a folder with its weights, as safetensors or as torch saves tensors."
-        ) from error
-    finally:
-        logs.setLevel(level)
-    missing = [key for key in loaded["missing_keys"] if "pooler" not in key]
-    if missing:
-        raise ConfigurationError(
-            f"transformer: the folder of the encoder {name!r} has no weights for {len(missing)} of its parts, such as"
-            f" {missing[0]}. They are not those of its config: fetch it again."
-        )
-    return model
-
-
-def _has_weights(directory: Optional[str]) -> bool:
-    return directory is not None and (
-        any(Path(directory, name).exists() for name in _WEIGHTS) or any(Path(directory).glob("model_state_e*.th"))
-    )
-
-
-def _positions(encoder: torch.nn.Module) -> Optional[int]:
-    """How many pieces have a position, where the encoder gives them positions of their own."""
-    for name, module in encoder.named_modules():
-        if name.rsplit(".", 1)[-1] in ("position_embeddings", "wpe") and isinstance(module, torch.nn.Embedding):
-            # Where padding has a position, the first piece comes after it.
-            return module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
-    return getattr(encoder.config, "max_position_embeddings", None)
