@@ -9,6 +9,9 @@ import numpy as np
 
 from roseq_allennlp.files import replacing
 
+MEAN_NORM = 6.0
+"""Of the vectors that this package makes: that of GloVe's 100-dimensional ones, for which the model's other sizes were chosen."""
+
 
 def write_vectors(path: str, words: Iterable[str], vectors: np.ndarray) -> None:
     """

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from allennlp.common.checks import ConfigurationError
 
-MEAN_NORM = 6.0  # that of GloVe's vectors, for which the model's other sizes were chosen
+from roseq_allennlp.data.vector_files import MEAN_NORM
+
 _WINDOW = 5  # words on each side
 _MIN_COUNT = 2  # rarer words are not trained on; their vectors are those of their character n-grams
 

@@ -7,11 +7,11 @@ import torch
 from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.data.token_indexers.transformer_indexer import TransformerIndexer
+from roseq_allennlp.data.vector_files import MEAN_NORM
 from roseq_allennlp.modules.token_embedders.transformer_embedder import TransformerEmbedder
 from roseq_allennlp.nn.principal_axes import principal_axes
 
 _WORDS_AT_A_TIME = 4096
-_MEAN_NORM = 6.0  # that of GloVe's 100-dimensional vectors, for which the model's other sizes were chosen
 
 
 class WordEncoder:
@@ -61,13 +61,13 @@ def vectors_of_words(
     """
     counts = {word: counter.total() for word, counter in spellings.items()}
     words = sorted(spellings, key=lambda word: -counts[word])
-    # The spelling met first where two are as frequent.
-    states = encoder([spellings[word].most_common(1)[0][0] for word in words]).double()  # (N, H)
-    if not 0 < dim <= states.size(1) or dim >= len(words):
+    if not 0 < dim <= encoder.width or dim >= len(words):
         raise ConfigurationError(
-            f"the vectors can have 1 to {min(states.size(1), len(words) - 1)} dimensions, as the encoder is {states.size(1)}"
+            f"the vectors can have 1 to {min(encoder.width, len(words) - 1)} dimensions, as the encoder is {encoder.width}"
             f" wide and the text has {len(words)} words; got {dim}."
         )
+    # The spelling met first where two are as frequent.
+    states = encoder([spellings[word].most_common(1)[0][0] for word in words]).double()  # (N, H)
     mean, axes = principal_axes(states, torch.tensor([counts[word] for word in words]).sqrt(), dim)
     vectors = (states - mean) @ axes  # (N, dim)
-    return words, vectors * (_MEAN_NORM / vectors.norm(dim=1).mean())
+    return words, vectors * (MEAN_NORM / vectors.norm(dim=1).mean())
