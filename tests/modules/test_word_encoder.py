@@ -33,6 +33,10 @@ def test_vectors_are_of_the_most_frequent_spelling_and_scaled(tiny_encoder: Path
     assert float(vectors.norm(dim=1).mean()) == pytest.approx(6.0)
     counts = torch.tensor([7.0, 1, 1, 1, 1, 1]).sqrt().unsqueeze(1)
     assert torch.allclose((counts * vectors).sum(dim=0), torch.zeros(3, dtype=torch.float64), atol=1e-5)  # centred
+    alone = {**spellings, "oslo": Counter({"Oslo": 7})}
+    torch.testing.assert_close(vectors, vectors_of_words(encoder, alone, 3)[1], atol=1e-6, rtol=0)
+    other = {**spellings, "oslo": Counter({"oslo": 7})}
+    assert (vectors - vectors_of_words(encoder, other, 3)[1]).abs().max() > 0.1
     states = encoder(["Oslo", *words[1:]]).double()
     differences = (states - states[0]) @ torch.linalg.lstsq(states[1:] - states[0], vectors[1:] - vectors[0]).solution
     torch.testing.assert_close(differences, vectors - vectors[0])  # an affine image of the states
