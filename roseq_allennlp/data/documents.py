@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Optional
 
 from allennlp.common.checks import ConfigurationError
 
-from roseq_allennlp.data.tag_schemes import Span
+from roseq_allennlp.data.tag_schemes import Span, from_spans
 
 PLACES_SHOWN = 3
 
@@ -58,6 +58,11 @@ class Document:
     def words(self) -> list[str]:
         """The text of each token, of which there must be some."""
         return [self.text[start:end] for start, end in self.tokens or []]
+
+    def tagged(self) -> tuple[list[str], list[str], list[tuple[int, int]]]:
+        """The text and the IOB2 tag of each token, and the sentences; all tokens are one where none are given."""
+        words = self.words()
+        return words, from_spans(self.token_spans(), len(words), "IOB2"), self.sentences or [(0, len(words))]
 
     def token_spans(self) -> list[Span]:
         """

@@ -11,7 +11,7 @@ from roseq_allennlp.data.dataset_readers.column_reader import ColumnReader
 from roseq_allennlp.data.documents import Document, Tally, joined
 from roseq_allennlp.data.formats.format import Output, ReadOptions
 from roseq_allennlp.data.formats.json_rows import writing
-from roseq_allennlp.data.tag_schemes import from_spans, to_spans
+from roseq_allennlp.data.tag_schemes import to_spans
 from roseq_allennlp.data.text_files import lines
 
 
@@ -51,9 +51,7 @@ def write(documents: Iterable[Document], output: Output) -> None:
     grouped = False
     with writing(output) as file:
         for document in documents:
-            words = document.words()
-            tags = from_spans(document.token_spans(), len(words), "IOB2")
-            sentences = document.sentences or [(0, len(words))]
+            words, tags, sentences = document.tagged()
             grouped = grouped or len(sentences) > 1
             if grouped:
                 file.write(f"{DOCUMENT_START}\tO\n\n")

@@ -12,7 +12,7 @@ from roseq_allennlp.data.documents import Document, Entity, Tally
 from roseq_allennlp.data.formats.checks import checked_label
 from roseq_allennlp.data.formats.format import Output, ReadOptions
 from roseq_allennlp.data.formats.json_rows import text_lines, writing
-from roseq_allennlp.data.tag_schemes import detect_scheme, from_spans, invalid_positions, split_tag, to_spans
+from roseq_allennlp.data.tag_schemes import detect_scheme, invalid_positions, split_tag, to_spans
 
 _COLUMNS = 10
 _TAG = re.compile(r"(?:(?:NER|NE|name)=)?(O|[A-Z]-\S+)", re.IGNORECASE)
@@ -129,9 +129,7 @@ def write(documents: Iterable[Document], output: Output) -> None:
     grouped = False
     with writing(output) as file:
         for document in documents:
-            words = document.words()
-            tags = from_spans(document.token_spans(), len(words), "IOB2")
-            sentences = document.sentences or [(0, len(words))]
+            words, tags, sentences = document.tagged()
             grouped = grouped or len(sentences) > 1
             for number, (start, end) in enumerate(sentences):
                 if grouped and number == 0:
