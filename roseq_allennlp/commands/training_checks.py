@@ -12,7 +12,7 @@ from allennlp.training import GradientDescentTrainer
 
 from roseq_allennlp.data.downloads import fetch_vectors
 from roseq_allennlp.data.vectors import readable
-from roseq_allennlp.training.run_directory import check_run
+from roseq_allennlp.training.run_directory import check_run, continue_run
 
 
 def check_training(args: argparse.Namespace) -> None:
@@ -33,6 +33,8 @@ def check_training(args: argparse.Namespace) -> None:
     args.vector_copies = {file: copy for file in files if (copy := readable(file)) != file}
     if args.vector_copies:
         args.overrides = _replaced(config.as_dict(quiet=True), args.vector_copies)
+    if args.recover:
+        continue_run(args.serialization_dir, Params.from_file(args.param_path, args.overrides).as_dict(quiet=True))
 
 
 def _replaced(config: Any, names: dict[str, str]) -> Any:
