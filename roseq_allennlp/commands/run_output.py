@@ -1,12 +1,13 @@
 """What `roseq train`, `evaluate` and `find-lr` show, in place of what AllenNLP would."""
 
+import argparse
 import contextlib
 import json
 import logging
 import multiprocessing
 import shlex
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Optional
@@ -133,28 +134,31 @@ def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
         setattr(owner, name, before)
 
 
-def show_end_of_run(directory: Path, packages: Sequence[str], console: Console) -> None:
+def show_end_of_run(args: argparse.Namespace, console: Console) -> None:
     """Where the archive is, and the commands that come next; before them the test scores, if the config asked for them."""
+    directory = Path(args.serialization_dir)
+    if args.dry_run:
+        console.print(f"Nothing was trained (--dry-run); the vocabulary is in {directory / 'vocabulary'}.")
+        return
     config = json.loads((directory / CONFIG_NAME).read_text(encoding="utf-8"))
     metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
-    show_scores(metrics, "Test scores", console, "test_")
+    show_scores(metrics, "Test scores of the best epoch", console, "test_")
     archive = str(directory / "model.tar.gz")
+    commands = list(_next_commands(config, archive))
     console.print("")
+    console.print(f"The archive is {archive}." + (" What comes next:" if commands else ""))
+    for command in commands:
+        options = [f"--include-package={name}" for name in args.include_package]
+        console.print(f"  {shlex.join(['roseq', *map(str, command), *options])}", is_command=True)
+
+
+def _next_commands(config: dict[str, Any], archive: str) -> Iterator[list[Any]]:
     model = config["model"]
     if not issubclass(Model.by_name(model["type"] if isinstance(model, dict) else model), Tagger):  # type: ignore[arg-type]
-        console.print(f"The archive is {archive}.")
         return
-    console.print(f"The archive is {archive}. What comes next:")
-    train_data, development = config["train_data_path"], config.get("validation_data_path")
-    test = config.get("test_data_path")
-    if test is None and str(train_data).startswith(f"{SCHEME}://"):
-        test = f"{str(train_data).rpartition('/')[0]}/test"
-    for command in (
-        ["roseq", "evaluate", archive, test or "TEST"],
-        ["roseq", "report", archive, development or "DATA"],
-        ["roseq", "predict", archive, "TEXTS"],
-    ):
-        console.print(
-            "  " + shlex.join([*map(str, command), *(f"--include-package={name}" for name in packages)]),
-            is_command=True,
-        )
+    train_data, test = config["train_data_path"], config.get("test_data_path")
+    if isinstance(train_data, str) and train_data.startswith(f"{SCHEME}://"):
+        test = test or f"{train_data.rpartition('/')[0]}/test"
+    yield ["evaluate", archive, test or "TEST"]
+    yield ["report", archive, config.get("validation_data_path") or "DATA"]
+    yield ["predict", archive, "TEXTS"]
