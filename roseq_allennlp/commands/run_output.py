@@ -6,6 +6,7 @@ import json
 import logging
 import multiprocessing
 import shlex
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -80,10 +81,11 @@ class _ObservedTrainModel:
 
 
 def _log_to_directory(prepare: Any, *args: Any, **kwargs: Any) -> None:
-    """AllenNLP's function `prepare`, of whose handlers that of the file is kept."""
+    """AllenNLP's function `prepare`, of which the handler of the file is kept."""
     root = logging.getLogger()
-    handlers = root.handlers[:]
+    handlers, hook = root.handlers[:], sys.excepthook
     prepare(*args, **kwargs)
+    sys.excepthook = hook
     (file,) = [handler for handler in root.handlers if isinstance(handler, logging.FileHandler)]
     root.handlers[:] = handlers
     log_to(file)
