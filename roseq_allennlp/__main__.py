@@ -11,8 +11,10 @@ from typing import NoReturn, Optional
 
 from roseq_allennlp.commands.parser import Parser, did_you_mean
 from roseq_allennlp.commands.table import COMMANDS, IN_PLACE, OF_ALLENNLP, OWN, command
+from roseq_allennlp.console import Console
 from roseq_allennlp.errors import Terminated
 from roseq_allennlp.lazy_imports import lazy_imports
+from roseq_allennlp.logs import user_logs
 from roseq_allennlp.plugin_files import plugins_are_there
 from roseq_allennlp.text import show_logs, shown
 from roseq_allennlp.version import VERSION
@@ -68,12 +70,14 @@ def _run(name: str, arguments: list[str]) -> None:
     chosen = command(name) if name in COMMANDS else import_module(_WITH_ALLENNLP).CommandOfPlugin(name)
     args = chosen.parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _terminate)
+    verbose = getattr(args, "verbose", False)
     try:
-        if chosen.needs_allennlp:
-            _import_allennlp(whole=not chosen.opens_archives)
-            import_module(_WITH_ALLENNLP).call(chosen, args)
-        else:
-            chosen.call(args)
+        with user_logs(Console(args.quiet), f"roseq {name}", verbose, is_run=name == "train"):
+            if chosen.needs_allennlp:
+                _import_allennlp(whole=not chosen.opens_archives)
+                import_module(_WITH_ALLENNLP).call(chosen, args)
+            else:
+                chosen.call(args)
     except (KeyboardInterrupt, Terminated) as error:
         print(f"roseq {name}: stopped.{chosen.advice}", file=sys.stderr)
         sys.exit(130 if isinstance(error, KeyboardInterrupt) else 143)

@@ -6,6 +6,7 @@ from allennlp.commands import train
 from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.commands.explanations import explain_mismatch
+from roseq_allennlp.commands.run_output import run_shown, show_end_of_run
 from roseq_allennlp.commands.training_checks import check_training
 from roseq_allennlp.console import Console
 from roseq_allennlp.files import FULL
@@ -15,7 +16,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Trains as `allennlp train` does, after `check_training`; what a run leaves behind is told where it fails."""
     try:
         check_training(args)
-        train.train_model_from_args(args)
+        with run_shown(console, args.verbose):
+            train.train_model_from_args(args)
+            show_end_of_run(args, console)
     except ConfigurationError as error:
         raise ConfigurationError(explain_mismatch(str(error.__cause__), args) or error.message) from error
     except OSError as error:
