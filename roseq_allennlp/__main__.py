@@ -71,7 +71,8 @@ def _run(name: str, arguments: list[str]) -> None:
         else:
             chosen.call(args)
     except (KeyboardInterrupt, Terminated) as error:
-        print(f"roseq {name}: stopped.{chosen.advice}", file=sys.stderr)
+        advice = " It had not begun to train: start it again." if getattr(args, "undone", False) else chosen.advice
+        print(f"roseq {name}: stopped.{advice}", file=sys.stderr)
         sys.exit(130 if isinstance(error, KeyboardInterrupt) else 143)
     except OSError as error:
         raise SystemExit(shown(f"roseq {name}: error: {error}")) from error

@@ -11,6 +11,7 @@ from allennlp.modules.token_embedders.embedding import EmbeddingsTextFile
 from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 from roseq_allennlp.data import corpora
+from roseq_allennlp.training.overrides import parsed
 
 
 def explain(error: Exception, args: argparse.Namespace) -> Optional[str]:
@@ -76,13 +77,12 @@ def places_of(key: str, config: Any, where: str = "") -> list[str]:
 
 def advice(message: str, overrides: Any) -> str:
     """What `-o` has to do with an error that says a key is missing."""
-    missing = re.match(r'key "\w+" is required at location "([\w.]+)\."', message)
-    if missing and isinstance(overrides, dict):
-        for key, value in overrides.items():
-            if isinstance(value, dict) and f"{missing[1]}.".startswith(f"{key}.") and value:
-                part = f"{key}.{next(iter(value))}"
-                example = json.dumps({part: next(iter(value.values()))}, ensure_ascii=False)
-                return f". -o replaces `{key}` as a whole; to change a part of it: '{example}'."
+    missing = re.search(r'key "\w+" is required at location "([\w.]+)\."|`([\w.]+)\.type`: a \w+ needs', message)
+    for key, value in parsed(overrides).items() if missing else ():
+        if isinstance(value, dict) and value and f"{missing[1] or missing[2]}.".startswith(f"{key}."):  # type: ignore[index]
+            part, example = next(iter(value.items()))
+            change = json.dumps({f"{key}.{part}": example}, ensure_ascii=False)
+            return f"{'' if message.endswith('.') else '.'} -o replaces `{key}` as a whole; to change a part of it: '{change}'."
     return ""
 
 

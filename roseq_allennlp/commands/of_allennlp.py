@@ -4,8 +4,19 @@ import argparse
 
 from allennlp.commands.subcommand import Subcommand
 
+from roseq_allennlp.commands.outputs import prepared
+from roseq_allennlp.commands.training_checks import check_training
+from roseq_allennlp.training.devices import check_device
+
 
 def run(name: str, args: argparse.Namespace) -> None:
     """The function that `allennlp NAME` runs, with the arguments that were read here."""
+    if hasattr(args, "param_path"):
+        check_training(args, trains=False)
+    for output in (getattr(args, key, None) for key in ("output_path", "output_file")):
+        if output:
+            prepared(output)
+    if hasattr(args, "cuda_device"):
+        check_device(args.cuda_device, "--cuda-device")
     subparser = Subcommand.by_name(name)().add_subparser(argparse.ArgumentParser().add_subparsers())
     subparser.get_default("func")(args)

@@ -29,6 +29,7 @@ _HDF5 = (".h5", ".hdf5")  # which AllenNLP reads by itself
 _PACKED = {".gz": b"\x1f\x8b", ".bz2": b"BZh", ".xz": b"\xfd7zXZ\x00"}
 _ODD = ("\ufeff", "\t", "\r", "  ", "\0")  # what its reader takes for a part of a word or number
 _BLOCK = 1 << 20  # bytes
+_BEGINNING = 1 << 12  # bytes
 _BINARY = re.compile("[\x00-\x08\x0e-\x1f]")
 _HEADER = re.compile(rb"[ \t]*\d+[ \t]+(\d+)[ \t]*\r?\n")
 _NO_NUMBERS = re.compile(rb"[^0-9a-zA-Z+\-.,; \t\r\n]")
@@ -87,7 +88,9 @@ def _as_allennlp_reads_it(file: str, path: str, url: str, member: Optional[str])
     with _stream(path, member, begins) as stream:
         _check_text(stream, file)
         as_named = member is not None or all(url.endswith(end) == is_so for end, is_so in is_packed.items())
-        if as_named and _is_plain(stream):
+        header = _HEADER.match(stream.peek(_BEGINNING))
+        is_odd = header is not None and header[0] != b" ".join(header[0].split()) + b"\n"
+        if as_named and not is_odd and _is_plain(stream):
             return file
     name = hashlib.sha256(f"{path} {member}".encode()).hexdigest()
     copy = Path(file_utils.CACHE_DIRECTORY, f"roseq-vectors-{name}.txt")
@@ -116,7 +119,7 @@ def _stream(path: str, member: Optional[str], begins: bytes) -> Iterator[io.Buff
 
 def _check_text(stream: io.BufferedReader, file: str) -> None:
     """Looks at how the file begins, and reads nothing of it."""
-    begins = stream.peek(1 << 12)
+    begins = stream.peek(_BEGINNING)
     if begins.startswith(_FASTTEXT):
         raise ConfigurationError(f"{file}: is a model of fastText. Give the file of its vectors, which ends in .vec.")
     if header := _HEADER.match(begins):

@@ -30,7 +30,7 @@ from roseq_allennlp.models.archive_files import MAX_SIZE, check_inside, check_vo
 from roseq_allennlp.models.archive_rehearsal import rehearse
 from roseq_allennlp.models.archive_weights import SAFETENSORS, bounded_memory, load_state, read_weights
 from roseq_allennlp.models.tagger import Tagger
-from roseq_allennlp.training.config_keys import problems
+from roseq_allennlp.training.config_check import check_overrides
 from roseq_allennlp.training.devices import check_device
 from roseq_allennlp.training.overrides import OverridesError, changed, parsed
 
@@ -89,9 +89,7 @@ def _changed(config: dict[str, Any], changes: dict[str, Any]) -> tuple[dict[str,
     if not changes:
         return config, checked_config(config)
     result = changed(config, changes)
-    known = set(problems(config, imports=False))
-    if wrong := [problem for problem in problems(result, imports=False) if problem not in known]:
-        raise OverridesError(f"-o: {' '.join(map(str, wrong))}")
+    check_overrides(config, result, imports=False)
     try:
         return result, checked_config(result)
     except ArchiveError as error:

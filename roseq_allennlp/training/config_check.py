@@ -1,6 +1,7 @@
 """What in a training config cannot work: told before any data is read, and before the run's directory is made."""
 
 import json
+import re
 from typing import Any, Optional
 
 import torch
@@ -8,7 +9,10 @@ from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.training.config_keys import Problem, problems
 from roseq_allennlp.training.devices import check_device
+from roseq_allennlp.training.overrides import OverridesError
 
+_SPLITS = ("train", "validation", "test")
+_SEEDS = ("random_seed", "numpy_seed", "pytorch_seed")
 _LOADERS = ("data_loader", "validation_data_loader")
 _LEAST = {  # by place: the least number, and whether null stands for none
     ("trainer", "num_epochs"): (1, False),
@@ -30,7 +34,31 @@ _LEAST = {  # by place: the least number, and whether null stands for none
 }
 
 
-def check_config(written: dict[str, Any], config: dict[str, Any], name: str, option: str = "-o") -> None:
+def check_overrides(
+    written: dict[str, Any], config: dict[str, Any], option: str = "-o", imports: bool = True
+) -> None:
+    """
+    # Parameters
+
+    written, config : `Dict[str, Any]`
+        A config without and with overrides.
+    option : `str`, optional (default = `"-o"`)
+        What they are called in errors.
+    imports : `bool`, optional (default = `True`)
+        See `problems`.
+
+    # Raises
+
+    `OverridesError`: keys, types and values of theirs that no constructor takes.
+    """
+    known = set(problems(written, imports))
+    if wrong := [problem for problem in problems(config, imports) if problem not in known]:
+        raise OverridesError(f"{option}: {' '.join(map(str, wrong))}")
+
+
+def check_config(
+    written: dict[str, Any], config: dict[str, Any], name: str, option: str = "-o", trains: bool = True
+) -> None:
     """
     # Parameters
 
@@ -40,13 +68,15 @@ def check_config(written: dict[str, Any], config: dict[str, Any], name: str, opt
         The same with overrides.
     name, option : `str`
         What the file and the overrides are called in errors.
+    trains : `bool`, optional (default = `True`)
+        Whether the GPUs must be there.
 
     # Raises
 
     `ConfigurationError`: keys, types and values that AllenNLP would refuse late, or ignore; devices that are not there.
     """
-    wrong = _wrong(config)
-    by_file = set(wrong if written == config else _wrong(written))
+    wrong = _wrong(config, trains)
+    by_file = set(wrong if written == config else _wrong(written, trains))
     sources = {name: [problem for problem in wrong if problem in by_file]}
     sources[option] = [problem for problem in wrong if problem not in by_file]
     lines = [f"{source}: {' '.join(map(str, found))}" for source, found in sources.items() if found]
@@ -54,10 +84,11 @@ def check_config(written: dict[str, Any], config: dict[str, Any], name: str, opt
         raise ConfigurationError(" ".join(lines))
 
 
-def _wrong(config: dict[str, Any]) -> list[Problem]:
+def _wrong(config: dict[str, Any], trains: bool) -> list[Problem]:
     found = problems(config)
     told = {problem.where for problem in found}
-    return found + [problem for problem in (*_numbers(config), *_devices(config)) if problem.where not in told]
+    others = (*_numbers(config), *_names(config), *(_devices(config) if trains else ()))
+    return found + [problem for problem in others if problem.where not in told]
 
 
 def _numbers(config: dict[str, Any]) -> list[Problem]:
@@ -77,6 +108,26 @@ def _numbers(config: dict[str, Any]) -> list[Problem]:
             continue
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= least:
             found.append(Problem(".".join(path), f"must be at least {least}; got {json.dumps(value)}."))
+    return found
+
+
+def _names(config: dict[str, Any]) -> list[Problem]:
+    """Texts that AllenNLP looks at late."""
+    found = []
+    splits = [split for split in _SPLITS if config.get(f"{split}_data_path") is not None]
+    for split in config.get("datasets_for_vocab_creation") or ():
+        if split not in splits:
+            found.append(Problem("datasets_for_vocab_creation", f"has {split!r}; the config has {', '.join(splits)}."))
+    trainer = config.get("trainer")
+    metrics = trainer.get("validation_metric") if isinstance(trainer, dict) else None
+    for metric in [metrics] if isinstance(metrics, str) else metrics or ():
+        if not str(metric).startswith(("+", "-")):
+            what = f"must begin with + if more is better, or with -; got {metric!r}."
+            found.append(Problem("trainer.validation_metric", what))
+    for name in _SEEDS:
+        seed = config.get(name)
+        if seed is not None and not (re.fullmatch(r"-?\d+", str(seed)) and (name != "numpy_seed" or 0 <= int(seed) < 2**32)):
+            found.append(Problem(name, f"must be a whole number{', at least 0' * (name == 'numpy_seed')}; got {seed!r}."))
     return found
 
 

@@ -43,15 +43,15 @@ def read_config(
     `ConfigurationError`: the file is no config. `OverridesError`: the overrides are no JSON object, or do not fit it.
     """
     changes = parsed(overrides, option)  # first, as they take no time
+    unreadable = f"{path}: cannot be read as a training config."
+    if Path(path).is_dir():  # Jsonnet would end the process
+        raise ConfigurationError(f"{unreadable} It is a directory.")
     try:
         config = Params.from_file(path, "", variables).params
-    except FileNotFoundError as error:
-        raise ConfigurationError(f"{path}: file {path} not found. Give a config in Jsonnet or JSON.") from error
     except (OSError, RuntimeError, ValueError, AttributeError) as error:
-        reason = "it is a directory" if Path(path).is_dir() else " ".join(str(error).split())
-        raise ConfigurationError(f"{path} is no valid Jsonnet: {reason}") from error
+        raise ConfigurationError(f"{unreadable} {' '.join(str(error).split())}") from error
     if not isinstance(config, dict):
-        raise ConfigurationError(f"{path} is no config: it must be an object with keys, and is {_kind(config)}.")
+        raise ConfigurationError(f"{unreadable} It must be an object with keys, and is {_kind(config)}.")
     return config, changed(config, changes, option)
 
 

@@ -1,5 +1,6 @@
 """The directory of a run: what one that goes on reads there, and what one that never begins leaves there."""
 
+import argparse
 import contextlib
 import json
 import os
@@ -11,14 +12,17 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Optional, Union
 
+from allennlp.commands import find_learning_rate
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models.archival import CONFIG_NAME
-from allennlp.training.util import create_serialization_dir as _create_serialization_dir
+from allennlp.training import util
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 _MARKER_VARIABLE = "ROSEQ_NEW_RUN"  # for the processes of a distributed run
+_MAKERS: tuple[Any, ...] = (util, find_learning_rate)  # where `train` and `find-lr` look for the function that makes it
+_create_serialization_dir = util.create_serialization_dir
 
 
 def check_run(directory: str, distributed: Any) -> None:
@@ -107,23 +111,29 @@ class NewRun:
 
 
 @contextlib.contextmanager
-def new_run() -> Iterator[NewRun]:
+def new_run(args: argparse.Namespace) -> Iterator[None]:
     """
-    Within it a run of AllenNLP's `train` or `find-lr` leaves its directory as it was, if it fails before its first training
-    step. A process of a distributed run calls `note_first_step`.
+    Within it a run of AllenNLP's `train` or `find-lr` leaves its directory as it was if it fails before its first training
+    step; then `args.undone` is true. A process of a distributed run imports this module and notes its own first step.
     """
+    args.undone = False
     with tempfile.TemporaryDirectory() as folder:
         run = NewRun(Path(folder, "new"))
         os.environ[_MARKER_VARIABLE] = str(run._marker)
         hook = note_first_step()
+        for module in _MAKERS:
+            module.create_serialization_dir = run.create
         try:
-            yield run
+            yield
             _begin()
         except BaseException:
             with contextlib.suppress(OSError):
                 run.undo()
+                args.undone = run.undone
             raise
         finally:
+            for module in _MAKERS:
+                module.create_serialization_dir = _create_serialization_dir
             hook.remove()
             os.environ.pop(_MARKER_VARIABLE, None)
 
@@ -142,3 +152,7 @@ def _begin() -> None:
             marker.unlink()
             if replaced:
                 shutil.rmtree(replaced, ignore_errors=True)
+
+
+if _MARKER_VARIABLE in os.environ:  # a process of a distributed run
+    note_first_step()

@@ -10,7 +10,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 
 if TYPE_CHECKING:
-    from allennlp.training import Checkpointer, GradientDescentTrainer
+    from allennlp.training import Checkpointer, GradientDescentTrainer, TrainerCallback
     from allennlp.training.metric_tracker import MetricTracker
 
 
@@ -154,6 +154,11 @@ class TrainerAccess:
         if average is not None:
             parameters = dict(self._trainer._pytorch_model.named_parameters())
             average._parameters = [(name, parameters[name]) for name, _ in average._parameters]
+
+    @property
+    def callbacks(self) -> list["TrainerCallback"]:
+        """`find-lr` starts none of them."""
+        return self._trainer._callbacks
 
     @property
     def callback_names(self) -> list[str]:
