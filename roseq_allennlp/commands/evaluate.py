@@ -2,10 +2,12 @@ import argparse
 
 from allennlp.commands import evaluate
 
+from roseq_allennlp.commands.evaluation_checks import check_evaluation
 from roseq_allennlp.console import Console
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Evaluates as `allennlp evaluate` does."""
+    check_evaluation(args)
     evaluate.evaluate_from_args(args)
     return 0
