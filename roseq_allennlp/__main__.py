@@ -10,7 +10,9 @@ from typing import NoReturn, Optional
 
 from roseq_allennlp.commands.parser import Parser, did_you_mean
 from roseq_allennlp.commands.table import COMMANDS, IN_PLACE, OF_ALLENNLP, OWN, command
+from roseq_allennlp.console import Console
 from roseq_allennlp.errors import Terminated
+from roseq_allennlp.logs import user_logs
 from roseq_allennlp.plugin_files import plugins_are_there
 from roseq_allennlp.text import show_logs, shown
 from roseq_allennlp.version import VERSION
@@ -64,12 +66,14 @@ def _run(name: str, arguments: list[str]) -> None:
     chosen = command(name) if name in COMMANDS else import_module(_WITH_ALLENNLP).CommandOfPlugin(name)
     args = chosen.parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _terminate)
+    verbose = getattr(args, "verbose", False)
     try:
-        if chosen.needs_allennlp:
-            import_module("roseq_allennlp.registration")
-            import_module(_WITH_ALLENNLP).call(chosen, args)
-        else:
-            chosen.call(args)
+        with user_logs(Console(args.quiet), f"roseq {name}", verbose, is_run=name == "train"):
+            if chosen.needs_allennlp:
+                import_module("roseq_allennlp.registration")
+                import_module(_WITH_ALLENNLP).call(chosen, args)
+            else:
+                chosen.call(args)
     except (KeyboardInterrupt, Terminated) as error:
         advice = " It had not begun to train: start it again." if getattr(args, "undone", False) else chosen.advice
         print(f"roseq {name}: stopped.{advice}", file=sys.stderr)

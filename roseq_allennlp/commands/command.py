@@ -51,7 +51,7 @@ class Command:
         return parser
 
     def add_quiet(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--quiet", action="store_true", help="plain lines in place of a progress bar")
+        parser.add_argument("--quiet", action="store_true", help="show results, warnings and errors, no progress")
 
     def run(self, args: argparse.Namespace, console: Console) -> int:
         """Does the work and returns the exit status."""
@@ -62,7 +62,7 @@ class Command:
     def call(self, args: argparse.Namespace, program: str = "roseq") -> None:
         """Runs the command as `program` does, and ends the process where the status is not 0."""
         try:
-            status = self.run(args, Console(args.quiet))
+            status = self.run(args, Console(args.quiet, getattr(args, "file_friendly_logging", False)))
         except configuration_errors() as error:
             raise SystemExit(shown(f"{program} {self.name}: error: {error}")) from error
         except BrokenPipeError:  # the reader of the output has closed it, as `… | head` does

@@ -10,9 +10,15 @@ from roseq_allennlp.training.devices import check_device
 from roseq_allennlp.training.overrides import parsed
 
 
-def check_evaluation(args: argparse.Namespace) -> None:
+def check_evaluation(args: argparse.Namespace, number: int) -> None:
     """
     Also makes the directories of the files that are to be written.
+
+    # Parameters
+
+    args : `argparse.Namespace`
+    number : `int`
+        How many files of data are named.
 
     # Raises
 
@@ -28,7 +34,6 @@ def check_evaluation(args: argparse.Namespace) -> None:
     except ValueError as error:
         mapping = args.embedding_sources_mapping
         raise ConfigurationError(f"--embedding-sources-mapping {mapping}: no JSON object ({error}).") from error
-    number = _number_of_inputs(args.input_file)
     for option, value in (
         ("--output-file", args.output_file),
         ("--predictions-output-file", args.predictions_output_file),
@@ -38,11 +43,3 @@ def check_evaluation(args: argparse.Namespace) -> None:
             raise ConfigurationError(f"{option} names {len(outputs)} files for {number} of DATA. Give one for each.")
         for output in outputs:
             prepared(output)
-
-
-def _number_of_inputs(data: str) -> int:
-    """As AllenNLP counts them."""
-    try:
-        return len(json.loads(f"[{data}]"))
-    except ValueError:
-        return len(data.split(","))

@@ -4,6 +4,7 @@ from typing import Any
 from allennlp.commands import find_learning_rate
 from allennlp.common.checks import ConfigurationError
 
+from roseq_allennlp.commands.run_output import bars_shown
 from roseq_allennlp.commands.training_checks import check_training
 from roseq_allennlp.console import Console
 from roseq_allennlp.training.callbacks import LabelStatisticsCallback
@@ -27,7 +28,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     check_training(args)
     find_learning_rate.search_learning_rate = search_learning_rate
     try:
-        with new_run(args):
+        with new_run(args), bars_shown(console, "find-lr"):
             find_learning_rate.find_learning_rate_from_args(args)
     finally:
         find_learning_rate.search_learning_rate = _search

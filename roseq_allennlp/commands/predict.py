@@ -31,7 +31,6 @@ _ERRORS_SHOWN = 100  # rows with errors that are named, where the output cannot 
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Tags files of any kind. In place of AllenNLP's for `roseq`, not for `allennlp`."""
-    console.plain |= args.file_friendly_logging
     output = _output(args)
     names = _inputs(args)
     paths = [local_path(name) for name in names]

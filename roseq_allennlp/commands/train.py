@@ -6,6 +6,7 @@ from allennlp.commands import train
 from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.commands.explanations import advice, explain_mismatch
+from roseq_allennlp.commands.run_output import run_shown, show_end_of_run
 from roseq_allennlp.commands.training_checks import check_training
 from roseq_allennlp.console import Console
 from roseq_allennlp.files import FULL
@@ -17,8 +18,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
     overrides = args.overrides
     try:
         check_training(args)
-        with new_run(args):
+        with new_run(args), run_shown(console, args.verbose):
             train.train_model_from_args(args)
+            show_end_of_run(args, console)
     except ConfigurationError as error:
         mismatch = explain_mismatch(str(error.__cause__), args)
         raise ConfigurationError(mismatch or error.message + advice(error.message, overrides)) from error

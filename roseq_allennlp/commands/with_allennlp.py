@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import os
-import sys
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -30,15 +29,10 @@ _SAFER: dict[tuple[str, str], Any] = {
 
 def call(command: Command, args: argparse.Namespace) -> None:
     """
-    Runs a command. `--quiet` stands for `--file-friendly-logging` with nothing below warnings, where standard error is no
-    terminal `--file-friendly-logging` is set, and archives are written and opened by `roseq_allennlp.models.archive`.
+    Runs a command, whose archives are written and opened by `roseq_allennlp.models.archive`.
     """
-    if args.quiet:
-        os.environ.setdefault("ALLENNLP_LOG_LEVEL", "WARNING")
     # This variable would have torch unpickle a run's weights for --recover.
     os.environ.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
-    if hasattr(args, "file_friendly_logging"):
-        args.file_friendly_logging |= args.quiet or not sys.stderr.isatty()
     plugins.import_plugins()
     plugins.import_packages(args.include_package)
     install_sigterm_handler()

@@ -8,7 +8,7 @@ from typing import Any, Optional
 from roseq_allennlp.evaluation import plots
 from roseq_allennlp.experiments.results import Run
 from roseq_allennlp.experiments.systems import SYSTEMS
-from roseq_allennlp.tables import table
+from roseq_allennlp.tables import markdown
 
 HEADERS = ("system", "seeds", "development F1", "test F1", "test, change", "minutes a run")
 
@@ -69,7 +69,7 @@ def _all_known(values: Sequence[Optional[float]]) -> list[float]:
 
 def write_tables(directory: Path, corpus: str, runs: Sequence[Run]) -> None:
     """Writes `table.md` and `plot.svg`."""
-    lines = table(HEADERS, summary(runs), "github")
+    lines = markdown(HEADERS, summary(runs))
     about = (
         f"Ablation on {corpus}. F1 in percent, mean ± sample standard deviation over seeds; the epoch is that of the best"
         " development F1, with which the test split is read once. Change: of mean test F1, from the base model."

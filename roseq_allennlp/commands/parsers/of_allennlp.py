@@ -11,15 +11,12 @@ from roseq_allennlp.data.cache import cache_directory
 class AllenNlpsCommand(Command):
     """One whose mistakes of the user's AllenNLP reports by exceptions of all kinds: see `commands.explanations`."""
 
-    def add_quiet(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--quiet", action="store_true", help="plain lines, and nothing below warnings")
-
 
 class _Unchanged(AllenNlpsCommand):
     """One that runs as AllenNLP has it."""
 
     def run(self, args: argparse.Namespace, console: Console) -> int:
-        import_module("roseq_allennlp.commands.of_allennlp").run(self.name, args)
+        import_module("roseq_allennlp.commands.of_allennlp").run(self.name, args, console)
         return 0
 
 
