@@ -224,7 +224,10 @@ def _train(config: Path, run: Path, log: Path, recover: bool) -> None:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
     args = argparse.Namespace(param_path=config, overrides="")
-    check_training(args)
-    train_model_from_file(
-        config, run, args.overrides, recover=recover, force=not recover, file_friendly_logging=True
-    )
+    try:
+        check_training(args)
+        train_model_from_file(
+            config, run, args.overrides, recover=recover, force=not recover, file_friendly_logging=True
+        )
+    except ConfigurationError as error:
+        raise SystemExit(f"error: {error.message}") from error

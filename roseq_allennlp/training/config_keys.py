@@ -92,12 +92,13 @@ class _UnknownKey(NamedTuple):
 
     def named(self, known: dict[str, set[str]]) -> Problem:
         here = known[self.place] - _GIVEN
-        elsewhere = [place for place, keys in known.items() if self.key in keys]
-        if close := difflib.get_close_matches(self.key, here, 1):
+        elsewhere = {f"{place}.{key}".removeprefix("."): key for place, keys in known.items() for key in keys}
+        close = difflib.get_close_matches(self.key, here, 1) or [
+            min((place for place in elsewhere if elsewhere[place] == key), key=lambda place: place.count("."))
+            for key in difflib.get_close_matches(self.key, set(elsewhere.values()), 1, 0.8)
+        ]
+        if close:
             advice = f"did you mean `{close[0]}`?"
-        elif elsewhere:
-            place = min(elsewhere, key=lambda place: place.count("."))
-            advice = f"did you mean `{place}.{self.key}`?".replace("`.", "`")
         else:
             advice = f"its keys are {', '.join(sorted(here)) or 'none'}."
         return Problem(self.where, f"{self.owner} has no such key; {advice}")

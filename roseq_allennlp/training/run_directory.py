@@ -88,11 +88,14 @@ class NewRun:
         try:
             made = [path for path in (directory, *directory.parents) if not path.exists()][::-1]
             _create_serialization_dir(params, serialization_dir, recover, force)
-        except BaseException:
+        except OSError as error:
             if replaced is not None:
                 replaced.rename(directory)
                 self._marker.write_bytes(b"")
-            raise
+            reason = error.strerror or error
+            raise ConfigurationError(
+                f"{directory}: the run's directory cannot be made ({reason}). Choose another one with -s."
+            ) from error
         self._directory, self._made = directory, made
 
     def undo(self) -> None:
