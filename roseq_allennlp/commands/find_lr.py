@@ -24,7 +24,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
             f"--start-lr must be above 0, and --end-lr above it; got {args.start_lr:g} and {args.end_lr:g}."
         )
     if read_config(args.param_path, args.overrides)[1].get("distributed"):
-        raise ConfigurationError("find-lr runs in one process: leave `distributed` out of the config, or set it to null.")
+        raise ConfigurationError(
+            "find-lr runs in one process: leave `distributed` out of the config, or set it to null."
+        )
     check_training(args)
     find_learning_rate.search_learning_rate = search_learning_rate
     try:

@@ -34,9 +34,7 @@ _LEAST = {  # by place: the least number, and whether null stands for none
 }
 
 
-def check_overrides(
-    written: dict[str, Any], config: dict[str, Any], option: str = "-o", imports: bool = True
-) -> None:
+def check_overrides(written: dict[str, Any], config: dict[str, Any], option: str = "-o", imports: bool = True) -> None:
     """
     # Parameters
 
@@ -126,8 +124,12 @@ def _names(config: dict[str, Any]) -> list[Problem]:
             found.append(Problem("trainer.validation_metric", what))
     for name in _SEEDS:
         seed = config.get(name)
-        if seed is not None and not (re.fullmatch(r"-?\d+", str(seed)) and (name != "numpy_seed" or 0 <= int(seed) < 2**32)):
-            found.append(Problem(name, f"must be a whole number{', at least 0' * (name == 'numpy_seed')}; got {seed!r}."))
+        if seed is not None and not (
+            re.fullmatch(r"-?\d+", str(seed)) and (name != "numpy_seed" or 0 <= int(seed) < 2**32)
+        ):
+            found.append(
+                Problem(name, f"must be a whole number{', at least 0' * (name == 'numpy_seed')}; got {seed!r}.")
+            )
     return found
 
 

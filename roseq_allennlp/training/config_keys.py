@@ -30,7 +30,16 @@ _OF_TRAINER = {"run_sanity_checks": bool}
 # Packages whose constructors give their `**kwargs` to the constructor of the class above, as they are.
 _PASSING_ON = ("allennlp.", "roseq_allennlp.")
 # Parameters that AllenNLP gives, and no config.
-_GIVEN = {"vocab", "serialization_dir", "local_rank", "world_size", "reader", "data_path", "model_parameters", "instances"}
+_GIVEN = {
+    "vocab",
+    "serialization_dir",
+    "local_rank",
+    "world_size",
+    "reader",
+    "data_path",
+    "model_parameters",
+    "instances",
+}
 _NUMBERS: dict[Any, tuple[tuple[type, ...], str]] = {
     bool: ((bool, int), "true or false"),
     int: ((bool, int), "a whole number"),
@@ -110,16 +119,16 @@ class _Walk:
         self.problems: list[Union[Problem, _UnknownKey]] = []
         self.known: dict[str, set[str]] = {}  # by place
 
-    def component(
-        self, value: Any, base: Any, where: str, further: Optional[dict[str, Any]] = None
-    ) -> None:
+    def component(self, value: Any, base: Any, where: str, further: Optional[dict[str, Any]] = None) -> None:
         """What a parameter of the class `base` is given, as `FromParams.from_params` reads it."""
         base = getattr(base, "__origin__", base)  # of a generic class
         if _reads_itself(base):
             return
         value = {"type": value} if isinstance(value, str) else value
         if not isinstance(value, dict):
-            self.problems.append(Problem(where, f"must be an object, or the name of a {base.__name__}; got {_short(value)}."))
+            self.problems.append(
+                Problem(where, f"must be an object, or the name of a {base.__name__}; got {_short(value)}.")
+            )
             return
         component, constructor, keys = base, getattr(base, "__init__"), set()
         # Not `list_available()`, which would make each class that is asked a base class.
@@ -129,7 +138,9 @@ class _Walk:
             if chosen is None or _reads_itself(chosen[0]):
                 return
             component, name = chosen
-            constructor = getattr(component, name) if name else component if _is_plain(component) else component.__init__
+            constructor = (
+                getattr(component, name) if name else component if _is_plain(component) else component.__init__
+            )
         parameters, takes_any = _parameters(component, constructor)
         parameters = {**parameters, **(further or {})}
         self.known[where] = {*keys, *parameters}
@@ -140,7 +151,9 @@ class _Walk:
             elif key not in keys and not takes_any:
                 self.problems.append(_UnknownKey(where, key, component.__name__ if where else "a training config"))
 
-    def _chosen(self, value: dict[str, Any], base: Any, registered: dict[str, Any], where: str) -> Optional[tuple[Any, Any]]:
+    def _chosen(
+        self, value: dict[str, Any], base: Any, registered: dict[str, Any], where: str
+    ) -> Optional[tuple[Any, Any]]:
         name = value.get("type", base.default_implementation)
         place = f"{where}.type".removeprefix(".")
         if isinstance(name, str) and name in registered:
@@ -160,7 +173,9 @@ class _Walk:
         if isinstance(name, str) and (close := difflib.get_close_matches(name, registered, 1)):
             advice = f"Did you mean {close[0]!r}?"
         what = f"no {base.__name__} is registered as {name!r}" if "type" in value else f"a {base.__name__} needs a type"
-        self.problems.append(Problem(place, f"{what}. {advice} What is in a package of your own needs --include-package."))
+        self.problems.append(
+            Problem(place, f"{what}. {advice} What is in a package of your own needs --include-package.")
+        )
         return None
 
     def value(self, value: Any, annotation: Any, where: str) -> None:
@@ -205,7 +220,9 @@ class _Walk:
             walk = _Walk(self._imports)
             walk.value(value, alternative, where)
             walks.append(walk)
-        best = min(walks, key=lambda walk: (bool(walk.problems), -max((len(p.where) for p in walk.problems), default=0)))
+        best = min(
+            walks, key=lambda walk: (bool(walk.problems), -max((len(p.where) for p in walk.problems), default=0))
+        )
         self.known.update(best.known)
         self.problems += best.problems
 

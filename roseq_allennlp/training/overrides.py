@@ -96,7 +96,9 @@ def _misfit(config: dict[str, Any], changes: dict[str, Any], key: str) -> Option
     for number, part in enumerate(parts):
         where = ".".join(parts[:number])
         if number and where in changes:
-            return f"`{key}` cannot be changed beside `{where}`, which is replaced as a whole. Put the one into the other."
+            return (
+                f"`{key}` cannot be changed beside `{where}`, which is replaced as a whole. Put the one into the other."
+            )
         last = number == len(parts) - 1
         if isinstance(value, list):
             if not (part.isdecimal() and str(int(part)) == part and int(part) < len(value)):
