@@ -2,8 +2,8 @@ import argparse
 
 from allennlp.common.checks import ConfigurationError
 
-from roseq_allennlp.commands.parsers.noise import LEVELS
 from roseq_allennlp.commands.outputs import prepared
+from roseq_allennlp.commands.parsers.noise import LEVELS
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.noise import add_noise
 from roseq_allennlp.evaluation import plots

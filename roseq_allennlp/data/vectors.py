@@ -114,7 +114,7 @@ def _stream(path: str, member: Optional[str], begins: bytes) -> Iterator[io.Buff
             yield io.BufferedReader(stream)
     else:
         with opened(path, member) as stream:
-            yield stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var]
+            yield stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[arg-type]
 
 
 def _check_text(stream: io.BufferedReader, file: str) -> None:
@@ -191,7 +191,7 @@ def _width(line: str) -> Optional[int]:
     """Numbers after the word; `None` if something else is there."""
     fields = line.rstrip().split(" ")[1:]
     try:
-        return len(fields) if fields and list(map(float, fields)) else None
+        return len([float(field) for field in fields]) or None
     except ValueError:
         return None
 

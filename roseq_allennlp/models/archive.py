@@ -1,7 +1,6 @@
 """Archives of trained taggers: written whole or not at all, and opened without executing anything that is in them."""
 
 import contextlib
-import json
 import tarfile
 import tempfile
 import zipfile

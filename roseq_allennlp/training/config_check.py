@@ -136,7 +136,8 @@ def _names(config: dict[str, Any]) -> list[Problem]:
 def _devices(config: dict[str, Any]) -> list[Problem]:
     trainer, distributed = config.get("trainer"), config.get("distributed")
     trainer = trainer if isinstance(trainer, dict) else {}
-    found, devices = [], []
+    found: list[Problem] = []
+    devices: Any = []
     if distributed is not None:
         where = "distributed.cuda_devices"
         devices = distributed.get("cuda_devices") if isinstance(distributed, dict) else None

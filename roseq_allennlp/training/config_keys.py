@@ -130,7 +130,7 @@ class _Walk:
                 Problem(where, f"must be an object, or the name of a {base.__name__}; got {_short(value)}.")
             )
             return
-        component, constructor, keys = base, getattr(base, "__init__"), set()
+        component, constructor, keys = base, base.__init__, set()
         # Not `list_available()`, which would make each class that is asked a base class.
         if registered := Registrable._registry.get(base):
             keys = {"type"}

@@ -47,7 +47,7 @@ def read_config(
     if Path(path).is_dir():  # Jsonnet would end the process
         raise ConfigurationError(f"{unreadable} It is a directory.")
     try:
-        config = Params.from_file(path, "", variables).params
+        config = Params.from_file(path, "", variables or {}).params
     except (OSError, RuntimeError, ValueError, AttributeError) as error:
         raise ConfigurationError(f"{unreadable} {' '.join(str(error).split())}") from error
     if not isinstance(config, dict):

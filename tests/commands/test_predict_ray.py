@@ -193,6 +193,10 @@ def test_what_is_refused(archive_path, tmp_path, roseq, monkeypatch):
         return result.errors
 
     output = tmp_path / "out"
+    for option, value in (("--batch-size", 0), ("--actors", 0), ("--actors", -1)):
+        message = f"{option} must be at least 1, got {value}."
+        assert message in error("fixtures/sentences.jsonl", output, "--archive", archive_path, option, value)
+    assert "at least 0, got -1" in error("x", output, "--archive", archive_path, "--gpus-per-actor", -1)
     archive = ("--archive", archive_path)
     assert "no such file" in error(tmp_path / "none.jsonl", output, *archive)
     assert "no such file" in error(tmp_path / "*.jsonl", output, *archive)
