@@ -1,5 +1,6 @@
 """What in a training config cannot work: told before any data is read, and before the run's directory is made."""
 
+import difflib
 import json
 import re
 from typing import Any, Optional
@@ -12,6 +13,8 @@ from roseq_allennlp.training.devices import check_device
 from roseq_allennlp.training.overrides import OverridesError
 
 _SPLITS = ("train", "validation", "test")
+_METRICS = ("accuracy", "loss", "reg_loss", "batch_loss", "batch_reg_loss", "crf_loss", "focal_loss")
+_OF_TYPES = ("f1-measure", "precision", "recall")
 _SEEDS = ("random_seed", "numpy_seed", "pytorch_seed")
 _LOADERS = ("data_loader", "validation_data_loader")
 _LEAST = {  # by place: the least number, and whether null stands for none
@@ -122,6 +125,10 @@ def _names(config: dict[str, Any]) -> list[Problem]:
         if not str(metric).startswith(("+", "-")):
             what = f"must begin with + if more is better, or with -; got {metric!r}."
             found.append(Problem("trainer.validation_metric", what))
+        elif _is_of_this_package(config.get("model")) and (known := _no_metric(metric[1:])):
+            found.append(
+                Problem("trainer.validation_metric", f"there is no metric {metric[1:]}; did you mean `{known}`?")
+            )
     for name in _SEEDS:
         seed = config.get(name)
         if seed is not None and not (
@@ -131,6 +138,20 @@ def _names(config: dict[str, Any]) -> list[Problem]:
                 Problem(name, f"must be a whole number{', at least 0' * (name == 'numpy_seed')}; got {seed!r}.")
             )
     return found
+
+
+def _is_of_this_package(model: Any) -> bool:
+    name = model if isinstance(model, str) else model.get("type") if isinstance(model, dict) else None
+    return name in ("label_aware_crf_tagger", "tagger_ensemble")
+
+
+def _no_metric(name: str) -> Optional[str]:
+    """The metric of a tagger that comes closest to one that it does not have; `None` for one that it may have."""
+    kind, _, of_type = name.rpartition("-")
+    if name in _METRICS or (kind in _OF_TYPES and not difflib.get_close_matches(of_type, ["overall"], 1, 0.8)):
+        return None  # any type may be in the data
+    known = [*_METRICS, *(f"{kind}-overall" for kind in _OF_TYPES)]
+    return None if name in known else (difflib.get_close_matches(name, known, 1, 0) or known)[0]
 
 
 def _devices(config: dict[str, Any]) -> list[Problem]:

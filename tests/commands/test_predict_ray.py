@@ -185,6 +185,22 @@ def test_two_jobs_do_not_write_the_same_output(archive_path, tmp_path, roseq):
     assert result.status == 1 and f"process {os.getppid()} is writing it" in result.errors and writes.is_dir()
 
 
+@pytest.mark.parametrize("missing", ["ray", "ray.data"])
+def test_ray_is_not_installed(missing, archive_path, tmp_path, roseq, monkeypatch):
+    monkeypatch.setitem(sys.modules, missing, None)
+    result = roseq("predict-ray", "fixtures/sentences.jsonl", tmp_path / "out", "--archive", archive_path)
+    assert result.status == 1 and result.errors.startswith("roseq predict-ray: error: Ray is not installed")
+    assert result.errors.endswith("pip install 'ray[data]', or 'roseq-allennlp[ray]'.\n")
+    assert result.errors.count("\n") == 1
+
+
+def test_a_gpu_that_no_cluster_has(archive_path, tmp_path, roseq):
+    arguments = ("fixtures/sentences.jsonl", tmp_path / "out", "--archive", archive_path, "--gpus-per-actor", 1)
+    result = roseq("predict-ray", *arguments)
+    assert result.status == 1 and "--gpus-per-actor is 1, and the cluster has 0 GPUs." in result.errors
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_is_refused(archive_path, tmp_path, roseq, monkeypatch):
     def error(*arguments) -> str:
         result = roseq("predict-ray", *arguments)
