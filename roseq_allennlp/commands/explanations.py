@@ -11,6 +11,7 @@ from allennlp.modules.token_embedders.embedding import EmbeddingsTextFile
 from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 from roseq_allennlp.data import corpora
+from roseq_allennlp.data.downloads import BROKEN
 from roseq_allennlp.training.overrides import parsed
 
 
@@ -110,4 +111,6 @@ def bad_vector(file: str) -> Optional[int]:
                     return number
     except StopIteration:  # an empty file
         return 1
+    except BROKEN:
+        return None
     return None
