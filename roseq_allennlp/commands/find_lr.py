@@ -28,12 +28,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
             "find-lr runs in one process: leave `distributed` out of the config, or set it to null."
         )
     check_training(args)
+    before = find_learning_rate.search_learning_rate
     find_learning_rate.search_learning_rate = search_learning_rate  # type: ignore[assignment]
     try:
         with new_run(args), bars_shown(console, "find-lr"):
             find_learning_rate.find_learning_rate_from_args(args)
     finally:
-        find_learning_rate.search_learning_rate = _search
+        find_learning_rate.search_learning_rate = before
     console.print(f"The plot is {args.serialization_dir}/lr-losses.png")
     return 0
 
