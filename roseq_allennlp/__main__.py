@@ -1,5 +1,6 @@
 """`python -m roseq_allennlp`, and the console script `roseq`: AllenNLP's own commands and those of this package."""
 
+import gc
 import logging
 import signal
 import sys
@@ -12,6 +13,7 @@ from roseq_allennlp.commands.parser import Parser, did_you_mean
 from roseq_allennlp.commands.table import COMMANDS, IN_PLACE, OF_ALLENNLP, OWN, command
 from roseq_allennlp.console import Console
 from roseq_allennlp.errors import Terminated
+from roseq_allennlp.lazy_imports import lazy_imports
 from roseq_allennlp.logs import user_logs
 from roseq_allennlp.plugin_files import plugins_are_there
 from roseq_allennlp.text import show_logs, shown
@@ -63,13 +65,15 @@ def _of_plugins() -> list[str]:
     """Commands that AllenNLP's own plugins, or those of the user's home, have registered; they are imported for it."""
     if not plugins_are_there():
         return []
-    import_module("roseq_allennlp.registration")
+    _import_allennlp(whole=True)
     return [name for name in import_module(_WITH_ALLENNLP).registered_commands() if name not in COMMANDS]
 
 
 def _run(name: str, arguments: list[str]) -> None:
     if name not in COMMANDS and (name.startswith("-") or name not in _of_plugins()):
-        Parser(prog="roseq").error(f"there is no command {name}{did_you_mean(name, [*COMMANDS])}")
+        Parser(prog="roseq").error(
+            f"there is no command {name}{did_you_mean(name, [*COMMANDS, '--version', '--help'])}"
+        )
     chosen = command(name) if name in COMMANDS else import_module(_WITH_ALLENNLP).CommandOfPlugin(name)
     args = chosen.parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _terminate)
@@ -77,7 +81,7 @@ def _run(name: str, arguments: list[str]) -> None:
     try:
         with user_logs(Console(args.quiet), f"roseq {name}", verbose, is_run=name == "train"):
             if chosen.needs_allennlp:
-                import_module("roseq_allennlp.registration")
+                _import_allennlp(whole=not chosen.opens_archives)
                 import_module(_WITH_ALLENNLP).call(chosen, args)
             else:
                 chosen.call(args)
@@ -87,6 +91,18 @@ def _run(name: str, arguments: list[str]) -> None:
         sys.exit(130 if isinstance(error, KeyboardInterrupt) else 143)
     except (OSError, ImportError) as error:
         raise SystemExit(shown(f"roseq {name}: error: {error}")) from error
+
+
+def _import_allennlp(whole: bool) -> None:
+    gc.disable()  # what is imported stays: looking for garbage in it takes a sixth of the time
+    try:
+        with lazy_imports():
+            import_module("roseq_allennlp.registration")
+            if whole:
+                import_module("roseq_allennlp.plugins").import_allennlp()
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _terminate(signal_number: int, frame: Optional[FrameType]) -> NoReturn:

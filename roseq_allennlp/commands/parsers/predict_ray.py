@@ -11,6 +11,7 @@ class PredictRayCommand(Command):
         " row keeps its fields; a row that cannot be tagged gets an `error`."
     )
     example = "roseq predict-ray 'texts/*.jsonl' tagged --archive model.tar.gz"
+    opens_archives = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
@@ -20,7 +21,7 @@ class PredictRayCommand(Command):
         parser.add_argument(
             "--archive", required=True, metavar="ARCHIVE", help="a model.tar.gz, or the directory of a run"
         )
-        parser.add_argument("--output-format", choices=("jsonl", "parquet"), default="jsonl")
+        parser.add_argument("--output-format", choices=("jsonl", "parquet"), default="jsonl", help="what OUTPUT holds")
         parser.add_argument(
             "--actors",
             type=int,
