@@ -429,7 +429,7 @@ def test_what_is_refused(roseq, archive_path, tmp_path):
     assert "unexpected keyword" in error(*good, "--predictor-args", '{"x": 1}')
     assert "`processes` must be" in error(*good, "--predictor-args", '{"processes": 0}')
     assert "spaCy has no language" in error(*good, "--predictor-args", '{"language": "qq"}')
-    assert "--overrides" in error(*good, "-o", '{"model')
+    assert "-o {" in error(*good, "-o", '{"model')
     assert "nope" in error(*good, "--predictor", "nope")
     assert "does not inherit" in error(*good, "--predictor", "no_ner_tagger")
     assert "plain text" in error(*good, "--documents", "--input-format", "jsonl")
