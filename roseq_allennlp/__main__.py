@@ -5,7 +5,7 @@ import logging
 import signal
 import sys
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 from typing import NoReturn, Optional
 
@@ -33,11 +33,18 @@ def main() -> None:
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # each retry; the last one is an error anyway
     arguments = sys.argv[1:]
     if arguments == ["--version"]:
-        print(f"roseq {VERSION}, AllenNLP {version('allennlp')}")
+        print(f"roseq {VERSION}, {_allennlp()}")
     elif not arguments or arguments[0] in ("-h", "--help"):
         _program().print_help()
     else:
         _run(arguments[0], arguments[1:])
+
+
+def _allennlp() -> str:
+    try:
+        return f"AllenNLP {version('allennlp')}"
+    except PackageNotFoundError:
+        return "without AllenNLP: pip install --no-deps allennlp==2.10.1"
 
 
 def _program() -> Parser:
@@ -79,9 +86,10 @@ def _run(name: str, arguments: list[str]) -> None:
             else:
                 chosen.call(args)
     except (KeyboardInterrupt, Terminated) as error:
-        print(f"roseq {name}: stopped.{chosen.advice}", file=sys.stderr)
+        advice = " It had not begun to train: start it again." if getattr(args, "undone", False) else chosen.advice
+        print(f"roseq {name}: stopped.{advice}", file=sys.stderr)
         sys.exit(130 if isinstance(error, KeyboardInterrupt) else 143)
-    except OSError as error:
+    except (OSError, ImportError) as error:
         raise SystemExit(shown(f"roseq {name}: error: {error}")) from error
 
 

@@ -32,3 +32,17 @@ def configuration_errors() -> tuple[type[Exception], ...]:
 
 class Terminated(BaseException):
     """SIGTERM has come."""
+
+
+def missing(error: ImportError) -> ImportError:
+    """What to do where AllenNLP, or a library that it needs, is not installed: in place of an error that only names it."""
+    if (error.name or "").partition(".")[0] == "allennlp":
+        return ImportError(
+            "AllenNLP is not installed. It asks for an old PyTorch, so install it without what it asks for:"
+            " pip install --no-deps allennlp==2.10.1",
+            name="allennlp",
+        )
+    return ImportError(
+        f"AllenNLP needs {error.name}, which is not installed. Install it with all that is needed: pip install roseq-allennlp",
+        name=error.name,
+    )

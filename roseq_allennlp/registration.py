@@ -13,7 +13,10 @@ from roseq_allennlp.text import LOGS_VARIABLE, show_logs
 with warnings.catch_warnings():
     # Those of AllenNLP's and fairscale's own imports are not for the users of a command to mend.
     warnings.simplefilter("ignore", FutureWarning)
-    from allennlp.common import checks
+    try:
+        from allennlp.common import checks
+    except ModuleNotFoundError as error:
+        raise errors.missing(error) from error
 
     errors.ConfigurationError.__bases__ = (checks.ConfigurationError,)  # so that AllenNLP's is caught for ours
 

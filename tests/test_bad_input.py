@@ -4,8 +4,10 @@ import functools
 import gzip
 import http.server
 import json
+import math
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import threading
@@ -62,31 +64,69 @@ FILES: dict[str, tuple[Any, str]] = {  # content of the training file; what the 
 CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
     "missing file": ({"train_data_path": "nope.conll"}, "nope.conll: no such file. Data paths are relative"),
     "a directory": ({"train_data_path": "fixtures"}, "fixtures: expected a file, got a directory"),
-    "misspelt key of the model": ({"model.gama": 2}, "Extra parameters passed to LabelAwareCrfTagger: {'gama': 2}"),
-    "misspelt key of the trainer": ({"trainer.num_epoch": 2}, "no ['num_epoch']; did you mean one of ['num_epochs']?"),
-    "misspelt type": ({"model.encoder.type": "lstmm"}, "lstmm not in acceptable choices for model.encoder.type"),
-    "wrong type of a number": ({"model.tau": "abc"}, "Expected tau to be numeric"),
+    "misspelt key of the model": (
+        {"model.gama": 2},
+        "-o: `model.gama`: LabelAwareCrfTagger has no such key; did you mean `gamma`?",
+    ),
+    "misspelt key of the trainer": (
+        {"trainer.num_epoch": 2},
+        "`trainer.num_epoch`: GradientDescentTrainer has no such",
+    ),
+    "misspelt key of a nested component": (
+        {"model.text_field_embedder.token_embedders.tokens.trainble": True},
+        "`model.text_field_embedder.token_embedders.tokens.trainble`: FixedEmbedding has no such key",
+    ),
+    "key in the wrong place": (
+        {"num_epochs": 2},
+        "`num_epochs`: a training config has no such key; did you mean `trainer.",
+    ),
+    "misspelt type": (
+        {"model.encoder.type": "lstmm"},
+        "no Seq2SeqEncoder is registered as 'lstmm'. Did you mean 'lstm'?",
+    ),
+    "wrong type of a number": ({"model.tau": "abc"}, "`model.tau`: must be a number; got 'abc'"),
+    "number of epochs, batch size or patience below 1": (
+        {"trainer.num_epochs": 0},
+        "`trainer.num_epochs`: must be at least 1; got 0",
+    ),
+    "value that a component refuses": (
+        {"trainer.optimizer.lr": -1},
+        "`trainer.optimizer` does not fit: Invalid learning rate: -1",
+    ),
+    "`use_amp` without a GPU": ({"trainer.use_amp": True}, "`trainer.use_amp`: needs a GPU, and PyTorch finds none"),
+    "GPU that is not there": (
+        {"trainer.cuda_device": 0},
+        "`trainer.cuda_device`: is 0, but the GPUs that PyTorch finds",
+    ),
+    "overrides that replace a component": (
+        {"model": {"gamma": 1}},
+        "-o replaces `model` as a whole; to change a part of it",
+    ),
+    "overrides of what is not there": ({"trainr.num_epochs": 1}, "-o: `trainr.num_epochs`: the config has no `trainr`"),
     "two switches that exclude each other": ({"model.label_weights": {"O": 1.0}}, "set only one"),
     "encoder that is missing": (
         {"dataset_reader.token_indexers.tokens": {"type": "transformer", "model_name": "./nope"}},
         "the encoder './nope' cannot be read",
     ),
     "ε < 0": ({"trainer.callbacks": [{"type": "adversarial", "epsilon": -1}]}, "epsilon must be a finite number"),
+    "dropout > 1": ({"model.dropout": 2}, "dropout is a share of values, from 0 to 1"),
     "γ < 0": ({"model.gamma": -1}, "gamma must be a finite number of at least 0"),
     "τ < 0": ({"model.tau": -0.1}, "tau must be a finite number of at least 0"),
 }
 VECTOR_FILES: dict[str, tuple[Any, str]] = {
-    "vectors of the wrong width": ("the 0.1 0.2\na 0.1 0.2\n", "No embeddings of correct dimension found"),
+    "vectors of the wrong width": ("the 0.1 0.2\na 0.1 0.2\n", "set `embedding_dim` to 2"),
     "vectors with a header line": ("3 100\n" + VECTORS, ""),
     "vectors with a broken line": (VECTORS + "bad " + " ".join(["x"] * 100) + "\n", "vectors.txt, line 4: "),
     "vectors with a number that is none": (VECTORS + "bad " + " ".join(["nan"] * 100) + "\n", "vectors.txt, line 4: "),
-    "vectors without a line": ("", "vectors.txt, line 1: "),
+    "vectors without a line": ("", "vectors.txt: cannot be read as word vectors (it is empty)"),
     "vectors with byte order marks, tabs or runs of spaces": ("\ufeff3 100\n" + VECTORS.replace(" ", "\t"), ""),
-    "vectors that are not UTF-8": (
-        VECTORS.encode() + b"z\xfcrich" + b" 0.1" * 100,
-        "vectors.txt, line 4: byte 0xfc is not",
+    "vectors in cp1252 or ISO-8859-1": (VECTORS.encode() + b"z\xfcrich" + b" 0.1" * 100 + b"\n", ""),
+    "vectors of which a part is not UTF-8": (
+        VECTORS.encode() + "zürich".encode() + b" 0.1" * 100 + b"\nz\xfcrich" + b" 0.1" * 100,
+        "vectors.txt, line 5: byte 0xfc is not UTF-8, which line 4 is in",
     ),
-    "binary vectors": ("1 100\nthe " + "\0" * 400, "vectors.txt, line 2: is binary"),
+    "binary vectors": (b"1 100\nthe " + struct.pack("<100f", *map(math.sqrt, range(1, 101))), "as word2vec writes it"),
+    "vectors with other separators": (VECTORS.replace(" ", ","), "no word and 100 numbers with spaces or tabs between"),
 }
 ADDRESSES: dict[str, tuple[str, bytes, str]] = {
     "vectors from an address that answers with a web page": ("v.txt", b"<!DOCTYPE html><p>Log in", "is a web page"),
@@ -116,6 +156,7 @@ NO_INPUT: dict[str, tuple[dict[str, Any], str]] = {
 }
 OTHERS = {"no permission", "labels never seen in training", "vectors that are missing"}
 OTHERS |= {"text in a language whose package is missing"}
+OTHERS |= {"overrides that are no JSON", "failure before the first training step"}
 OTHERS |= {"config that is no Jsonnet", "config that is missing", "labels of another scheme"}
 
 
@@ -130,6 +171,7 @@ def train(roseq, tmp_path):
             assert (tmp_path / "run" / "model.tar.gz").exists()
             return ""
         assert result.status == 1 and "Traceback" not in result.errors
+        assert not (tmp_path / "run").exists()  # so that the corrected command runs
         (line,) = [line for line in result.errors.splitlines() if line.startswith("roseq train: error: ")]
         return line
 
@@ -267,6 +309,12 @@ def test_vectors_and_configs_that_are_missing(train):
 def test_a_config_that_is_no_jsonnet(train, tmp_path):
     (tmp_path / "bad.jsonnet").write_text("{ a: ")
     check(train({}, tmp_path / "bad.jsonnet"), "bad.jsonnet:1:6")
+
+
+def test_overrides_that_are_no_json(roseq, tmp_path):
+    result = roseq("train", CONFIG, "-s", tmp_path / "run", "-o", "trainer.num_epochs=1")
+    check(result.errors, "roseq train: error: -o trainer.num_epochs=1: is no JSON (")
+    assert CONFIG not in result.errors and result.errors.count("\n") == 1
 
 
 def test_each_row_of_the_table_is_a_test(repository):

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Optional
 
 from allennlp.commands.train import train_model_from_file
-from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.params import parse_overrides
 
+from roseq_allennlp.commands.outputs import prepared
 from roseq_allennlp.commands.parsers.ablation import PARTS
+from roseq_allennlp.commands.training_checks import check_training
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.catalogue import CORPORA
 from roseq_allennlp.data.corpora import SCHEME, resolve
@@ -25,6 +25,8 @@ from roseq_allennlp.experiments.measuring import epochs_of, result_of
 from roseq_allennlp.experiments.results import Run, keep_result, read_results
 from roseq_allennlp.experiments.systems import SYSTEMS
 from roseq_allennlp.predictors.worker_pool import end_with_parent
+from roseq_allennlp.training.config_check import check_config
+from roseq_allennlp.training.overrides import OverridesError, parsed, read_config
 
 _LINES_SHOWN = 20  # from the end of a failed run's log
 _RESULT = "result.json"
@@ -65,8 +67,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         for seed in _seeds(args.seeds)  # outermost: a stopped ablation compares its systems on the same seeds
         for system in systems
     }
-    settings = parse_overrides(args.overrides) | settings
-    file = Path(args.results or directory / "results.jsonl")
+    settings = parsed(args.overrides, "--overrides") | settings
+    file = Path(prepared(str(args.results or directory / "results.jsonl")))
 
     def score(run: Path, system: str, seed: int) -> Run:
         kept = run / _RESULT
@@ -105,12 +107,12 @@ def _config(
     components = [*SYSTEMS[system].components, *(f"-{part}" for part in without)]
     variables = {"ROSEQ_CORPUS": corpus, "ROSEQ_COMPONENTS": ",".join(components), "ROSEQ_VECTORS": vectors}
     try:
-        config = Params.from_file(file, overrides, ext_vars=variables).as_dict(quiet=True)
-    except (OSError, RuntimeError, ValueError, ConfigurationError) as error:
-        raise ConfigurationError(
-            f"{file}: cannot be read as a training config. {str(error).splitlines()[0]} Run this in the root of a checkout,"
-            " or give --config."
-        ) from error
+        written, config = read_config(file, overrides, "--overrides", variables)
+    except OverridesError:
+        raise
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error.message} Run this in the root of a checkout, or give --config.") from error
+    check_config(written, config, file, "--overrides")
     if sentences:
         config["validation_dataset_reader"] = config.get("validation_dataset_reader", config["dataset_reader"])
         config["dataset_reader"] = {**config["dataset_reader"], "max_instances": sentences}
@@ -221,4 +223,11 @@ def _train(config: Path, run: Path, log: Path, recover: bool) -> None:
     with open(log, "a", encoding="utf-8") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
-    train_model_from_file(config, run, recover=recover, force=not recover, file_friendly_logging=True)
+    args = argparse.Namespace(param_path=config, overrides="")
+    try:
+        check_training(args)
+        train_model_from_file(
+            config, run, args.overrides, recover=recover, force=not recover, file_friendly_logging=True
+        )
+    except ConfigurationError as error:
+        raise SystemExit(f"error: {error.message}") from error

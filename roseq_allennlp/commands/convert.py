@@ -7,6 +7,7 @@ from typing import Any, Optional
 
 from allennlp.common.checks import ConfigurationError
 
+from roseq_allennlp.commands.outputs import prepared
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.conversion import Conversion, splits_of
 from roseq_allennlp.data.documents import Document, Tally
@@ -20,8 +21,6 @@ _SPLITS = {2: ("train", "dev"), 3: ("train", "dev", "test")}
 def run(args: argparse.Namespace, console: Console) -> int:
     """Writes labelled data in another format, or divides it into splits."""
     shares = None if args.split is None else _shares(args.split)
-    if not Path(args.output).parent.is_dir():
-        raise ConfigurationError(f"{args.output}: its directory does not exist. Make it first.")
     target = args.target or format_of_output(args.output)
     path = args.input if Path(args.input).is_dir() else local_path(args.input)
     options = ReadOptions(
@@ -31,6 +30,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         args.misaligned,
         None if args.columns is None else _columns(args.columns),
     )
+    if not Path(args.output).exists():  # else the format says what may stand there
+        prepared(args.output)
     tokenizer = functools.cache(SpacyTokenizer)  # made when the first text comes that has no tokens
     conversion = Conversion(
         path,

@@ -1,15 +1,18 @@
 """One line for a mistake of the user's that AllenNLP, Jsonnet or torch reports by an exception of another kind."""
 
 import argparse
+import json
 import math
 import re
-from typing import Optional
+from typing import Any, Optional
 
-from allennlp.common import Params
+from allennlp.common import FromParams, Params
 from allennlp.modules.token_embedders.embedding import EmbeddingsTextFile
 from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
 from roseq_allennlp.data import corpora
+from roseq_allennlp.data.downloads import BROKEN
+from roseq_allennlp.training.overrides import parsed
 
 
 def explain(error: Exception, args: argparse.Namespace) -> Optional[str]:
@@ -23,10 +26,8 @@ def explain(error: Exception, args: argparse.Namespace) -> Optional[str]:
             return last
         if isinstance(error, ProcessExitedException) or re.search("by peer|NCCL|[Tt]imed out", last):
             return f"a process of the distributed run has ended ({last or kind}). Go on with --recover, on each node."
-    if isinstance(error, TypeError) and re.match(r"Expected \w+ to be|.*unexpected keyword argument", text):
-        return f"the config does not fit: {text.rstrip('.')}. Correct the value, or the spelling of its key."
-    if isinstance(error, RuntimeError) and re.match("(STATIC|RUNTIME) ERROR", text):
-        return f"{args.param_path} is no valid Jsonnet: {' '.join(text.split())}"
+        if f"in {FromParams.from_params.__name__}\n" in text:
+            return f"the config does not fit: {kind}: {last.rstrip('.')}. Correct the value."
     if isinstance(error, KeyError) and "not found in vocab namespace" in text:
         return (
             f"{error.args[0]}. Train with all labels of the data, or have it read by a reader of this package, with which"
@@ -40,7 +41,50 @@ def explain(error: Exception, args: argparse.Namespace) -> Optional[str]:
                 file = {copy: name for name, copy in getattr(args, "vector_copies", {}).items()}.get(file, file)
                 reason = "no word and finite numbers, or no line at all"
                 return f"{file}, line {line}: {reason}. Remove it, or fetch the file again."
-    return None
+    return explain_component(error, args)
+
+
+def explain_component(error: Exception, args: argparse.Namespace) -> Optional[str]:
+    """One line for what a component of the config could not be built with; `None` for an error of another place."""
+    frame, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code is FromParams.from_params.__func__.__code__:  # type: ignore[attr-defined]
+            frame = trace.tb_frame  # the innermost
+        trace = trace.tb_next
+    if frame is None:
+        return None
+    params, component = frame.f_locals.get("params"), frame.f_locals["cls"].__name__
+    where = getattr(params, "history", "").rstrip(".")
+    reason = " ".join(str(error).split()).rstrip(".")
+    if isinstance(error, TypeError) and (unknown := re.search(r"unexpected keyword argument '(\w+)'", reason)):
+        places = places_of(unknown[1], Params.from_file(args.param_path, args.overrides).params)
+        where = next((place for place in places if place.startswith(where)), where)
+        reason = f"{component} has no such key"
+    elif not isinstance(error, (ValueError, TypeError)):
+        reason = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+    return f"`{where or 'the config'}` does not fit: {reason}. Correct the value, or the spelling of its key."
+
+
+def places_of(key: str, config: Any, where: str = "") -> list[str]:
+    """Where a config has a key of that name."""
+    parts = enumerate(config) if isinstance(config, list) else config.items() if isinstance(config, dict) else ()
+    result = []
+    for name, part in parts:
+        place = f"{where}.{name}".removeprefix(".")
+        result += [place] if name == key else []
+        result += places_of(key, part, place)
+    return result
+
+
+def advice(message: str, overrides: Any) -> str:
+    """What `-o` has to do with an error that says a key is missing."""
+    missing = re.search(r'key "\w+" is required at location "([\w.]+)\."|`([\w.]+)\.type`: a \w+ needs', message)
+    for key, value in parsed(overrides).items() if missing else ():
+        if isinstance(value, dict) and value and f"{missing[1] or missing[2]}.".startswith(f"{key}."):  # type: ignore[index]
+            part, example = next(iter(value.items()))
+            change = json.dumps({f"{key}.{part}": example}, ensure_ascii=False)
+            return f"{'' if message.endswith('.') else '.'} -o replaces `{key}` as a whole; to change a part of it: '{change}'."
+    return ""
 
 
 def explain_mismatch(text: str, args: argparse.Namespace) -> Optional[str]:
@@ -67,4 +111,6 @@ def bad_vector(file: str) -> Optional[int]:
                     return number
     except StopIteration:  # an empty file
         return 1
+    except BROKEN:
+        return None
     return None

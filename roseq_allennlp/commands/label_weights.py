@@ -6,19 +6,22 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader
 
+from roseq_allennlp.commands.outputs import prepared
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.label_statistics import count_labels, label_weights
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes, split_tag
 from roseq_allennlp.data.tag_spelling import with_close_ones
 from roseq_allennlp.evaluation import plots
 from roseq_allennlp.text import shown
+from roseq_allennlp.training.config_check import check_overrides
+from roseq_allennlp.training.overrides import read_config
 
 _PAPER = 0.25
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Shows θ and ζ (eq. 8) of each tag, as training with that config computes them."""
-    plots.check_format(args.output)
+    plots.check_format(prepared(args.output))
     config = _config(args.config, args.overrides)
     tau, remark = _tau(config, args.config)
     others = _numbers(args.tau) if args.tau else (tau / 2, 2 * tau) if tau else (_PAPER, 2 * _PAPER)
@@ -55,13 +58,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 def _config(path: str, overrides: str) -> dict[str, Any]:
-    try:
-        config = Params.from_file(path, overrides).as_dict(quiet=True)
-    except (OSError, RuntimeError, ValueError, AttributeError) as error:
-        reason = str(error).splitlines()[0]  # jsonnet goes on with its stack
-        raise ConfigurationError(f"{path}: cannot be read as a training config. {reason}") from error
-    if not isinstance(config, dict):
-        raise ConfigurationError(f"{path}: cannot be read as a training config. It is not an object with keys.")
+    written, config = read_config(path, overrides, "--overrides")
+    check_overrides(written, config, "--overrides")
     for key in ("dataset_reader", "train_data_path"):
         if not config.get(key):
             raise ConfigurationError(f"{path}: has no `{key}`; give a config to train with.")

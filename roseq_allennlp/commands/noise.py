@@ -2,6 +2,7 @@ import argparse
 
 from allennlp.common.checks import ConfigurationError
 
+from roseq_allennlp.commands.outputs import prepared
 from roseq_allennlp.commands.parsers.noise import LEVELS
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.noise import add_noise
@@ -24,7 +25,7 @@ _SAMPLES = 1000  # for the bands of the plot
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Measures F1 as typing noise grows."""
-    plots.check_format(args.output)
+    plots.check_format(prepared(args.output))
     if len(args.archives) > len(plots.LOOKS):
         raise ConfigurationError(f"One plot holds {len(plots.LOOKS)} archives at most; got {len(args.archives)}.")
     levels, kinds = _levels(args.levels), args.kinds.split(",")

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Optional, TextIO, Union
 
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.params import parse_overrides
 from allennlp.predictors import Predictor
 
+from roseq_allennlp.commands.outputs import prepared
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.dataset_readers import ColumnReader
 from roseq_allennlp.data.documents import Tally
@@ -24,6 +24,7 @@ from roseq_allennlp.predictors.forking import gate
 from roseq_allennlp.predictors.inputs import STANDARD_INPUT, Layout, local_path, rows, tag_instances, tag_rows
 from roseq_allennlp.predictors.outputs import STREAMS, Result, write
 from roseq_allennlp.text import shown_lines
+from roseq_allennlp.training.overrides import parsed
 
 _ERRORS_SHOWN = 100  # rows with errors that are named, where the output cannot hold them
 
@@ -116,10 +117,10 @@ def _output(args: argparse.Namespace) -> Optional[str]:
         if args.output_format not in STREAMS:
             raise ConfigurationError(f"{args.output_format} cannot be written to standard output. Name it with -o.")
         return None
-    if not Path(output).parent.is_dir():
-        raise ConfigurationError(f"{files[0]}: its directory does not exist. Make it, or give another output.")
     if Path(output).is_dir() and (args.output_format != "brat" or any(Path(output).iterdir())):
         raise ConfigurationError(f"{files[0]}: is a directory with files in it, or not brat. Give another output.")
+    if not Path(output).exists():
+        prepared(output)
     return output
 
 
@@ -158,10 +159,7 @@ def _tagger(args: argparse.Namespace) -> NerTagger:
             raise ValueError("an object is needed")
     except ValueError as error:
         raise ConfigurationError(f"--predictor-args {args.predictor_args}: no JSON object ({error}).") from error
-    try:
-        parse_overrides(args.overrides)
-    except (RuntimeError, ValueError) as error:
-        raise ConfigurationError(f"--overrides {args.overrides}: no JSON ({' '.join(str(error).split())}).") from error
+    parsed(args.overrides)
     with gate.inside():
         archive = load_archive(args.archive, args.cuda_device, args.overrides, args.weights_file)
         try:

@@ -2,6 +2,7 @@ import argparse
 import contextlib
 import errno
 import logging
+import math
 import os
 import platform
 import re
@@ -27,13 +28,18 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Tags files of any size on a Ray cluster."""
     try:
         import ray
+        import ray.data
     except ImportError as error:
-        raise ConfigurationError("Ray is not installed: pip install 'roseq-allennlp[ray]'.") from error
+        raise ConfigurationError(
+            f"Ray is not installed, or not its part for data ({error}): pip install 'ray[data]', or 'roseq-allennlp[ray]'."
+        ) from error
     from roseq_allennlp.predictors.ray_tagging import check_parquet, tag_dataset
 
     for name in ("actors", "batch_size"):
-        if (getattr(args, name) or 1) < 1:
+        if getattr(args, name) is not None and getattr(args, name) < 1:
             raise ConfigurationError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}.")
+    if not 0 <= args.gpus_per_actor < math.inf:
+        raise ConfigurationError(f"--gpus-per-actor must be at least 0, got {args.gpus_per_actor:g}.")
     output = Path(args.output).resolve()
     if output.exists():
         raise ConfigurationError(f"{args.output}: exists already. Remove it, or give another directory.")
@@ -54,6 +60,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
             ray.init(address=args.address, log_to_driver=False, logging_level=logging.ERROR, **local)
             # Ray's own handler prints the stacks of its threads and cleans up nothing.
             signal.signal(signal.SIGTERM, on_sigterm)
+            if args.gpus_per_actor > (gpus := ray.cluster_resources().get("GPU", 0)):
+                raise ConfigurationError(
+                    f"--gpus-per-actor is {args.gpus_per_actor:g}, and the cluster has {gpus:g} GPUs. Leave it out for the CPU."
+                )
             ray.data.DataContext.get_current().enable_progress_bars = not console.plain
             rows = tag_dataset(
                 *(paths, source, str(temporary), args.output_format, archive),

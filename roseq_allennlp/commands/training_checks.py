@@ -1,40 +1,41 @@
 """Faults of a training config that AllenNLP would report late, with a stack trace, or not at all."""
 
 import argparse
-import difflib
-import inspect
 import re
 from typing import Any
 
 from allennlp.common import Params
-from allennlp.common.checks import ConfigurationError
-from allennlp.training import GradientDescentTrainer
 
 from roseq_allennlp.data.downloads import fetch_vectors
 from roseq_allennlp.data.vectors import readable
-from roseq_allennlp.training.run_directory import check_run, continue_run
+from roseq_allennlp.training.config_check import check_config
+from roseq_allennlp.training.continued_run import continue_run
+from roseq_allennlp.training.overrides import read_config
+from roseq_allennlp.training.run_directory import check_run
 
 
-def check_training(args: argparse.Namespace) -> None:
+def check_training(args: argparse.Namespace, trains: bool = True) -> None:
     """
     Finds faults that AllenNLP would report late, with a stack trace, or not at all. Vectors that it would read wrong are
-    replaced by copies in `args.overrides`.
+    replaced by copies in `args.overrides`. Without `trains` the GPUs need not be there.
     """
-    config = Params.from_file(args.param_path, args.overrides)
-    if args.recover:
+    written, config = read_config(args.param_path, args.overrides)
+    if getattr(args, "recover", False):
         check_run(args.serialization_dir, config.get("distributed"))
-    check_trainer(config.get("trainer", Params({})))
-    flat = config.as_flat_dict()
+    check_config(written, config, str(args.param_path), trains=trains)
+    flat = Params(config).as_flat_dict()
+    widths = {}  # of the vectors of each file, where the config says it
     for key, file in flat.items():
         if key.endswith("pretrained_file") and file:
             dimension = flat.get(f"{key.removesuffix('pretrained_file')}embedding_dim")
-            fetch_vectors(str(file), dimension if isinstance(dimension, int) else None)
+            widths[str(file)] = dimension if isinstance(dimension, int) else None
+            fetch_vectors(str(file), widths[str(file)])
     files = {str(file) for key, file in flat.items() if re.search(r"pretrained_file$|pretrained_files\.", key) and file}
-    args.vector_copies = {file: copy for file in files if (copy := readable(file)) != file}
+    args.vector_copies = {file: copy for file in files if (copy := readable(file, widths.get(file))) != file}
     if args.vector_copies:
-        args.overrides = _replaced(config.as_dict(quiet=True), args.vector_copies)
-    if args.recover:
-        continue_run(args.serialization_dir, Params.from_file(args.param_path, args.overrides).as_dict(quiet=True))
+        args.overrides = _replaced(config, args.vector_copies)
+    if getattr(args, "recover", False):
+        continue_run(args.serialization_dir, read_config(args.param_path, args.overrides)[1])
 
 
 def _replaced(config: Any, names: dict[str, str]) -> Any:
@@ -44,12 +45,3 @@ def _replaced(config: Any, names: dict[str, str]) -> Any:
     if isinstance(config, list):
         return [_replaced(value, names) for value in config]
     return names.get(config, config) if isinstance(config, str) else config
-
-
-def check_trainer(trainer: Params) -> None:
-    """AllenNLP's trainer takes any key and ignores what it does not know."""
-    known = inspect.signature(GradientDescentTrainer.from_partial_objects).parameters.keys()
-    unknown = sorted(trainer.keys() - known - {"type"})
-    if unknown and trainer.get("type", "gradient_descent") == "gradient_descent":
-        close = [match for key in unknown for match in difflib.get_close_matches(key, known)]
-        raise ConfigurationError(f"the trainer has no {unknown}; did you mean one of {close or sorted(known)}?")

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 
 from allennlp.common.checks import ConfigurationError
 
+from roseq_allennlp.commands.outputs import prepared
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.documents import Tally
 from roseq_allennlp.data.spellings import Spellings
@@ -21,6 +22,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         raise ConfigurationError("give an encoder and text: roseq vectors ENCODER TEXT -o FILE; or --text TEXT.")
     if args.dim < 1 or args.epochs < 1:
         raise ConfigurationError(f"--dim and --epochs must be at least 1; got {args.dim} and {args.epochs}.")
+    output = prepared(args.output)
     paths = [(local_path(text), text) for text in texts]  # a missing file is an error before the work
     notes = Tally()
     sentences = [
@@ -39,7 +41,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     else:
         words, states = vectors_of_words(WordEncoder(encoder), spellings.by_word, args.dim)
         vectors = states.numpy()
-    write_vectors(args.output, words, vectors)
+    write_vectors(output, words, vectors)
     console.print(f"{len(words)} words of {args.dim} dimensions are in {args.output}")
     console.print(f"Train with them: vectors.fixed('{args.output}', {args.dim})")
     return 0

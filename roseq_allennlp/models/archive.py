@@ -1,7 +1,6 @@
 """Archives of trained taggers: written whole or not at all, and opened without executing anything that is in them."""
 
 import contextlib
-import json
 import shutil
 import tarfile
 import tempfile
@@ -17,7 +16,6 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 from allennlp.common.meta import META_NAME, Meta
-from allennlp.common.params import parse_overrides, with_overrides
 from allennlp.common.util import SigTermReceived
 from allennlp.data import DatasetReader, Vocabulary
 from allennlp.models import Model, archival
@@ -34,6 +32,9 @@ from roseq_allennlp.models.archive_weights import SAFETENSORS, bounded_memory, l
 from roseq_allennlp.models.description import METRICS_NAME, Description, describe
 from roseq_allennlp.models.hub import HUB, copy_snapshot, download, is_snapshot
 from roseq_allennlp.models.tagger import Tagger
+from roseq_allennlp.training.config_check import check_overrides
+from roseq_allennlp.training.devices import check_device
+from roseq_allennlp.training.overrides import OverridesError, changed, parsed
 
 _WEIGHTS = ("weights.th", SAFETENSORS, "best.th")  # the last in the directory of a run
 
@@ -81,15 +82,14 @@ def load_described(
     max_size: int = MAX_SIZE,
 ) -> tuple[Archive, Description]:
     """`load_archive`, and what the archive says of itself."""
-    _check_device(cuda_device)
-    changed = parse_overrides(json.dumps(overrides) if isinstance(overrides, dict) else overrides)
+    check_device(cuda_device)
+    changes = parsed(overrides)
     path = _located(archive_file, max_size)
-    with tempfile.TemporaryDirectory() as temporary, _one_sentence(archive_file, Path(temporary)):
+    with tempfile.TemporaryDirectory() as temporary, _one_sentence(archive_file, Path(temporary), changes):
         directory = Path(temporary)
         weights = _open(path, directory, max_size)
         config, meta = read_config(directory)
-        config = with_overrides(config, changed) if changed else config
-        built = checked_config(config)  # before the weights are read: they take long
+        config, built = _changed(config, changes)  # before the weights are read: they take long
         check_encoder(directory, built)
         state = read_weights(Path(weights_file) if weights_file else weights)
         check_vocabulary(directory, max((max(value.shape, default=0) for value in state.values()), default=0))
@@ -114,6 +114,19 @@ def description_of(archive_file: Union[str, PathLike], max_size: int = MAX_SIZE)
         config, _ = read_config(directory)
         checked_config(config)
         return describe(directory, config)
+
+
+def _changed(config: dict[str, Any], changes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The config with overrides, and what is built from it. What is wrong with them alone is an `OverridesError`."""
+    if not changes:
+        return config, checked_config(config)
+    result = changed(config, changes)
+    check_overrides(config, result, imports=False)
+    try:
+        return result, checked_config(result)
+    except ArchiveError as error:
+        checked_config(config)
+        raise OverridesError(f"-o: {error.message}") from error
 
 
 def _complete(config: dict[str, Any]) -> Params:
@@ -150,27 +163,25 @@ def _open(path: Path, directory: Path, max_size: int = MAX_SIZE) -> Path:
     return _weights_in(path if path.is_dir() else directory)
 
 
-def _check_device(cuda_device: int) -> None:
-    if cuda_device >= 0 and cuda_device >= (count := torch.cuda.device_count()):
-        numbers = f"0 to {count - 1}" if count > 1 else "0 only" if count else "none"
-        raise ConfigurationError(
-            f"cuda_device is {cuda_device}, but the GPUs that PyTorch finds here are: {numbers}. Give one of them, or -1 for"
-            " the CPU."
-        )
-
-
 @contextlib.contextmanager
-def _one_sentence(name: Union[str, PathLike], directory: Path) -> Iterator[None]:
+def _one_sentence(
+    name: Union[str, PathLike], directory: Path, changes: Optional[dict[str, Any]] = None
+) -> Iterator[None]:
     """Within it, any error is one sentence about the archive: what is wrong with it, and the way out."""
     try:
         yield
-    except (MemoryError, SigTermReceived):
+    except (MemoryError, SigTermReceived, OverridesError):
         raise
     except ArchiveError as error:
         raise ConfigurationError(f"{name}: {_one_line(error.message)}") from error
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
             raise
+        if changes:
+            raise OverridesError(
+                f"{name}: its config, vocabulary or weights do not fit with the changes of -o"
+                f" ({_one_line(str(error) or type(error).__name__)}). Correct them, or open it without."
+            ) from error
         version = VERSION
         with contextlib.suppress(ConfigurationError, AttributeError):
             version = read_config(directory)[1].version  # type: ignore[union-attr]

@@ -102,6 +102,9 @@ class LabelAwareCrfTagger(Tagger):
                 raise ConfigurationError(
                     f"{name} must be a finite number of at least 0, or null to turn it off; got {value}."
                 )
+        for name, share in (("dropout", dropout), ("embedding_dropout", embedding_dropout)):
+            if not 0 <= share <= 1:
+                raise ConfigurationError(f"{name} is a share of values, from 0 to 1; got {share}.")
         if tau is not None and label_weights is not None:
             raise ConfigurationError("`tau` computes the label weights and `label_weights` gives them: set only one.")
         if focal_reduction not in REDUCTIONS:

@@ -5,6 +5,15 @@ from roseq_allennlp.training import (
     learning_rate_schedulers,
     metrics,
     optimizers,
+    run_directory,
 )
 
-__all__ = ["callbacks", "checkpointers", "encoder_vectors", "learning_rate_schedulers", "metrics", "optimizers"]
+__all__ = [
+    "callbacks",
+    "checkpointers",
+    "encoder_vectors",
+    "learning_rate_schedulers",
+    "metrics",
+    "optimizers",
+    "run_directory",
+]

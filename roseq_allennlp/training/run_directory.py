@@ -1,28 +1,28 @@
-"""What a run that goes on reads from its directory before its checkpoint."""
+"""The directory of a run: what one that goes on reads there, and what one that never begins leaves there."""
 
-import filecmp
-import inspect
+import argparse
+import contextlib
 import json
-import math
 import os
-from typing import Any
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import Any, Optional, Union
 
-from allennlp.common import Registrable
+from allennlp.commands import find_learning_rate
+from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models.archival import CONFIG_NAME
-from allennlp.training import GradientDescentTrainer
-from allennlp.training.learning_rate_schedulers import LearningRateScheduler
-from allennlp.training.momentum_schedulers import MomentumScheduler
+from allennlp.training import util
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from roseq_allennlp.files import replacing
-
-_MAY_GROW = ("trainer.num_epochs", "trainer.patience")
-_SCHEDULERS: dict[str, type[Registrable]] = {
-    "learning_rate_scheduler": LearningRateScheduler,
-    "momentum_scheduler": MomentumScheduler,
-}
-_ABSENT = object()
+_MARKER_VARIABLE = "ROSEQ_NEW_RUN"  # for the processes of a distributed run
+_MAKERS: tuple[Any, ...] = (util, find_learning_rate)  # where `train` and `find-lr` look for the function that makes it
+_create_serialization_dir = util.create_serialization_dir
 
 
 def check_run(directory: str, distributed: Any) -> None:
@@ -59,94 +59,103 @@ def check_run(directory: str, distributed: Any) -> None:
             raise ConfigurationError(f"{folder} is damaged: {reason}. {way_out}") from error
 
 
-def continue_run(directory: str, config: dict[str, Any]) -> None:
+class NewRun:
     """
-    Puts `config` in the place of the one that the run was started with, which AllenNLP wants to be the same. It may have more
-    epochs, more patience, and other paths of files.
-
-    # Parameters
-
-    directory : `str`
-        Directory of the run that is to go on, after `check_run`. Where it holds no config, nothing is done.
-    config : `dict[str, Any]`
-        The run's config, with all overrides.
-
-    # Raises
-
-    `ConfigurationError`: something else differs; names each key. Or the run would not end as one that had the config
-    from its start, since its learning rates depend on the number of epochs.
+    The directory of a run that has not begun to train, as it was before: if the run fails before its first step, the
+    corrected command finds the directory as the first one did.
     """
-    file = os.path.join(directory, CONFIG_NAME)
-    if not os.path.exists(file):
-        return
-    with open(file, encoding="utf-8") as stream:
-        before = json.load(stream)
-    old, new = _leaves(before), _leaves(config)
-    # In the order of the config, and at the end the keys that it has no longer.
-    differing = {key: (old.get(key, _ABSENT), new.get(key, _ABSENT)) for key in {**new, **old}}
-    differing = {key: values for key, values in differing.items() if values[0] != values[1]}
-    if not differing:
-        return
-    faults = [fault for key, values in differing.items() if (fault := _fault(key, *values))]
-    if faults:
-        raise ConfigurationError(
-            f"the config is not the one that the run in {directory} was started with: {'; '.join(faults)}. With --recover"
-            " trainer.num_epochs and trainer.patience may grow and files may move. Put the rest back, or train anew: with"
-            " --force, or into another directory."
-        )
-    if "trainer.num_epochs" in differing:
-        for key, base in _SCHEDULERS.items():
-            scheduler = (config["trainer"].get(key) or {}).get("type")
-            if scheduler and "num_epochs" in inspect.signature(base.resolve_class_name(scheduler)[0]).parameters:
-                raise ConfigurationError(
-                    f"the run in {directory} cannot have another number of epochs: with the {key} {scheduler} the epochs that"
-                    f" are done would have been others. Put trainer.num_epochs back, or train anew: with --force, or into"
-                    " another directory."
-                )
-    with replacing(file) as temporary:
-        temporary.write_text(json.dumps(config, indent=4), encoding="utf-8")
+
+    def __init__(self, marker: Path) -> None:
+        self._marker = marker  # there as long as no step is done; holds where the run is that `--force` replaces
+        self._marker.touch()
+        self._directory: Optional[Path] = None
+        self._made: list[Path] = []  # the directory and those above it, as far as they are new, from the top
+        self.undone = False
+
+    def create(self, params: Params, serialization_dir: Union[str, PathLike], recover: bool, force: bool) -> None:
+        """AllenNLP's `create_serialization_dir`, but what is there with `force` is kept until the run begins."""
+        directory = Path(serialization_dir)
+        if recover:
+            _create_serialization_dir(params, serialization_dir, recover, force)
+            return
+        replaced: Optional[Path] = None
+        if force and directory.is_dir() and not directory.is_symlink() and any(directory.iterdir()):
+            kept = directory.absolute().with_name(f".{directory.name}.replaced-{secrets.token_hex(4)}")
+            with contextlib.suppress(OSError):  # where something is mounted there AllenNLP removes what it holds
+                directory.rename(kept)
+                self._marker.write_bytes(os.fsencode(kept))
+                replaced = kept
+        try:
+            made = [path for path in (directory, *directory.parents) if not path.exists()][::-1]
+            _create_serialization_dir(params, serialization_dir, recover, force)
+        except OSError as error:
+            if replaced is not None:
+                replaced.rename(directory)
+                self._marker.write_bytes(b"")
+            reason = error.strerror or error
+            raise ConfigurationError(
+                f"{directory}: the run's directory cannot be made ({reason}). Choose another one with -s."
+            ) from error
+        self._directory, self._made = directory, made
+
+    def undo(self) -> None:
+        """After a failure. Does nothing where a step has been done, or nothing was made."""
+        if self._directory is None or not self._marker.exists():
+            return
+        replaced = os.fsdecode(self._marker.read_bytes())
+        for path in self._directory.iterdir() if self._directory.is_dir() else ():
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        for path in reversed(self._made):
+            with contextlib.suppress(OSError):  # another has put something there meanwhile
+                path.rmdir()
+        if replaced:
+            os.rename(replaced, self._directory)
+        self.undone = True
 
 
-def _leaves(value: Any, key: str = "") -> dict[str, Any]:
-    """The values of a config by their dotted keys, in which a position in a list is a number. An empty object is a value."""
-    if not (value and isinstance(value, (dict, list))):
-        return {key: value}
-    parts = value.items() if isinstance(value, dict) else enumerate(value)
-    return {leaf: part for name, item in parts for leaf, part in _leaves(item, f"{key}.{name}" if key else str(name)).items()}
+@contextlib.contextmanager
+def new_run(args: argparse.Namespace) -> Iterator[None]:
+    """
+    Within it a run of AllenNLP's `train` or `find-lr` leaves its directory as it was if it fails before its first training
+    step; then `args.undone` is true. A process of a distributed run imports this module and notes its own first step.
+    """
+    args.undone = False
+    with tempfile.TemporaryDirectory() as folder:
+        run = NewRun(Path(folder, "new"))
+        os.environ[_MARKER_VARIABLE] = str(run._marker)
+        hook = note_first_step()
+        for module in _MAKERS:
+            module.create_serialization_dir = run.create
+        try:
+            yield
+            _begin()
+        except BaseException:
+            with contextlib.suppress(OSError):
+                run.undo()
+                args.undone = run.undone
+            raise
+        finally:
+            for module in _MAKERS:
+                module.create_serialization_dir = _create_serialization_dir
+            hook.remove()
+            os.environ.pop(_MARKER_VARIABLE, None)
 
 
-def _fault(key: str, old: Any, new: Any) -> str:
-    """What is wrong with a key that has changed; nothing if it may."""
-    if key in _MAY_GROW:
-        if _number(key, new) >= _number(key, old):
-            return ""
-        return f"{key} is {_shown(new)}, less than {_shown(old)}"
-    if isinstance(old, str) and isinstance(new, str) and os.path.exists(new) and not key.endswith("type"):
-        if os.path.exists(old) and not _same(old, new):
-            return f"{key}: {new} and {old} differ"
-        if os.path.exists(old) or os.path.basename(old.rstrip("/")) == os.path.basename(new.rstrip("/")):
-            return ""
-    if old is _ABSENT:
-        return f"{key} is new"
-    return f"{key} is missing" if new is _ABSENT else f"{key} is {_shown(new)}, not {_shown(old)}"
+def note_first_step() -> Any:
+    """From the first step of any optimizer of this process on the run has begun. Returns the handle that ends this."""
+    return register_optimizer_step_post_hook(lambda *_: _begin())
 
 
-def _number(key: str, value: Any) -> float:
-    """Absent is the trainer's default; without a patience training goes on to the end."""
-    if value is _ABSENT:
-        value = inspect.signature(GradientDescentTrainer.from_partial_objects).parameters[key.partition(".")[2]].default
-    return math.inf if value is None else value
+def _begin() -> None:
+    """What the run replaces goes."""
+    marker = Path(os.environ.get(_MARKER_VARIABLE, ""))
+    if marker.is_file():
+        with contextlib.suppress(FileNotFoundError):  # another process was first
+            replaced = os.fsdecode(marker.read_bytes())
+            marker.unlink()
+            if replaced:
+                shutil.rmtree(replaced, ignore_errors=True)
 
 
-def _shown(value: Any) -> str:
-    return "the default" if value is _ABSENT else json.dumps(value)
-
-
-def _same(one: str, other: str) -> bool:
-    """Whether two files, or all files of two folders, have the same content."""
-    if os.path.isdir(one) != os.path.isdir(other):
-        return False
-    if not os.path.isdir(one):
-        return filecmp.cmp(one, other, shallow=False)
-    names = set(os.listdir(one))
-    return names == set(os.listdir(other)) and all(_same(os.path.join(one, name), os.path.join(other, name)) for name in names)
+if _MARKER_VARIABLE in os.environ:  # a process of a distributed run
+    note_first_step()

@@ -208,7 +208,12 @@ def test_stopped_by_hand(tmp_path, monkeypatch):
         (["wnut17", "--without", "lstm"], "--without: there is no ['lstm']. Choose from bilstm, characters"),
         (["wnut17", "--vectors", "tunned:x"], "ROSEQ_VECTORS has tunned:; it may have fixed:, frozen:, tuned:"),
         (["wnut17", "--config", "none.jsonnet"], "none.jsonnet: cannot be read"),
-        (["wnut17", "--overrides", "{"], "cannot be read"),
+        (["wnut17", "--overrides", "{"], "--overrides {: is no JSON"),
+        (["wnut17", "--overrides", '{"trainer.num_epoch": 1}'], "--overrides: `trainer.num_epoch`: GradientDescent"),
+        (
+            ["wnut17", "--overrides", '{"trainer.cuda_device": 99}'],
+            "--overrides: `trainer.cuda_device`: is 99, but the",
+        ),
     ],
 )
 def test_errors(roseq, tmp_path, arguments, message):

@@ -112,7 +112,7 @@ def test_splits(roseq, tmp_path):
         ([DEV, "a.json", "--columns", "3"], "--columns: expected an object"),
         ([DEV, "a.json", "--columns", '{"nope": 1}'], "the parameters of `columns` do not fit"),
         (["README.md", "a.json"], "README.md, line 1: '# RoSeq for AllenNLP' begins none of the known formats"),
-        ([DEV, "nowhere/a.json"], "nowhere/a.json: its directory does not exist"),
+        ([DEV, "setup.py/a.json", "--to", "doccano"], "setup.py/a.json: its directory cannot be made"),
     ],
 )
 def test_errors(roseq, arguments, message):

@@ -185,7 +185,23 @@ def test_two_jobs_do_not_write_the_same_output(archive_path, tmp_path, roseq):
     assert result.status == 1 and f"process {os.getppid()} is writing it" in result.errors and writes.is_dir()
 
 
-def test_what_is_refused(archive_path, tmp_path, roseq, monkeypatch):
+@pytest.mark.parametrize("missing", ["ray", "ray.data"])
+def test_ray_is_not_installed(missing, archive_path, tmp_path, roseq, monkeypatch):
+    monkeypatch.setitem(sys.modules, missing, None)
+    result = roseq("predict-ray", "fixtures/sentences.jsonl", tmp_path / "out", "--archive", archive_path)
+    assert result.status == 1 and result.errors.startswith("roseq predict-ray: error: Ray is not installed")
+    assert result.errors.endswith("pip install 'ray[data]', or 'roseq-allennlp[ray]'.\n")
+    assert result.errors.count("\n") == 1
+
+
+def test_a_gpu_that_no_cluster_has(archive_path, tmp_path, roseq):
+    arguments = ("fixtures/sentences.jsonl", tmp_path / "out", "--archive", archive_path, "--gpus-per-actor", 1)
+    result = roseq("predict-ray", *arguments)
+    assert result.status == 1 and "--gpus-per-actor is 1, and the cluster has 0 GPUs." in result.errors
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_refused(archive_path, tmp_path, roseq):
     def error(*arguments) -> str:
         result = roseq("predict-ray", *arguments)
         assert result.status == 1 and not result.output
@@ -193,6 +209,10 @@ def test_what_is_refused(archive_path, tmp_path, roseq, monkeypatch):
         return result.errors
 
     output = tmp_path / "out"
+    for option, value in (("--batch-size", 0), ("--actors", 0), ("--actors", -1)):
+        message = f"{option} must be at least 1, got {value}."
+        assert message in error("fixtures/sentences.jsonl", output, "--archive", archive_path, option, value)
+    assert "at least 0, got -1" in error("x", output, "--archive", archive_path, "--gpus-per-actor", -1)
     archive = ("--archive", archive_path)
     assert "no such file" in error(tmp_path / "none.jsonl", output, *archive)
     assert "no such file" in error(tmp_path / "*.jsonl", output, *archive)
@@ -222,8 +242,6 @@ def test_what_is_refused(archive_path, tmp_path, roseq, monkeypatch):
     address = ("--address", f"127.0.0.1:{port}")
     assert "no cluster answers there" in error("fixtures/sentences.jsonl", output, *archive, *address)
     assert not output.exists() and not list(tmp_path.glob(".out*"))
-    monkeypatch.setitem(sys.modules, "ray", None)
-    assert "pip install 'roseq-allennlp[ray]'" in error("fixtures/sentences.jsonl", output, *archive)
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,8 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 
-from roseq_allennlp.training.run_directory import check_run, continue_run
+from roseq_allennlp.training.continued_run import continue_run
+from roseq_allennlp.training.run_directory import check_run
 
 CONFIG = "training_configs/fixture.jsonnet"
 OVERRIDES = json.dumps({"trainer.num_epochs": 1})

@@ -105,7 +105,7 @@ class DiffCommand(_Unchanged):
         )
 
 
-class FindLearningRateCommand(_Unchanged):
+class FindLearningRateCommand(AllenNlpsCommand):
     """`find-lr CONFIG -s DIR`."""
 
     description = "Find the learning rates at which the loss falls fast. Their plot is in the directory."

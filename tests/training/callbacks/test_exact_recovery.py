@@ -15,7 +15,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.training.callbacks import TrainerCallback
 
 from roseq_allennlp.training.callbacks import ExactRecoveryCallback
-from roseq_allennlp.training.run_directory import continue_run
+from roseq_allennlp.training.continued_run import continue_run
 
 CONFIG = "training_configs/fixture.jsonnet"
 STREAM = {"type": "multiprocess", "batch_size": 8, "max_instances_in_memory": 16, "shuffle": True}
