@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Optional
 
-from allennlp.common.checks import ConfigurationError
-
 from roseq_allennlp.data.columns import Columns, find_columns, starts_document
 from roseq_allennlp.data.tag_schemes import detect_scheme, split_tag
 from roseq_allennlp.data.tag_spelling import meaning_of, visible
 from roseq_allennlp.data.text_files import decoded_lines, find_encoding
+from roseq_allennlp.errors import ConfigurationError
 
 _FIRST = 1000  # lines with text that decide
 _MOST = 0.9  # of the cells of a column of tags; the others are errors, which the reader names
@@ -141,7 +140,9 @@ def _is_spelled(cells: list[str]) -> bool:
     """A type alone may be any word, so there must be an O then."""
     meanings = [_meaning(cell) for cell in cells]
     known = [meaning for meaning in meanings if meaning is not None]
-    is_sure = "O" in known or all(meaning.partition("-")[2] != cell for meaning, cell in zip(known, cells, strict=False))
+    is_sure = "O" in known or all(
+        meaning.partition("-")[2] != cell for meaning, cell in zip(known, cells, strict=False)
+    )
     return len(known) >= _MOST * len(cells) > 0 and is_sure and any(meaning != "O" for meaning in known)
 
 

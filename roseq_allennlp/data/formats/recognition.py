@@ -4,11 +4,10 @@ import reprlib
 from pathlib import Path
 from typing import Any
 
-from allennlp.common.checks import ConfigurationError
-
 from roseq_allennlp.data.formats.arrow_files import is_parquet
 from roseq_allennlp.data.formats.json_rows import parsed, text_lines
 from roseq_allennlp.data.tag_schemes import split_tag
+from roseq_allennlp.errors import ConfigurationError
 
 _BY_EXTENSION = {
     ".spacy": "spacy",
