@@ -1,4 +1,7 @@
 import argparse
+import contextlib
+import logging
+from collections.abc import Iterator
 
 from roseq_allennlp.console import Console
 from roseq_allennlp.experiments.new_config import Plan, Size, check_new, plan, write
@@ -9,7 +12,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Writes a config for labelled data, and says what it has chosen and why."""
     check_new(args.directory)
     labels = args.labels.split(",") if args.labels else None
-    data = survey(args.data, args.directory, labels) if args.data else demonstration(args.directory)
+    with _remarks() as remarks:
+        data = survey(args.data, args.directory, labels) if args.data else demonstration(args.directory)
+    for remark in remarks:
+        console.say(remark)
     chosen = plan(data, args.vectors, args.encoder, args.language)
     config = write(data, chosen, args.directory)
     _print_data(data, bool(args.data), console)
@@ -20,6 +26,22 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if "test" in data.files:
         console.print(f"  roseq evaluate {directory}/run/model.tar.gz {data.files['test']}")
     return 0
+
+
+@contextlib.contextmanager
+def _remarks() -> Iterator[dict[str, None]]:
+    """What is logged about the files, once each: they are read several times."""
+    remarks: dict[str, None] = {}
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: remarks.setdefault(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("roseq_allennlp")
+    before, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield remarks
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = before
 
 
 def _print_data(data: Data, is_given: bool, console: Console) -> None:

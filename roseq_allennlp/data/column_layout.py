@@ -35,11 +35,11 @@ class Layout(NamedTuple):
 
 
 class _Rows(NamedTuple):
-    """The first lines of a file as cells, those with as many cells as most of them."""
+    """The first lines of a file with as many cells as most of them have. Lines that begin with `#`, which may be comments, are
+    left out where there are others."""
 
     columns: Columns
     cells: list[list[str]]
-    lines: list[str]
     starts: list[bool]  # whether each begins a sentence
 
     def column(self, index: int) -> list[str]:
@@ -69,7 +69,7 @@ def find_layout(paths: Sequence[str]) -> Layout:
         )
     token_column, sentence_column = _token_column(rows, tag_column)
     options: dict[str, Any] = {}
-    if separator is not None:
+    if separator is not None and (separator, rows.columns.quoted) != (",", True):
         options |= {"separator": separator}
     if rows.columns.quoted:
         options |= {"quoting": "csv"}
@@ -107,17 +107,22 @@ def _first_lines(path: str) -> list[tuple[int, str, bool]]:
 def _rows(lines: list[tuple[int, str, bool]], separator: Optional[str]) -> _Rows:
     quoted = separator is not None and any('"' in line for _, line, _ in lines)
     columns = find_columns(((number, line) for number, line, _ in lines), separator, quoted, None, 2, False)
-    rows = _Rows(columns, [], [], [])
-    for _, line, is_start in lines:
-        try:
-            cells = columns.split(line)
-        except csv.Error:
-            continue
-        if len(cells) == columns.number > 1 and not starts_document(cells, False):
+    rows = _Rows(columns, [], [])
+    for _, line, is_start in [item for item in lines if not item[1].startswith("#")] or lines:
+        cells = _cells(line, columns)
+        if cells:
             rows.cells.append(cells)
-            rows.lines.append(line)
             rows.starts.append(is_start)
     return rows
+
+
+def _cells(line: str, columns: Columns) -> list[str]:
+    """Those of a token's line; none of another."""
+    try:
+        cells = columns.split(line)
+    except csv.Error:
+        return []
+    return cells if len(cells) == columns.number > 1 and not starts_document(cells, False) else []
 
 
 def _tag_column(rows: _Rows) -> Optional[int]:
@@ -180,21 +185,25 @@ def _tells_sentences(cells: list[str]) -> bool:
     """`Sentence: 1` and empty cells below it, or the same cell for each token of a sentence."""
     if not cells[0]:
         return False
-    runs = [(cell, len(list(run))) for cell, run in itertools.groupby(cells) if cell]
-    is_once = max(Counter(cell for cell, _ in runs).values()) == 1
-    return is_once and ("" in cells or len(runs) < len(cells) / 2 and all(re.search(r"\d", cell) for cell, _ in runs))
+    runs = Counter(cell for cell, _ in itertools.groupby(cells) if cell)
+    is_numbered = max(runs.values()) == 1 and all(re.search(r"\d", cell) for cell in runs)
+    return is_numbered and ("" in cells or len(runs) < len(cells) / 2)
 
 
 def _comment_prefix(lines: list[tuple[int, str, bool]], rows: _Rows, tag_column: int) -> Optional[str]:
     """What begins comments. A first line of titles is one too."""
     is_tag = _is_tag if _is_proper(rows.column(tag_column)) else _meaning
-    tokens = {line for cells, line in zip(rows.cells, rows.lines, strict=True) if is_tag(cells[tag_column])}
-    comments = [line for _, line, _ in lines if line.startswith("#") and (line not in tokens or _NAMED.match(line))]
+
+    def is_token(line: str) -> bool:
+        cells = _cells(line, rows.columns)
+        return bool(cells and is_tag(cells[tag_column]))
+
+    comments = [line for _, line, _ in lines if line.startswith("#") and (_NAMED.match(line) or not is_token(line))]
     if comments:
         return next((prefix for prefix in ("# ", "#\t") if all(line.startswith(prefix) for line in comments)), "#")
-    first = lines[0][1]
-    is_title = rows.lines[0] == first and first not in tokens and "-" not in rows.cells[0][tag_column]
-    return first if is_title and tokens else None
+    first = _cells(lines[0][1], rows.columns)
+    is_title = bool(first) and not is_token(lines[0][1]) and re.fullmatch(r"\w+", first[tag_column]) is not None
+    return lines[0][1] if is_title and len(rows.cells) > 1 else None
 
 
 def _tags(path: str, columns: Columns, tag_column: int, prefix: Optional[str]) -> Iterator[list[str]]:

@@ -14,6 +14,7 @@ from roseq_allennlp.data.column_layout import find_layout
 from roseq_allennlp.data.conversion import splits_of
 from roseq_allennlp.data.documents import Document, Entity, Tally
 from roseq_allennlp.data.formats import FORMATS, ReadOptions, recognised
+from roseq_allennlp.data.formats.recognition import WAY_OUT
 from roseq_allennlp.data.text_files import local_path
 from roseq_allennlp.errors import ConfigurationError
 
@@ -32,6 +33,10 @@ _NAMES = {
     "test": "test|testing|testb|tst|eval",
 }
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+_WAY_OUT = (
+    "Give labelled data: a token and its tag on each line (Oslo B-LOC), or what doccano, Prodigy, Label Studio, BRAT, spaCy or"
+    " datasets of Hugging Face write."
+)
 _FEW = 20  # documents; fewer are divided by sentences
 _WORDS_A_SENTENCE = 20  # where sentences are not given
 _ONLINE = re.compile(r"[@#]\w|https?://|RT$")
@@ -242,7 +247,8 @@ def _format(path: str) -> str:
         try:
             find_layout([path])
         except (ConfigurationError, OSError):
-            raise error from None
+            message = error.message.replace(WAY_OUT, _WAY_OUT)
+            raise ConfigurationError(message) from error
         return "columns"
 
 
