@@ -107,20 +107,23 @@ def plan(
 
 def _language(data: Data) -> Choice:
     code = language_of(sum((counts.words for counts in data.counts.values()), start=Counts().words))
-    return Choice(code or "xx", "by its frequent words" if code else "any, as none is recognised")
+    return Choice(
+        code or "xx",
+        "by its frequent words" if code else "any, as its frequent words are of none; --language names one",
+    )
 
 
 def _words(vectors: Optional[str], encoder: Optional[str], language: str) -> Choice:
     if encoder is not None:
         return Choice(f"vectors.transformer({quoted(_encoder(encoder))})", "--encoder, frozen")
     if vectors in VECTORS:
-        return Choice(f"vectors.named[{quoted(vectors)}]", "--vectors, of the catalogue")
+        return Choice(f"vectors.named[{quoted(vectors)}]", "--vectors, of the catalogue, fixed")
     if vectors is not None:
         path = os.path.abspath(vectors)
         return Choice(f"vectors.fixed({quoted(path)}, {dimension_of(vectors)})", "--vectors, fixed")
     known = [name for name, entry in VECTORS.items() if entry.language == language]
-    advice = f"; --vectors {known[0]} would be fixed ones" if known else ""
-    return Choice("vectors.learned(50)", f"learned with the tagger, since no --vectors or --encoder is given{advice}")
+    advice = f", such as {known[0]}" if known else ""
+    return Choice("vectors.learned(50)", f"learned with the tagger, without --encoder or --vectors{advice}")
 
 
 def _encoder(name: str) -> str:
