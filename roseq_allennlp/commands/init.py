@@ -58,7 +58,9 @@ def _print_data(data: Data, is_given: bool, console: Console) -> None:
         console.print(f"{role:<9} {_short(path)} ({kind}): {size}, {words}, {entities}")
     if is_given and data.parts:
         shares = f"{SHARES[0]} % for training, {SHARES[1]} % for development"
-        console.print(f"          there is no development file, so the training file was divided at random: {shares}, seed {SEED}")
+        console.print(
+            f"          there is no development file, so the training file was divided at random: {shares}, seed {SEED}"
+        )
     if data.by_order:
         console.print("          the names do not tell what a file is for, so their order does")
     types = data.counts["train"].entities.most_common()

@@ -13,6 +13,7 @@ from roseq_allennlp.data.languages import known_languages, language_of
 from roseq_allennlp.data.text_files import lines
 from roseq_allennlp.errors import ConfigurationError
 from roseq_allennlp.experiments.own_data import Counts, Data, write_parts
+from roseq_allennlp.text import shown
 
 _FEW_SENTENCES = 1500
 _ONLINE = 0.01  # of the words, from which on a text is taken for tweets
@@ -175,12 +176,12 @@ def config_text(data: Data, plan: Plan, directory: str) -> str:
         "patience": size.patience,
     }
     types = sorted({label for counts in data.counts.values() for label in counts.entities})
-    config = os.path.join(directory, "config.jsonnet")
+    config, run = (os.path.join(directory, name) for name in ("config.jsonnet", "run"))
     return f"""\
-// A tagger of {_listed(types)}, trained on {data.counts["train"].sentences} sentences. Change what you like:
+// A tagger of {shown(_listed(types))}, trained on {data.counts["train"].sentences} sentences. Change what you like:
 // lib/roseq.libsonnet has the definition with all its switches, lib/vectors.libsonnet the kinds of word vectors.
 //
-//   roseq train {config} -s {os.path.join(directory, "run")}
+//   roseq train {shown(config)} -s {shown(run)}
 local roseq = import 'lib/roseq.libsonnet';
 local vectors = import 'lib/vectors.libsonnet';
 

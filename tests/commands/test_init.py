@@ -156,6 +156,12 @@ def test_vectors_encoder_and_language(roseq, tmp_path):
         assert config["dataset_reader"]["language"] == "de"
 
 
+def test_any_name_of_a_directory(roseq, tmp_path):
+    directory = tmp_path / "it's\nmine"
+    result = roseq("init", directory)
+    assert result.status == 0 and config_of(directory)["train_data_path"] == str(directory / "train.conll")
+
+
 def test_files_packed_by_gzip_with_the_same_name_and_odd_types(roseq, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for folder in ("a", "b"):
