@@ -33,9 +33,7 @@ def main() -> None:
     system = _train(arguments.system, selection, device, arguments.seed, arguments.epochs)
     package = PACKAGES[arguments.system]
     settings = {} if arguments.epochs == 50 else {"epochs": arguments.epochs}
-    selection.finish(
-        system, settings, {package: version(package)}, arguments.results, read_test=not arguments.no_test
-    )
+    selection.finish(system, settings, {package: version(package)}, arguments.results, read_test=not arguments.no_test)
 
 
 def _train(name: str, selection: Selection, device: torch.device, seed: int, epochs: int) -> System:

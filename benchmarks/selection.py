@@ -93,7 +93,9 @@ class Selection:
             versions={**versions(), **packages},
             test=test,
         )
-        print(f"development F1 {run.dev_f1:.2f}, test F1 {run.test_f1}, epoch {run.best_epoch}, {seconds / 60:.1f} minutes")
+        print(
+            f"development F1 {run.dev_f1:.2f}, test F1 {run.test_f1}, epoch {run.best_epoch}, {seconds / 60:.1f} minutes"
+        )
         if results:
             keep_result(results, run)
         return run

@@ -56,20 +56,22 @@ def blocks(page: str) -> list[Block]:
 
 
 def command_lines(text: str) -> list[str]:
-    """The commands of a block of Bash, those of several lines as one."""
+    """The commands of a block of Bash, those of several lines as one; `&&` stands between two."""
     lines: list[str] = []
     for line in re.sub(r"\\\n\s*", "", text).splitlines():
         if lines and lines[-1].count("'") % 2:  # within quotation marks
             lines[-1] += "\n" + line
         elif line.strip() and not line.lstrip().startswith("#"):
             lines.append(line)
-    return lines
+    return [command.strip() for line in lines for command in line.split(" && ")]
 
 
 def difference(expected: str, printed: str, detail: str = "") -> Optional[str]:
     """What is printed otherwise than it should be, with `detail` as a comment of `prints` has it; `None` if nothing is."""
     allowed = math.inf if detail == "other numbers" else float(detail.removeprefix("within ") or 0)
-    wanted, given = ("\n".join(_plain(line) for line in text.splitlines() if line.strip()) for text in (expected, printed))
+    wanted, given = (
+        "\n".join(_plain(line) for line in text.splitlines() if line.strip()) for text in (expected, printed)
+    )
     pattern = _NUMBER.sub(lambda number: "\0", wanted)
     pattern = re.escape(pattern).replace(re.escape("\0"), f"({_NUMBER.pattern})")
     pattern = re.sub(r"(?m)^…(\\?\n|$)", r"(?:.*\n?)*?", pattern).replace("…", ".*")

@@ -21,7 +21,12 @@ from roseq_allennlp.__main__ import main as roseq_main
 from tests.pages import Block, blocks, command_lines, difference
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["README.md", "CONTRIBUTING.md", "benchmarks/README.md", *(f"docs/{path.name}" for path in ROOT.glob("docs/*.md"))]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "benchmarks/README.md",
+    *(f"docs/{path.name}" for path in ROOT.glob("docs/*.md")),
+]
 PROGRAMS = {"roseq": (roseq_main, ()), "allennlp": (allennlp, ("allennlp",))}
 OVERRIDES = {"train": "-o", "ablation": "--overrides"}
 MODULES = {"roseq": "roseq_allennlp", "allennlp": "allennlp"}
@@ -79,7 +84,9 @@ class Reader:
         elif block.kind == "prints":
             assert (wrong := difference(block.text, self.printed, block.detail)) is None, f"line {block.line}: {wrong}"
         elif block.kind in ("run", "before"):
-            with (self._directory.parent / "printed").open("w+", encoding="utf-8") as file:
+            printed = self._directory.parent / "printed"
+            printed.unlink(missing_ok=True)
+            with printed.open("a+", encoding="utf-8") as file:  # as others write to its end too
                 if block.language == "python":
                     with self._shown_in(file):
                         exec(compile(block.text, f"line {block.line}", "exec"), self._names)
@@ -87,10 +94,8 @@ class Reader:
                     for line in command_lines(block.text):
                         status = self._command(shortened(line, block.detail), file)
                         file.flush()
-                        file.seek(0)
-                        assert status == 0, f"line {block.line}: {line}: status {status}\n{file.read()}"
-                file.seek(0)
-                self.printed = file.read()
+                        assert status == 0, f"line {block.line}: {line}: status {status}\n{printed.read_text('utf-8')}"
+            self.printed = printed.read_text(encoding="utf-8")
 
     def _command(self, line: str, file) -> int:
         words = [] if SHELL.search(re.sub(r"'[^']*'", "", line)) else shlex.split(line, comments=True)
