@@ -8,14 +8,15 @@ from dataclasses import replace
 from typing import Any, Optional
 
 import numpy as np
-from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.data.catalogue import CORPORA
+from roseq_allennlp.errors import ConfigurationError
 from roseq_allennlp.evaluation.bootstrap import mean_difference
-from roseq_allennlp.experiments.ablation import SYSTEMS, TABLE_IV, TITLES, mean, mean_and_deviation
+from roseq_allennlp.experiments.ablation import mean, mean_and_deviation
 from roseq_allennlp.experiments.results import HeldOut, Run
+from roseq_allennlp.experiments.systems import SYSTEMS, TABLE_IV, TITLES
 from roseq_allennlp.scoring.conlleval import Counts
-from roseq_allennlp.tables import table
+from roseq_allennlp.tables import markdown
 
 Systems = dict[str, list[Run]]
 
@@ -130,7 +131,7 @@ def gains(runs: Sequence[Run]) -> str:
             for system in ("base", "roseq"):
                 figures = [CORPORA[corpus].paper.get(system, ""), _paper_gain(corpus, system)]
                 rows.append([corpus, SYSTEMS[system].title, 0, "not measured", "not measured", "", *figures, "", ""])
-    return table(["corpus", *_HEADERS], rows, "github")
+    return markdown(["corpus", *_HEADERS], rows)
 
 
 def vectors(runs: Sequence[Run]) -> str:
@@ -149,7 +150,7 @@ def vectors(runs: Sequence[Run]) -> str:
             shown = _shown(changes) if changes else ""
             rows.append([corpus, name, title, shown, *figures[:4], change, *figures[6:]])
     headers = ("corpus", "vectors", _HEADERS[0], "settings", *_HEADERS[1:5], "over the paper's RoSeq", *_HEADERS[7:])
-    return table(headers, rows, "github")
+    return markdown(headers, rows)
 
 
 def ablations(runs: Sequence[Run]) -> str:
@@ -157,7 +158,7 @@ def ablations(runs: Sequence[Run]) -> str:
     parts = []
     for title, corpus, systems in _table_iv(runs):
         rows = [_row(corpus, system, systems) for system in TABLE_IV]
-        parts.append(f"{title}:\n\n{table(_HEADERS, rows, 'github')}")
+        parts.append(f"{title}:\n\n{markdown(_HEADERS, rows)}")
     return "\n\n".join(parts)
 
 
@@ -183,7 +184,7 @@ def effects(runs: Sequence[Run]) -> str:
         "test precision",
         "test recall",
     )
-    return table(headers, rows, "github")
+    return markdown(headers, rows)
 
 
 def _development_and_overall(run: Run) -> tuple[float, float, float]:
@@ -221,7 +222,7 @@ def labels(runs: Sequence[Run]) -> str:
         for label in sorted(gold, key=lambda label: -trained_on.get(label, 0)):
             f1 = [mean([Counts(*held_out.labels.get(label, (0, 0, 0))).f1 for held_out in side]) for side in sides]
             rows.append([corpus, label, trained_on.get(label, 0), gold[label], *_beside(f1)])
-    return table(("corpus", "label", "in training", "in test", *_BESIDE), rows, "github")
+    return markdown(("corpus", "label", "in training", "in test", *_BESIDE), rows)
 
 
 def noise(runs: Sequence[Run]) -> str:
@@ -231,7 +232,7 @@ def noise(runs: Sequence[Run]) -> str:
         for level in ("0", *sides[0][0].noise):
             f1 = [mean([held_out.noise.get(level, held_out.overall.f1) for held_out in side]) for side in sides]
             rows.append([corpus, f"{100 * float(level):.0f} %", *_beside(f1)])
-    return table(("corpus", "words mistyped", *_BESIDE), rows, "github")
+    return markdown(("corpus", "words mistyped", *_BESIDE), rows)
 
 
 def sizes(runs: Sequence[Run]) -> str:
@@ -250,7 +251,7 @@ def sizes(runs: Sequence[Run]) -> str:
             entities = sum(base[0].train_entities.values())
             rows.append([corpus, size, entities, len(roseq), *scores, _gain(base, roseq)])
     headers = ("corpus", "sentences", "entities", "seeds", SYSTEMS["base"].title, SYSTEMS["roseq"].title, "gain (95 %)")
-    return table(headers, rows, "github")
+    return markdown(headers, rows)
 
 
 def tuning(runs: Sequence[Run]) -> str:
@@ -271,7 +272,7 @@ def tuning(runs: Sequence[Run]) -> str:
         shown = _shown(json.loads(settings))
         f1 = mean_and_deviation([run.dev_f1 for run in tuned])
         rows.append([corpus, TITLES[system], shown, len(tuned), f1, "" if change is None else f"{change:+.2f}"])
-    return table(("corpus", "system", "settings", "seeds", "development F1", "change"), rows, "github")
+    return markdown(("corpus", "system", "settings", "seeds", "development F1", "change"), rows)
 
 
 def total(runs: Sequence[Run]) -> str:

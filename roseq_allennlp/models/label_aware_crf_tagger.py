@@ -145,6 +145,18 @@ class LabelAwareCrfTagger(Tagger):
             self._losses["focal_loss"] = LossAverage()
         initializer(self)
 
+    @property
+    def summary(self) -> str:
+        """What the header of a run says of it: the components that are on."""
+        parts = []
+        if self.tau is not None:
+            parts.append(f"label weights (τ {self.tau:g})")
+        elif bool((self.crf.label_weights != 1).any()):
+            parts.append("label weights (given)")
+        if self._gamma is not None:
+            parts.append(f"focal loss (γ {self._gamma:g})")
+        return ", ".join(parts)
+
     def set_label_counts(self, counts: dict[str, int]) -> None:
         """ζ from the number of tokens with each tag of the training split; does nothing where `tau` is unset."""
         if self.tau is not None:

@@ -70,6 +70,11 @@ class TaggerEnsemble(Tagger):
     def members(self) -> list[LabelAwareCrfTagger]:
         return list(self._members)  # type: ignore[arg-type]
 
+    @property
+    def summary(self) -> str:
+        """What the header of a run says of it."""
+        return ", ".join(filter(None, [f"{len(self.members)} taggers", self.members[0].summary]))
+
     def set_label_counts(self, counts: dict[str, int]) -> None:
         """ζ of each member, see `LabelAwareCrfTagger.set_label_counts`."""
         for member in self.members:

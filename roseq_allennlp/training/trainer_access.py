@@ -11,6 +11,7 @@ from allennlp.common.checks import ConfigurationError
 
 if TYPE_CHECKING:
     from allennlp.training import Checkpointer, GradientDescentTrainer
+    from allennlp.training.callbacks import TrainerCallback
     from allennlp.training.metric_tracker import MetricTracker
 
 
@@ -30,6 +31,22 @@ class TrainerAccess:
     def pytorch_model(self) -> torch.nn.Module:
         """The model as the trainer calls it, in DDP's wrapper where there is one: hooks on it see each training batch."""
         return self._trainer._pytorch_model
+
+    @property
+    def plain_model(self) -> Any:
+        """The config's own, without a wrapper."""
+        return self._trainer.model
+
+    @property
+    def data_loader(self) -> Any:
+        return self._trainer.data_loader
+
+    @property
+    def devices(self) -> str:
+        """In words."""
+        device = self._trainer.cuda_device
+        name = "CPU" if device.type == "cpu" else f"GPU {device.index or 0}"
+        return f"{name}, {self._trainer._world_size} processes" if self._trainer._distributed else name
 
     @property
     def validation_data_loader(self) -> Optional[Any]:
@@ -104,6 +121,12 @@ class TrainerAccess:
         self._trainer._metric_tracker._epochs_with_no_improvement = 0
 
     @property
+    def validation_metric(self) -> str:
+        """The name of the first metric by which the best epoch is chosen."""
+        name: str = self._trainer._metric_tracker.tracked_metrics[0][1]
+        return name
+
+    @property
     def best_score(self) -> Optional[float]:
         """The validation metric of the best epoch, `None` before the first one."""
         return self._trainer._metric_tracker._best_so_far
@@ -156,9 +179,29 @@ class TrainerAccess:
             average._parameters = [(name, parameters[name]) for name, _ in average._parameters]
 
     @property
+    def callbacks(self) -> "list[TrainerCallback]":
+        """The trainer's, without observers, in order: AllenNLP restores their states by position."""
+        return [callback for callback in self._trainer._callbacks if not getattr(callback, "is_observer", False)]
+
+    @property
     def callback_names(self) -> list[str]:
-        """Class names of the trainer's callbacks, in order: AllenNLP restores their states by position."""
-        return [type(callback).__name__ for callback in self._trainer._callbacks]
+        """Class names of `callbacks`."""
+        return [type(callback).__name__ for callback in self.callbacks]
+
+    def observe(self, observer: "TrainerCallback") -> None:
+        """Has a callback called after the others that no checkpoint knows of: a run has the same with and without it."""
+        trainer, state = self._trainer, self._trainer.get_checkpoint_state
+
+        def without_observers() -> Any:
+            everyone, trainer._callbacks = trainer._callbacks, self.callbacks
+            try:
+                return state()
+            finally:
+                trainer._callbacks = everyone
+
+        observer.is_observer = True  # type: ignore[attr-defined]
+        trainer._callbacks = [*trainer._callbacks, observer]
+        trainer.get_checkpoint_state = without_observers  # type: ignore[method-assign]
 
 
 def check_state(callback: str, state: dict[str, Any], keys: set[str]) -> None:

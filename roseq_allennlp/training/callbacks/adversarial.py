@@ -92,6 +92,11 @@ class AdversarialCallback(TrainerCallback):
         self._outputs: list[tuple[torch.Tensor, Optional[torch.Tensor]]] = []
         self._perturbations: Optional[Iterator[torch.Tensor]] = None  # set during the adversarial forward pass
 
+    @property
+    def summary(self) -> str:
+        """What the header of a run says of it."""
+        return f"adversarial training (ε {self._epsilon:g})"
+
     def state_dict(self) -> dict[str, Any]:
         return {"loss": self._loss.state_dict()}
 

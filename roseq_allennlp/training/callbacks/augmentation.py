@@ -46,6 +46,11 @@ class AugmentationCallback(TrainerCallback):
         self._mentions = mentions
         self._noise = noise
 
+    @property
+    def summary(self) -> str:
+        """What the header of a run says of it."""
+        return f"augmentation ({self._mentions:g} of mentions, {self._noise:g} of words)"
+
     def on_start(self, trainer: "GradientDescentTrainer", *args: Any, **kwargs: Any) -> None:
         self._seed = torch.initial_seed()
         loader: Any = trainer.data_loader

@@ -9,7 +9,8 @@ from roseq_allennlp.training.trainer_access import TrainerAccess
 if TYPE_CHECKING:
     from allennlp.training import GradientDescentTrainer
 
-_PREFIX = "best_validation_"
+_BEST = "best_validation_"
+_F1 = "f1-measure-"
 
 
 @TrainerCallback.register("score_table")
@@ -19,7 +20,7 @@ class ScoreTableCallback(TrainerCallback):
     not one entity was found it says so, and what to do.
 
     Fires in `on_end`, in the primary process only, and changes nothing. A run that breaks off, or has no development
-    data, prints none.
+    data, prints none. `roseq train` prints it for any config.
     """
 
     def on_end(
@@ -30,20 +31,35 @@ class ScoreTableCallback(TrainerCallback):
         is_primary: bool = True,
         **kwargs: Any,
     ) -> None:
-        name = f"{_PREFIX}f1-measure-"
-        if not is_primary or not metrics or f"{name}overall" not in metrics:
-            return
-        labels = [key.removeprefix(name) for key in metrics if key.startswith(name)]
+        if is_primary and metrics:
+            show_best(metrics, TrainerAccess(trainer), Console(plain=common_logging.FILE_FRIENDLY_LOGGING))
+
+
+def show_best(metrics: dict[str, Any], access: TrainerAccess, console: Console) -> None:
+    """The table of the best epoch, from the metrics of a run; none without development data."""
+    show_scores(metrics, f"Development scores of epoch {metrics.get('best_epoch')}, the best", console, _BEST)
+    if metrics.get(f"{_BEST}{_F1}overall") == 0:
+        console.print(
+            f"Not one development entity was found after {access.steps_completed} steps. A corpus this small"
+            " needs more of them: a smaller data_loader.batch_size, a larger trainer.num_epochs and trainer.patience,"
+            " or vectors made from other text (vectors.fixed)."
+        )
+
+
+def show_scores(metrics: dict[str, Any], title: str, console: Console, prefix: str = "") -> None:
+    """
+    A table of precision, recall and F1 in percent, by type and overall, from metrics whose names begin with `prefix`; of the
+    metrics themselves, where there is no F1 of entities; none where there are no metrics.
+    """
+    own = {name.removeprefix(prefix): value for name, value in metrics.items() if name.startswith(prefix)}
+    labels = [name.removeprefix(_F1) for name in own if name.startswith(_F1)]
+    if "overall" in labels:
         rows = [
-            [label, *(100 * metrics[f"{_PREFIX}{score}-{label}"] for score in ("precision", "recall", "f1-measure"))]
+            [label, *(100 * own[f"{score}-{label}"] for score in ("precision", "recall", "f1-measure"))]
             for label in sorted(labels, key=lambda label: (label == "overall", label))
         ]
-        title = f"Development scores of epoch {metrics['best_epoch']}, the best"
-        console = Console(quiet=common_logging.FILE_FRIENDLY_LOGGING)
         console.table(["type", "precision", "recall", "F1"], rows, title)
-        if not metrics[f"{name}overall"]:
-            console.print(
-                f"Not one development entity was found after {TrainerAccess(trainer).steps_completed} steps. A corpus this small"
-                " needs more of them: a smaller data_loader.batch_size, a larger trainer.num_epochs and trainer.patience,"
-                " or vectors made from other text (vectors.fixed)."
-            )
+    elif rows := [
+        [name, f"{value:.4f}"] for name, value in own.items() if isinstance(value, float) and not name.startswith("_")
+    ]:
+        console.table(["metric", "value"], rows, title)

@@ -1,3 +1,4 @@
+import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,9 @@ from roseq_allennlp.training.trainer_access import TrainerAccess
 
 if TYPE_CHECKING:
     from allennlp.training import GradientDescentTrainer
+
+logger = logging.getLogger(__name__)
+_LINE = 80  # characters
 
 
 @TrainerCallback.register("vector_coverage")
@@ -40,9 +44,9 @@ class VectorCoverageCallback(TrainerCallback):
         loaders = {"training": trainer.data_loader, "development": TrainerAccess(trainer).validation_data_loader}
         for name, loader in loaders.items():
             if loader is not None:
-                Console().say(f"Word vectors, {name} data: {self._coverage(loader, trainer.model.vocab)}")
+                Console().say(self._coverage(name, loader, trainer.model.vocab))
 
-    def _coverage(self, loader: Any, vocab: Any) -> str:
+    def _coverage(self, name: str, loader: Any, vocab: Any) -> str:
         counts: Counter[str] = Counter()
         indexer = None
         for instance in loader.iter_instances():
@@ -55,14 +59,22 @@ class VectorCoverageCallback(TrainerCallback):
             indexer = indexers[self._indexer]
             counts.update(token.text for token in instance["tokens"])
         if indexer is None:
-            return "no sentences"
+            return f"Word vectors: no sentences in the {name} data."
         words = list(counts)
         ids = indexer.tokens_to_indices([Token(word) for word in words], vocab)["tokens"]
         unknown = vocab.get_token_index(vocab._oov_token, indexer.namespace)
         without = [word for word, index in zip(words, ids, strict=True) if index == unknown]
         tokens, total = sum(counts[word] for word in without), sum(counts.values())
-        examples = ", ".join(sorted(without, key=lambda word: (-counts[word], word))[:5])
-        return (
-            f"{tokens} of {total} tokens ({tokens / total:.1%}) and {len(without)} of {len(words)} words"
-            f" ({len(without) / len(words):.1%}) have none" + (f", such as {examples}" if examples else "")
+        logger.info(
+            "Word vectors, %s data: %d of %d tokens and %d of %d words have none",
+            *(name, tokens, total, len(without), len(words)),
         )
+        share = f"{tokens / total:.1%} of {name} tokens and {len(without) / len(words):.1%} of words"
+        examples = sorted(without, key=lambda word: (-counts[word], word))
+        return _with_examples(f"No word vector for {share}", examples)
+
+
+def _with_examples(text: str, examples: list[str]) -> str:
+    """As many of the first five as a line has room for."""
+    longer = [f"{text}: {', '.join(examples[:number])}" for number in range(1, min(5, len(examples)) + 1)]
+    return max((line for line in longer if len(line) <= _LINE), key=len, default=text)

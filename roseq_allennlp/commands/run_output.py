@@ -1,0 +1,164 @@
+"""What `roseq train`, `evaluate` and `find-lr` show, in place of what AllenNLP would."""
+
+import argparse
+import contextlib
+import json
+import logging
+import multiprocessing
+import shlex
+import time
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, Optional
+
+from allennlp.commands import train
+from allennlp.common import Params, Tqdm
+from allennlp.common import logging as common_logging
+from allennlp.models import Model
+from allennlp.models.archival import CONFIG_NAME
+from allennlp.training import GradientDescentTrainer
+
+from roseq_allennlp import plugins
+from roseq_allennlp.console import Console
+from roseq_allennlp.data.corpora import SCHEME
+from roseq_allennlp.logs import log_to, user_logs
+from roseq_allennlp.models.tagger import Tagger
+from roseq_allennlp.training.callbacks.score_table import show_scores
+from roseq_allennlp.training.epoch_lines import EpochLines
+from roseq_allennlp.training.run_header import run_header
+from roseq_allennlp.training.trainer_access import TrainerAccess
+
+logger = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def run_shown(console: Console, verbose: bool) -> Iterator[None]:
+    """Within it, training shows its header, epochs and scores, in the processes that it starts too, and logs to its directory."""
+    with _replaced(train, "_train_worker", partial(_train_worker, console, verbose)), _observed(console):
+        yield
+
+
+def _train_worker(console: Console, verbose: bool, process_rank: int, *args: Any, **kwargs: Any) -> Any:
+    if multiprocessing.parent_process() is None:
+        return plugins.train_worker(process_rank, *args, **kwargs)
+    with user_logs(console if process_rank == 0 else None, "roseq train", verbose, is_run=True), _observed(console):
+        return plugins.train_worker(process_rank, *args, **kwargs)
+
+
+@contextlib.contextmanager
+def _observed(console: Console) -> Iterator[None]:
+    with (
+        bars_shown(console, "training"),
+        _replaced(train, "TrainModel", _ObservedTrainModel(console, train.TrainModel)),
+        _replaced(
+            common_logging, "prepare_global_logging", partial(_log_to_directory, common_logging.prepare_global_logging)
+        ),
+    ):
+        yield
+
+
+class _ObservedTrainModel:
+    """In the place of AllenNLP's class, whose objects it makes."""
+
+    def __init__(self, console: Console, train_model: type[train.TrainModel]) -> None:
+        self._console, self._train_model = console, train_model
+
+    def from_params(self, params: Params, serialization_dir: str, local_rank: int, **kwargs: Any) -> train.TrainModel:
+        config = params.duplicate().as_dict(quiet=True)
+        loop = self._train_model.from_params(
+            params=params, serialization_dir=serialization_dir, local_rank=local_rank, **kwargs
+        )
+        trainer = getattr(loop, "trainer", None)
+        if isinstance(trainer, GradientDescentTrainer):
+            access = TrainerAccess(trainer)
+            header = run_header(config, access, str(serialization_dir))
+            if local_rank == 0:
+                self._console.report_fields(header)
+            access.observe(EpochLines(str(serialization_dir), self._console))
+        return loop
+
+
+def _log_to_directory(prepare: Any, *args: Any, **kwargs: Any) -> None:
+    """AllenNLP's function `prepare`, of whose handlers that of the file is kept."""
+    root = logging.getLogger()
+    handlers = root.handlers[:]
+    prepare(*args, **kwargs)
+    (file,) = [handler for handler in root.handlers if isinstance(handler, logging.FileHandler)]
+    root.handlers[:] = handlers
+    log_to(file)
+
+
+@contextlib.contextmanager
+def bars_shown(console: Console, title: str) -> Iterator[None]:
+    """Within it, AllenNLP's progress bars are those of `console`; `title` is that of those without a title."""
+
+    def tqdm(iterable: Iterable[Any], desc: str = title, total: Optional[float] = None, **kwargs: Any) -> _Shown:
+        return _Shown(console, iterable, desc, total)
+
+    with _replaced(Tqdm, "tqdm", staticmethod(tqdm)):
+        yield
+
+
+class _Shown:
+    """What AllenNLP uses of a bar of tqdm's."""
+
+    def __init__(self, console: Console, items: Iterable[Any], title: str, total: Optional[float]) -> None:
+        if total is None:
+            # As tqdm does: the length of some data loaders draws random numbers.
+            with contextlib.suppress(TypeError, AttributeError):
+                total = len(items)  # type: ignore[arg-type]
+        self._items, self._title, self._console = items, title, console
+        self._total = None if total in (None, float("inf")) else int(total)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[Any]:
+        started, count = time.monotonic(), 0
+        with self._console.bar(self._total, self._title) as bar:
+            for item in self._items:
+                yield item
+                count += 1
+                bar.update()
+        logger.info("%s: %d in %.1f s", self._title, count, time.monotonic() - started)
+
+    def set_description(self, *args: Any, **kwargs: Any) -> None:
+        """The metrics so far, which are too many for a line."""
+
+
+@contextlib.contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    before = vars(owner)[name]
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+def show_end_of_run(args: argparse.Namespace, console: Console) -> None:
+    """Where the archive is, and the commands that come next; before them the test scores, if the config asked for them."""
+    directory = Path(args.serialization_dir)
+    if args.dry_run:
+        console.print(f"Nothing was trained (--dry-run); the vocabulary is in {directory / 'vocabulary'}.")
+        return
+    config = json.loads((directory / CONFIG_NAME).read_text(encoding="utf-8"))
+    metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
+    show_scores(metrics, "Test scores of the best epoch", console, "test_")
+    archive = str(directory / "model.tar.gz")
+    commands = list(_next_commands(config, archive))
+    console.print("")
+    console.print(f"The archive is {archive}." + (" What comes next:" if commands else ""))
+    for command in commands:
+        options = [f"--include-package={name}" for name in args.include_package]
+        console.print(f"  {shlex.join(['roseq', *map(str, command), *options])}", is_command=True)
+
+
+def _next_commands(config: dict[str, Any], archive: str) -> Iterator[list[Any]]:
+    model = config["model"]
+    if not issubclass(Model.by_name(model["type"] if isinstance(model, dict) else model), Tagger):  # type: ignore[arg-type]
+        return
+    train_data, test = config["train_data_path"], config.get("test_data_path")
+    if isinstance(train_data, str) and train_data.startswith(f"{SCHEME}://"):
+        test = test or f"{train_data.rpartition('/')[0]}/test"
+    yield ["evaluate", archive, test or "TEST"]
+    yield ["report", archive, config.get("validation_data_path") or "DATA"]
+    yield ["predict", archive, "TEXTS"]
