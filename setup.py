@@ -62,16 +62,21 @@ setup(
         "Topic :: Text Processing :: Linguistic",
         "Typing :: Typed",
     ],
-    # The shipped configs stand at the top of the repository, and inside the package where that is installed.
+    # The shipped configs, and the data of `roseq init` without files, stand at the top of the repository, and inside the
+    # package where that is installed.
     packages=[
         *find_packages(include=["roseq_allennlp", "roseq_allennlp.*"]),
-        *("roseq_allennlp.training_configs", "roseq_allennlp.training_configs.lib"),
+        *("roseq_allennlp.training_configs", "roseq_allennlp.training_configs.lib", "roseq_allennlp.fixtures.wnut17"),
     ],
-    package_dir={"roseq_allennlp.training_configs": "training_configs"},
+    package_dir={
+        "roseq_allennlp.training_configs": "training_configs",
+        "roseq_allennlp.fixtures.wnut17": "fixtures/wnut17",
+    },
     package_data={
         "roseq_allennlp": ["py.typed", "evaluation/templates/*"],
         "roseq_allennlp.training_configs": ["*.jsonnet"],
         "roseq_allennlp.training_configs.lib": ["*.json", "*.libsonnet"],
+        "roseq_allennlp.fixtures.wnut17": ["*"],
     },
     python_requires=">=3.10,<3.14",
     install_requires=[

@@ -5,14 +5,14 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from allennlp.common.checks import ConfigurationError
-from spacy.tokens import Doc
-
-from roseq_allennlp.data.alignment import aligned
 from roseq_allennlp.data.documents import Document, Tally
 from roseq_allennlp.data.formats import FORMATS, ReadOptions
+from roseq_allennlp.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
 
 _WORD = re.compile(r"[^ \t\r\n]+")  # tokens may hold other white space, such as no-break spaces
 
@@ -36,11 +36,13 @@ class Conversion(NamedTuple):
     source: str
     target: str
     options: ReadOptions
-    tokenize: Callable[[str], Doc]
+    tokenize: "Callable[[str], Doc]"
     tokenized: bool = False
 
     def documents(self, tally: Tally) -> Iterator[Document]:
         """The documents as the target can hold them, as a stream."""
+        from roseq_allennlp.data.alignment import aligned  # with spaCy, which takes seconds
+
         for document in FORMATS[self.source].read(self.path, self.options, tally):
             if self.tokenized and document.sentences is None:
                 _set_tokens(document)

@@ -47,12 +47,24 @@ def _is_invisible(character: str) -> bool:
 
 def spelling_of(tag: str) -> Optional[str]:
     """What another spelling of tags this is, and the option that reads it; `None` for none that is known."""
+    if (known := _read(tag)) is None:
+        return None
+    option = json.dumps({tag: known[0]}, ensure_ascii=False)
+    return f"It is {known[1]}, which `tag_map: {option}` reads, with an entry for each such tag"
+
+
+def meaning_of(tag: str) -> Optional[str]:
+    """The tag that another spelling stands for; `None` for none that is known."""
+    known = _read(tag)
+    return None if known is None else known[0]
+
+
+def _read(tag: str) -> Optional[tuple[str, str]]:
+    """The tag, and the kind of spelling."""
     for pattern, meaning, kind in _SPELLINGS:
         if match := re.fullmatch(pattern, tag):
             groups = match.groupdict()
-            read = meaning.format(**groups, upper=groups.get("prefix", "").upper())
-            option = json.dumps({tag: read}, ensure_ascii=False)
-            return f"It is {kind}, which `tag_map: {option}` reads, with an entry for each such tag"
+            return meaning.format(**groups, upper=groups.get("prefix", "").upper()), kind
     return None
 
 

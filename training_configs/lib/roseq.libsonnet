@@ -22,6 +22,7 @@ local defaults = {
   bilstm: true,
   characters: true,
   epsilon: 5.0,
+  batch_size: 16,
   num_epochs: 50,
   patience: 15,
   seed: 1,
@@ -97,8 +98,8 @@ local roseq(data, vectors, switches) =
       tokens_to_add: { labels: ['O'] + [prefix + '-' + type for type in data.types for prefix in ['B', 'I', 'L', 'U']] },
     },
     data_loader: { type: 'in_memory' } + (
-      if on.bucketed then { batch_sampler: { type: 'bucket', batch_size: 16, sorting_keys: ['tokens'] } }
-      else { batch_size: 16, shuffle: true }
+      if on.bucketed then { batch_sampler: { type: 'bucket', batch_size: on.batch_size, sorting_keys: ['tokens'] } }
+      else { batch_size: on.batch_size, shuffle: true }
     ),
     validation_data_loader: { type: 'in_memory', batch_size: 64 },
     model: if on.ensemble == 1 then tagger else { type: 'tagger_ensemble', size: on.ensemble, member: tagger },

@@ -6,9 +6,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Optional
 
-from allennlp.common.checks import ConfigurationError
-
 from roseq_allennlp.data.formats.json_rows import parsed
+from roseq_allennlp.errors import ConfigurationError
 from roseq_allennlp.files import replacing
 
 _ROWS = 1000  # of a batch

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
-from allennlp.common.checks import ConfigurationError
-
 from roseq_allennlp.data.documents import Document, Entity, Tally
 from roseq_allennlp.data.formats.checks import RawSpan, checked_document
 from roseq_allennlp.data.formats.format import Output, ReadOptions
+from roseq_allennlp.errors import ConfigurationError
 
 _OTHER = re.compile(r"(?:[A-SU-Z#]\S*|\*)[\t ]")  # relations, events, attributes, notes, equivalences
 _TEXT_BOUND = re.compile(r"T\S*\t(\S+) ([^\t]*)(?:\t(.*))?", re.DOTALL)

@@ -6,10 +6,9 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Optional
 
-from allennlp.common.checks import ConfigurationError
-
 from roseq_allennlp.data.documents import Document, Entity, Tally
 from roseq_allennlp.data.formats.format import ReadOptions
+from roseq_allennlp.errors import ConfigurationError
 
 _WHITE = re.compile(r"(?:\s|\\[nrt])+")
 

@@ -3,16 +3,14 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from allennlp.common.checks import ConfigurationError
-from allennlp.common.params import Params
-
+from roseq_allennlp.data.column_file import ColumnFile
 from roseq_allennlp.data.columns import DOCUMENT_START
-from roseq_allennlp.data.dataset_readers.column_reader import ColumnReader
 from roseq_allennlp.data.documents import Document, Tally, joined
 from roseq_allennlp.data.formats.format import Output, ReadOptions
 from roseq_allennlp.data.formats.json_rows import writing
 from roseq_allennlp.data.tag_schemes import to_spans
 from roseq_allennlp.data.text_files import lines
+from roseq_allennlp.errors import ConfigurationError
 
 
 def read(path: str, options: ReadOptions, tally: Tally) -> Iterator[Document]:
@@ -21,14 +19,14 @@ def read(path: str, options: ReadOptions, tally: Tally) -> Iterator[Document]:
     one.
     """
     try:
-        reader = ColumnReader.from_params(Params(dict(options.columns or {})))
-    except (ConfigurationError, TypeError) as error:
+        file = ColumnFile(**(options.columns or {}))
+    except (ConfigurationError, TypeError, AttributeError) as error:
         raise ConfigurationError(f"the parameters of `columns` do not fit: {error}") from error
     starts = (number for number, line in lines(path) if line.startswith(DOCUMENT_START))
     start = next(starts, None)
     sentences: list[Document] = []
     grouped = False
-    for number, words, tags in reader.file.read_numbered(path):
+    for number, words, tags in file.read_numbered(path):
         is_start = start is not None and start < number
         while start is not None and start < number:
             start = next(starts, None)

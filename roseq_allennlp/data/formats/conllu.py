@@ -6,13 +6,12 @@ import reprlib
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Optional
 
-from allennlp.common.checks import ConfigurationError
-
 from roseq_allennlp.data.documents import Document, Entity, Tally
 from roseq_allennlp.data.formats.checks import checked_label
 from roseq_allennlp.data.formats.format import Output, ReadOptions
 from roseq_allennlp.data.formats.json_rows import text_lines, writing
 from roseq_allennlp.data.tag_schemes import detect_scheme, invalid_positions, split_tag, to_spans
+from roseq_allennlp.errors import ConfigurationError
 
 _COLUMNS = 10
 _TAG = re.compile(r"(?:(?:NER|NE|name)=)?(O|[A-Z]-\S+)", re.IGNORECASE)

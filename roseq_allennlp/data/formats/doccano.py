@@ -7,12 +7,11 @@ import reprlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from allennlp.common.checks import ConfigurationError
-
 from roseq_allennlp.data.documents import Document, Tally
 from roseq_allennlp.data.formats.checks import RawSpan, checked_document
 from roseq_allennlp.data.formats.format import Output, ReadOptions
 from roseq_allennlp.data.formats.json_rows import rows, write_rows
+from roseq_allennlp.errors import ConfigurationError
 
 TEXT = ("text", "data")  # the latter in some versions of doccano
 SPANS = ("label", "labels", "entities")

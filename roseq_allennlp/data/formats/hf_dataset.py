@@ -5,14 +5,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Optional
 
-from allennlp.common.checks import ConfigurationError
-
 from roseq_allennlp.data.documents import Document, Tally
 from roseq_allennlp.data.formats.arrow_files import arrow_rows, is_parquet, tag_names, write_parquet
 from roseq_allennlp.data.formats.checks import checked_label, checked_text
 from roseq_allennlp.data.formats.format import Output, ReadOptions
 from roseq_allennlp.data.formats.json_rows import rows, write_rows
 from roseq_allennlp.data.tag_schemes import detect_scheme, from_spans, invalid_positions, split_tag, to_spans
+from roseq_allennlp.errors import ConfigurationError
 
 TAGS = ("ner_tags", "tags")  # the latter in some datasets of the hub
 

@@ -9,10 +9,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
-from allennlp.common.checks import ConfigurationError
-
 from roseq_allennlp.data.formats.format import Output
 from roseq_allennlp.data.text_files import decoded_lines, find_encoding
+from roseq_allennlp.errors import ConfigurationError
 from roseq_allennlp.files import replacing
 
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -4,12 +4,11 @@ import reprlib
 from collections.abc import Iterable, Iterator
 from typing import Any, Optional
 
-from allennlp.common.checks import ConfigurationError
-
 from roseq_allennlp.data.documents import Document, Tally
 from roseq_allennlp.data.formats.checks import RawSpan, checked_document
 from roseq_allennlp.data.formats.format import Output, ReadOptions
 from roseq_allennlp.data.formats.json_rows import as_json, parsed, whole_text, writing
+from roseq_allennlp.errors import ConfigurationError
 
 _OF_ANNOTATION = {"annotator", "annotation_id", "created_at", "updated_at", "lead_time"}  # in JSON-MIN
 

@@ -4,12 +4,11 @@ import reprlib
 from collections.abc import Iterable, Iterator
 from typing import Any, Optional
 
-from allennlp.common.checks import ConfigurationError
-
 from roseq_allennlp.data.documents import Document, Tally
 from roseq_allennlp.data.formats.checks import RawSpan, checked_document
 from roseq_allennlp.data.formats.format import Output, ReadOptions
 from roseq_allennlp.data.formats.json_rows import rows, write_rows
+from roseq_allennlp.errors import ConfigurationError
 from roseq_allennlp.text import shown
 
 

@@ -4,11 +4,10 @@ import reprlib
 from pathlib import Path
 from typing import Any
 
-from allennlp.common.checks import ConfigurationError
-
 from roseq_allennlp.data.formats.arrow_files import is_parquet
 from roseq_allennlp.data.formats.json_rows import parsed, text_lines
 from roseq_allennlp.data.tag_schemes import split_tag
+from roseq_allennlp.errors import ConfigurationError
 
 _BY_EXTENSION = {
     ".spacy": "spacy",
@@ -19,7 +18,7 @@ _BY_EXTENSION = {
     ".bio": "columns",
 }
 _OUTPUT = {**_BY_EXTENSION, ".parquet": "hf", ".json": "label-studio", ".tsv": "columns", ".txt": "columns"}
-_WAY_OUT = "Name the format: doccano, prodigy, label-studio, brat, spacy, hf, conllu or columns (`--from`, or the reader's `format`)."
+WAY_OUT = "Name the format: doccano, prodigy, label-studio, brat, spacy, hf, conllu or columns (`--from`, or the reader's `format`)."
 
 
 def recognised(path: str) -> str:
@@ -47,9 +46,7 @@ def recognised(path: str) -> str:
         return _of_row(parsed(line, f"{path}, line {number}"), f"{path}, line {number}")
     if _is_tagged(line) or line.startswith("-DOCSTART-"):
         return "columns"
-    raise ConfigurationError(
-        f"{path}, line {number}: {reprlib.repr(line)} begins none of the known formats. {_WAY_OUT}"
-    )
+    raise ConfigurationError(f"{path}, line {number}: {reprlib.repr(line)} begins none of the known formats. {WAY_OUT}")
 
 
 def format_of_output(path: str) -> str:
@@ -62,7 +59,7 @@ def format_of_output(path: str) -> str:
     """
     suffix = Path(path.removesuffix(".gz")).suffix.lower()
     if suffix not in _OUTPUT:
-        raise ConfigurationError(f"{path}: its name does not tell the format. {_WAY_OUT.replace('--from', '--to')}")
+        raise ConfigurationError(f"{path}: its name does not tell the format. {WAY_OUT.replace('--from', '--to')}")
     return _OUTPUT[suffix]
 
 
@@ -85,7 +82,7 @@ def _of_row(row: Any, where: str) -> str:
     if "text" in row and ("spans" in row or "answer" in row or "_task_hash" in row):
         return "prodigy"
     raise ConfigurationError(
-        f"{where}: a row with the keys {reprlib.repr(sorted(row))} is in none of the known formats. {_WAY_OUT}"
+        f"{where}: a row with the keys {reprlib.repr(sorted(row))} is in none of the known formats. {WAY_OUT}"
     )
 
 

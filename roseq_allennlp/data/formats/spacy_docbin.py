@@ -1,21 +1,29 @@
-"""spaCy's training data: a `DocBin` of tokenised documents with `doc.ents`."""
+"""
+spaCy's training data: a `DocBin` of tokenised documents with `doc.ents`.
+
+spaCy takes seconds to import, which the other formats need not wait for.
+"""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from allennlp.common.checks import ConfigurationError
-from spacy.tokens import Doc, DocBin
-
-from roseq_allennlp.data.alignment import to_doc
 from roseq_allennlp.data.documents import Document, Tally
 from roseq_allennlp.data.formats.checks import RawSpan, checked_document
 from roseq_allennlp.data.formats.format import Output, ReadOptions
-from roseq_allennlp.data.tokenizers import vocabulary
+from roseq_allennlp.errors import ConfigurationError
 from roseq_allennlp.files import replacing
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
 
 
 def read(path: str, options: ReadOptions, tally: Tally) -> Iterator[Document]:
     """See `Format`. The tokens, and the sentences if there are some, are those of the file."""
+    from spacy.tokens import DocBin
+
+    from roseq_allennlp.data.tokenizers import vocabulary
+
     data = Path(path).read_bytes()
     number = 0
     try:
@@ -30,7 +38,7 @@ def read(path: str, options: ReadOptions, tally: Tally) -> Iterator[Document]:
         ) from error
 
 
-def _document(doc: Doc, where: str, options: ReadOptions, tally: Tally) -> Document:
+def _document(doc: "Doc", where: str, options: ReadOptions, tally: Tally) -> Document:
     if doc.spans and not doc.ents:
         tally.add("documents with spans in `doc.spans` alone, which are not read", where)
     spans = [RawSpan(span.label_, span.start_char, span.end_char) for span in doc.ents]
@@ -44,6 +52,10 @@ def _document(doc: Doc, where: str, options: ReadOptions, tally: Tally) -> Docum
 
 def write(documents: Iterable[Document], output: Output) -> None:
     """See `Format`. What spaCy keeps of white space is a token of its own where it is more than one space."""
+    from spacy.tokens import DocBin
+
+    from roseq_allennlp.data.alignment import to_doc
+
     if not isinstance(output, str) or output == "-":
         raise ConfigurationError("spaCy's format is binary, which cannot go to standard output. Name a file.")
     packed = DocBin(attrs=["ENT_IOB", "ENT_TYPE", "SENT_START"])
