@@ -12,6 +12,7 @@ from roseq_allennlp.commands.parser import Parser, did_you_mean
 from roseq_allennlp.commands.table import COMMANDS, IN_PLACE, OF_ALLENNLP, OWN, command
 from roseq_allennlp.console import Console
 from roseq_allennlp.errors import Terminated
+from roseq_allennlp.lazy_imports import lazy_imports
 from roseq_allennlp.logs import user_logs
 from roseq_allennlp.plugin_files import plugins_are_there
 from roseq_allennlp.text import show_logs, shown
@@ -56,7 +57,7 @@ def _of_plugins() -> list[str]:
     """Commands that AllenNLP's own plugins, or those of the user's home, have registered; they are imported for it."""
     if not plugins_are_there():
         return []
-    import_module("roseq_allennlp.registration")
+    _import_allennlp(whole=True)
     return [name for name in import_module(_WITH_ALLENNLP).registered_commands() if name not in COMMANDS]
 
 
@@ -70,7 +71,7 @@ def _run(name: str, arguments: list[str]) -> None:
     try:
         with user_logs(Console(args.quiet), f"roseq {name}", verbose, is_run=name == "train"):
             if chosen.needs_allennlp:
-                import_module("roseq_allennlp.registration")
+                _import_allennlp(whole=not chosen.opens_archives)
                 import_module(_WITH_ALLENNLP).call(chosen, args)
             else:
                 chosen.call(args)
@@ -79,6 +80,13 @@ def _run(name: str, arguments: list[str]) -> None:
         sys.exit(130 if isinstance(error, KeyboardInterrupt) else 143)
     except OSError as error:
         raise SystemExit(shown(f"roseq {name}: error: {error}")) from error
+
+
+def _import_allennlp(whole: bool) -> None:
+    with lazy_imports():
+        import_module("roseq_allennlp.registration")
+        if whole:
+            import_module("roseq_allennlp.plugins").import_allennlp()
 
 
 def _terminate(signal_number: int, frame: Optional[FrameType]) -> NoReturn:

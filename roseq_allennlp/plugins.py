@@ -20,12 +20,16 @@ _NEED_CHECKLIST = "allennlp.confidence_checks.task_checklists"
 _allennlp_train_worker = train._train_worker
 
 
+def import_allennlp() -> None:
+    """All of AllenNLP, for a config that may name any of its components."""
+    _import_all("allennlp")
+
+
 def import_plugins() -> None:
     """
     AllenNLP's function of that name, without the file `.allennlp_plugins` of the working directory, and without that
-    directory on the path of imports: no code runs that lies beside downloaded data.
+    directory on the path of imports: no code runs that lies beside downloaded data. Without `import_allennlp`.
     """
-    _import_all("allennlp")
     for name in plugins.DEFAULT_PLUGINS:
         if importlib.util.find_spec(name):
             _import_plugin(name, _import_all)
@@ -79,6 +83,7 @@ def train_worker(
 ) -> Any:
     """AllenNLP's `_train_worker`. A process of a distributed run is a fresh one, which imports all this anew."""
     if multiprocessing.parent_process() is not None:
+        import_allennlp()
         import_plugins()
         import_packages(include_package or [])
         train.import_plugins = lambda: None

@@ -28,6 +28,9 @@ class Command:
     needs_allennlp = True
     """Whether AllenNLP, plugins and `--include-package` are imported before it runs."""
 
+    opens_archives = False
+    """Whether all that it builds is of archives, which may name what is in `archive_components` and no more of AllenNLP."""
+
     advice = ""
     """What a user can do after the command was stopped."""
 

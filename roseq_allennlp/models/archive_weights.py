@@ -103,6 +103,10 @@ class _Allocations(TorchDispatchMode):
         self._numbers = numbers
         self._tensors = tensors
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # PyTorch would import its compiler, for seconds, to keep this from being compiled; nothing is
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         declared = (argument.name for argument in func._schema.arguments)

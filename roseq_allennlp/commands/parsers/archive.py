@@ -11,6 +11,7 @@ class ArchiveCommand(Command):
         " copy; AllenNLP's own loader does not."
     )
     example = "roseq archive runs/wnut17 model.safetensors.tar.gz"
+    opens_archives = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("archive", metavar="ARCHIVE", help="a model.tar.gz, or the directory of a run")

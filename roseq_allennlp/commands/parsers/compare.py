@@ -11,6 +11,7 @@ class CompareCommand(Command):
         " label, and F1 with bootstrap intervals and a paired test."
     )
     example = "roseq compare runs/base runs/roseq corpus://wnut17/test"
+    opens_archives = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("archives", nargs=2, metavar="ARCHIVE", help="model.tar.gz, or the directory of a run")

@@ -9,6 +9,7 @@ class EvaluateCommand(AllenNlpsCommand):
 
     description = "Score an archive on labelled data. Several files are separated by commas, each scored by itself."
     example = "roseq evaluate runs/wnut17/model.tar.gz corpus://wnut17/test"
+    opens_archives = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("archive_file", metavar="ARCHIVE", help="a model.tar.gz, or the directory of a run")

@@ -14,6 +14,7 @@ class NoiseCommand(Command):
         " that gold entities stay; the same seed gives the same text to each archive."
     )
     example = "roseq noise runs/base runs/roseq corpus://wnut17/test -o noise.svg"
+    opens_archives = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("archives", nargs="+", metavar="ARCHIVE", help="model.tar.gz, or the directory of a run")

@@ -16,6 +16,7 @@ class PredictCommand(Command):
         "roseq predict runs/wnut17 sentences.txt -o tagged.jsonl\n"
         "echo 'Anna lives in Bonn' | roseq predict model.tar.gz"
     )
+    opens_archives = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("archive", metavar="ARCHIVE", help="a model.tar.gz, or the directory of a run")

@@ -11,6 +11,7 @@ class PredictRayCommand(Command):
         " row keeps its fields; a row that cannot be tagged gets an `error`."
     )
     example = "roseq predict-ray 'texts/*.jsonl' tagged --archive model.tar.gz"
+    opens_archives = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(

@@ -11,6 +11,7 @@ class ReportCommand(Command):
         " calibration, and the sentences with their entities marked."
     )
     example = "roseq report runs/wnut17 corpus://wnut17/test -o report.html"
+    opens_archives = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("archive", metavar="ARCHIVE", help="model.tar.gz, or the directory of a run")
