@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from roseq_allennlp.tables import Rows, table
+from roseq_allennlp.tables import Rows, fitting_table
 from roseq_allennlp.text import shown
 
 T = TypeVar("T")
@@ -85,26 +85,29 @@ class Console:
             grid.add_row(Text(shown(name)), Text(shown(text)))
         _terminal(True).print(grid)
 
-    def say(self, line: str, style: str = "") -> None:
+    def say(self, line: str, style: str = "", is_wrapped: bool = True) -> None:
         """A line beside the results, such as a warning."""
-        self._write(line, sys.stderr, style)
+        self._write(line, sys.stderr, style, is_wrapped)
 
     def print(self, line: str, is_command: bool = False) -> None:
         """A line of the results; one to be copied, `is_command`, is not wrapped."""
         self._write(line, sys.stdout, is_wrapped=not is_command)
 
     def table(self, headers: Sequence[str], rows: Rows, title: str = "", width: Optional[int] = None) -> None:
-        """`width`, in characters, is the largest where it does not go to a terminal."""
+        """`width`, in characters, is the largest where it does not go to a terminal; `COLUMNS` is, where that is set."""
         if title:
             self.print("")
             self.print(title)
         cells = [[shown(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
         on_terminal = self._is_shown_on(sys.stdout)
-        result = table(list(map(shown, headers)), cells, ruled=on_terminal)
+        console = _terminal(False) if on_terminal else _page(width)
+        result = fitting_table(list(map(shown, headers)), cells, console, on_terminal)
         if on_terminal:
-            _terminal(False).print(result)
+            console.print(result)
         else:
-            print(as_text(result, width))
+            with console.capture() as lines:
+                console.print(result)
+            print("\n".join(line.rstrip() for line in lines.get().rstrip("\n").split("\n")))
 
     def _is_shown_on(self, stream: Optional[TextIO]) -> bool:
         return not self._all_plain and _is_terminal(stream)
@@ -163,14 +166,11 @@ class Bar:
         self._progress.update(self._task, completed=self._done, description=shown(self._title), refresh=True)
 
 
-def as_text(result: Table, width: Optional[int] = None) -> str:
-    """A table in lines of at most `width` characters, or of `COLUMNS`, or as long as they are."""
+def _page(width: Optional[int]) -> rich.console.Console:
+    """What is no terminal, of at most `width` characters."""
     columns = os.environ.get("COLUMNS", "")
     limit = int(columns) if columns.isdecimal() and int(columns) else width or _UNLIMITED
-    console = rich.console.Console(file=io.StringIO(), width=limit, color_system=None, force_terminal=False)
-    with console.capture() as lines:
-        console.print(result)
-    return "\n".join(line.rstrip() for line in lines.get().rstrip("\n").split("\n"))
+    return rich.console.Console(file=io.StringIO(), width=limit, color_system=None, force_terminal=False)
 
 
 def _is_terminal(stream: Optional[TextIO]) -> bool:

@@ -36,7 +36,7 @@ class _UserHandler(logging.Handler):
         if record.exc_info and record.exc_info[0] is not None:
             lines += logging.Formatter().formatException(record.exc_info).split("\n")
         for line in lines:
-            self._console.say(line, "yellow" if record.levelno == logging.WARNING else "")
+            self._console.say(line, "yellow" if record.levelno == logging.WARNING else "", not self._verbose)
 
 
 @contextlib.contextmanager

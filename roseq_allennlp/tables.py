@@ -4,23 +4,52 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich import box
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+_LONGEST_NAME = 20  # characters
+_UNLIMITED = 100_000  # columns
 Rows = Sequence[Sequence[Any]]
 
 
-def table(headers: Sequence[str], rows: Rows, ruled: bool = False) -> Table:
+def fitting_table(headers: Sequence[str], rows: Rows, console: Console, ruled: bool = False) -> Table:
     """
-    `rows` of words and numbers, to be printed by a console of rich, which wraps words to its width; a `float` is shown with
-    two digits after the point, as scores are. Columns of numbers stand right. `ruled` has a line below the headers.
+    A table of words and numbers that is as wide as `console` at most: with the words of a header below each other, its
+    columns closer, and long text wrapped, where it has to be; with each cell on a line of its own, where words or numbers
+    would have to be broken. A `float` is shown with two digits after the point, as scores are. Columns of numbers stand
+    right. `ruled` has a line below the headers.
     """
     cells = _cells(rows)
-    result = Table(
-        box=box.SIMPLE_HEAD if ruled else None, show_edge=False, pad_edge=False, padding=(0, 1 if ruled else 2, 0, 0)
-    )
-    for header, is_number in zip(headers, _numbers(headers, cells), strict=True):
-        result.add_column(Text(header), justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
+    stacked = [header.replace(" ", "\n") for header in headers]
+    tables = [_table(names, cells, ruled, gap) for names, gap in ((headers, 2), (stacked, 2), (stacked, 1))]
+    widths = [Measurement.get(console, console.options.update(max_width=_UNLIMITED), result) for result in tables]
+    for result, (_, width) in zip(tables, widths, strict=True):
+        if width <= console.width:
+            return result
+    for result, (width, _) in zip(tables, widths, strict=True):
+        if width <= console.width:
+            return result
+    records = _table(["", ""], [], False, 2)
+    records.show_header = False
+    for number, row in enumerate(cells):
+        if number:
+            records.add_row()
+        for header, cell in zip(headers, row, strict=True):
+            records.add_row(Text(header), Text(cell))
+    return records
+
+
+def _table(headers: Sequence[str], cells: Sequence[Sequence[str]], ruled: bool, gap: int) -> Table:
+    line = box.SIMPLE_HEAD if ruled else None
+    result = Table(box=line, padding=(0, gap - int(ruled), 0, 0), show_edge=False, pad_edge=False)
+    for index, (header, is_number) in enumerate(zip(headers, _numbers(headers, cells), strict=True)):
+        # What rows begin with is wrapped last.
+        is_name = index == 0 and max((len(row[0]) for row in cells), default=0) <= _LONGEST_NAME
+        result.add_column(
+            Text(header), justify="right" if is_number else "left", no_wrap=is_name, overflow="fold", vertical="top"
+        )
     for row in cells:
         result.add_row(*map(Text, row))
     return result

@@ -155,7 +155,7 @@ def run_all(
             name = f"{SYSTEMS[system].title}, seed {seed}"
             if not (run / "metrics.json").exists():
                 if console.plain:
-                    console.say(f"{number} of {len(runs)}: {name}, log in {run.with_suffix('.log')}")
+                    console.report(f"{number} of {len(runs)}: {name}, log in {run.with_suffix('.log')}")
                 _train_to_the_end(run, train or start_training, console, partial(_describe, bar, name))
             results.append(score(run, system, seed))
             write_tables(directory, corpus, results)

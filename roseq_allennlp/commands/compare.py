@@ -1,5 +1,4 @@
 import argparse
-import shutil
 
 from roseq_allennlp.console import Console
 from roseq_allennlp.evaluation.bootstrap import SAMPLES, sentence_counts
@@ -16,7 +15,6 @@ def run(args: argparse.Namespace, console: Console) -> int:
     names = model_names(args.archives)
     models = tag_with_each(args.archives, args.data, args.cuda_device, console.progress)
 
-    wide = max(20, ((_WIDTH if console.plain else shutil.get_terminal_size().columns) - 20) // 2)
     rows = []
     for number, first_is_right, *pair in differences(*models):
         cells = [with_brackets(sentence.words, sentence.predicted_entities) for sentence in pair]
@@ -24,7 +22,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             [number, *map(": ".join, zip(("right", "wrong")[:: 1 if first_is_right else -1], cells, strict=True))]
         )
     if rows:
-        console.table(["sentence", *names], rows, "One is right and the other wrong", [None, wide, wide])
+        console.table(["sentence", *names], rows, "One is right and the other wrong", _WIDTH)
 
     scores = [score_of(sentences) for sentences in models]
     tokens = [token_scores([s.gold for s in model], [s.predicted for s in model]) for model in models]

@@ -11,6 +11,7 @@ from roseq_allennlp.data.corpora import DATA_VARIABLE, SCHEME, at_hand, resolve,
 from roseq_allennlp.errors import ConfigurationError
 from roseq_allennlp.evaluation.corpus_statistics import SplitStatistics, split_statistics
 
+_WIDTH = 80  # characters
 _ENTRIES: dict[str, Union[Corpus, Vectors]] = {**CORPORA, **VECTORS}
 
 
@@ -22,7 +23,12 @@ def run(args: argparse.Namespace, console: Console) -> int:
     # Vectors are large, so they are fetched by name only.
     names = args.names or list(_ENTRIES if args.action in ("list", "verify") else CORPORA)
     if args.action == "list":
-        console.table(["name", "language", "reader", "types", "where", "licence"], list(map(_described, names)))
+        if not args.names:
+            rows = list(map(_in_a_row, names))
+            console.table(["name", "language", "types", "where", "licence"], rows, width=_WIDTH)
+            return 0
+        for name in names:
+            console.table([name, ""], _details(name))
         return 0
     if args.action == "verify":
         return _verify(names, console)
@@ -35,17 +41,40 @@ def _paths(name: str) -> list[str]:
     return [f"{SCHEME}://{name}/{file}" for file in _ENTRIES[name].files]
 
 
-def _described(name: str) -> list[str]:
+def _in_a_row(name: str) -> list[str]:
+    entry = _ENTRIES[name]
+    files = [source.local[0] for source in entry.files.values()]
+    where = _where(name) or f"put {len(files)} {'file' if len(files) == 1 else 'files'} below ${DATA_VARIABLE}"
+    return [name, entry.language, _content(entry), where, entry.licence]
+
+
+def _details(name: str) -> list[tuple[str, str]]:
+    entry = _ENTRIES[name]
+    files = ", ".join(source.local[0] for source in entry.files.values())
+    where = _where(name)
+    return [
+        ("language", entry.language),
+        *([("reader", entry.reader)] if isinstance(entry, Corpus) else []),
+        ("types" if isinstance(entry, Corpus) else "vectors", _content(entry)),
+        ("files", ", ".join(_paths(name))),
+        ("where", where or f"put {files} below ${DATA_VARIABLE}"),
+        ("licence", entry.licence),
+        ("citation", entry.citation),
+        ("homepage", entry.homepage),
+    ]
+
+
+def _content(entry: Union[Corpus, Vectors]) -> str:
+    return f"{entry.dimension} dimensions" if isinstance(entry, Vectors) else " ".join(entry.types)
+
+
+def _where(name: str) -> str:
+    """Empty where the user has to get the files."""
     entry = _ENTRIES[name]
     if all(map(at_hand, _paths(name))):
-        where = "here"
-    elif all(source.addresses for source in entry.files.values()) and not _must_be_local(entry):
-        where = "to be downloaded"
-    else:
-        where = f"put {', '.join(source.local[0] for source in entry.files.values())} below ${DATA_VARIABLE}"
-    if isinstance(entry, Vectors):
-        return [name, entry.language, "vectors", f"{entry.dimension} dimensions", where, entry.licence]
-    return [name, entry.language, entry.reader, " ".join(entry.types), where, entry.licence]
+        return "here"
+    is_fetched = all(source.addresses for source in entry.files.values()) and not _must_be_local(entry)
+    return "to be downloaded" if is_fetched else ""
 
 
 def _must_be_local(entry: Union[Corpus, Vectors]) -> bool:
@@ -98,15 +127,12 @@ def _statistics(names: Sequence[str], asked_for: Sequence[str], console: Console
             console.say(error.message)
     for name, by_split in splits.items():
         console.table(*_label_counts(by_split), title=f"{name}: tokens of each label, entities of each type")
-    headers = ["corpus", "language"]
-    headers += [f"{split} {what}" for split in ("train", "dev", "test") for what in ("sentences", "tokens", "entities")]
-    rows = []
-    for name, by_split in splits.items():
-        row: list[Any] = [name, _ENTRIES[name].language]
-        for statistics in by_split.values():
-            row += [statistics.sentences, statistics.tokens.total(), statistics.entities.total()]
-        rows.append(row)
-    console.table(headers, rows, "All")
+    rows = [
+        [name, _ENTRIES[name].language, split, counts.sentences, counts.tokens.total(), counts.entities.total()]
+        for name, by_split in splits.items()
+        for split, counts in by_split.items()
+    ]
+    console.table(["corpus", "language", "split", "sentences", "tokens", "entities"], rows, "All")
     return 0
 
 

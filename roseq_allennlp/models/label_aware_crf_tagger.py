@@ -150,11 +150,11 @@ class LabelAwareCrfTagger(Tagger):
         """What the header of a run says of it: the components that are on."""
         parts = []
         if self.tau is not None:
-            parts.append(f"label weights (τ {self.tau:g})")
+            parts.append(f"label weights τ={self.tau:g}")
         elif bool((self.crf.label_weights != 1).any()):
-            parts.append("label weights (given)")
+            parts.append("label weights given")
         if self._gamma is not None:
-            parts.append(f"focal loss (γ {self._gamma:g})")
+            parts.append(f"focal loss γ={self._gamma:g}")
         return ", ".join(parts)
 
     def set_label_counts(self, counts: dict[str, int]) -> None:

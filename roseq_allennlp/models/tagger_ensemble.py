@@ -72,8 +72,8 @@ class TaggerEnsemble(Tagger):
 
     @property
     def summary(self) -> str:
-        """What the header of a run says of it."""
-        return ", ".join(filter(None, [f"{len(self.members)} taggers", self.members[0].summary]))
+        """What the header of a run says of it: the components of its members."""
+        return self.members[0].summary
 
     def set_label_counts(self, counts: dict[str, int]) -> None:
         """ζ of each member, see `LabelAwareCrfTagger.set_label_counts`."""

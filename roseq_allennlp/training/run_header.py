@@ -33,14 +33,13 @@ def run_header(config: dict[str, Any], access: TrainerAccess, directory: str) ->
     """
     loaders = (access.data_loader, access.validation_data_loader)
     sizes = [_size(loader, short=number > 0) for number, loader in enumerate(loaders) if loader is not None]
-    model = config.get("model")
     summaries = [getattr(part, "summary", "") for part in (access.plain_model, *access.callbacks)]
     return [
         ("data", _paths(config.get("train_data_path"), config.get("validation_data_path"))),
         ("sizes", "; development ".join(sizes)),
-        ("model", f"{model.get('type') if isinstance(model, dict) else model}, {_model(access)}"),
+        ("model", _model(config.get("model"), access)),
         ("components", ", ".join(filter(None, summaries)) or "none of RoSeq's"),
-        ("directory", f"{directory}, with the log out.log"),
+        ("directory", f"{directory}, with the log {'out_worker0.log' if access.is_distributed else 'out.log'}"),
     ]
 
 
@@ -85,14 +84,17 @@ def _entities(instance: Instance) -> Optional[int]:
         return None
 
 
-def _model(access: TrainerAccess) -> str:
+def _model(config: Any, access: TrainerAccess) -> str:
     model = access.plain_model
+    kind = config.get("type") if isinstance(config, dict) else config
+    members = f" of {len(model.members)}" if hasattr(model, "members") else ""
     sizes = {True: 0, False: 0}  # by whether they are trained
     for parameter in model.parameters():
         sizes[parameter.requires_grad] += parameter.numel()
     fixed = f" + {_rounded(sizes[False])} fixed" if sizes[False] else ""
     labels = model.vocab.get_vocab_size("labels") if "labels" in model.vocab.get_namespaces() else 0
-    return f"{_rounded(sizes[True])} weights{fixed}" + (f", {labels} labels" if labels else "") + f", {access.devices}"
+    weights = f"{_rounded(sizes[True])} weights{fixed}" + (f", {labels} labels" if labels else "")
+    return f"{kind}{members}, {weights}, {access.devices}"
 
 
 def _rounded(number: int) -> str:

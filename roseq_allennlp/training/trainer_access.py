@@ -44,9 +44,10 @@ class TrainerAccess:
     @property
     def devices(self) -> str:
         """In words."""
-        device = self._trainer.cuda_device
-        name = "CPU" if device.type == "cpu" else f"GPU {device.index or 0}"
-        return f"{name}, {self._trainer._world_size} processes" if self._trainer._distributed else name
+        device, number = self._trainer.cuda_device, self._trainer._world_size
+        if self.is_distributed:
+            return f"{number} × {'CPU' if device.type == 'cpu' else 'GPU'}"
+        return "CPU" if device.type == "cpu" else f"GPU {device.index or 0}"
 
     @property
     def validation_data_loader(self) -> Optional[Any]:

@@ -95,7 +95,7 @@ class AdversarialCallback(TrainerCallback):
     @property
     def summary(self) -> str:
         """What the header of a run says of it."""
-        return f"adversarial training (ε {self._epsilon:g})"
+        return f"adversarial ε={self._epsilon:g}"
 
     def state_dict(self) -> dict[str, Any]:
         return {"loss": self._loss.state_dict()}

@@ -49,7 +49,7 @@ class AugmentationCallback(TrainerCallback):
     @property
     def summary(self) -> str:
         """What the header of a run says of it."""
-        return f"augmentation ({self._mentions:g} of mentions, {self._noise:g} of words)"
+        return "augmentation"
 
     def on_start(self, trainer: "GradientDescentTrainer", *args: Any, **kwargs: Any) -> None:
         self._seed = torch.initial_seed()
