@@ -67,6 +67,9 @@ def find_layout(paths: Sequence[str]) -> Layout:
             f"{paths[0]}: none of its columns holds entity tags, such as O, B-PER and I-PER. Give a file with a token and its"
             " tag on each line, or an export of an annotation tool."
         )
+    prefix = _comment_prefix(lines, rows, tag_column)
+    if prefix == lines[0][1]:  # titles
+        del rows.cells[0], rows.starts[0]
     token_column, sentence_column = _token_column(rows, tag_column)
     options: dict[str, Any] = {}
     if separator is not None and (separator, rows.columns.quoted) != (",", True):
@@ -79,7 +82,7 @@ def find_layout(paths: Sequence[str]) -> Layout:
         options |= {"tag_column": tag_column}
     if sentence_column is not None:
         options |= {"sentence_column": sentence_column}
-    if prefix := _comment_prefix(lines, rows, tag_column):
+    if prefix:
         options |= {"comment_prefix": prefix}
     tag_map = {}
     if not _is_proper(rows.column(tag_column)):  # each file may hold a tag that the others lack
@@ -134,21 +137,27 @@ def _tag_column(rows: _Rows) -> Optional[int]:
             entities[index] = sum(cell != "O" for cell in cells)
     if entities:
         return max(entities, key=lambda index: (entities[index], index))
-    return next((index for index in range(rows.columns.number - 1, 0, -1) if _is_spelled(rows.column(index))), None)
+    return next(
+        (index for index in range(rows.columns.number - 1, 0, -1) if rows.cells and _is_spelled(rows.column(index))),
+        None,
+    )
 
 
 def _is_proper(cells: list[str]) -> bool:
+    cells = cells[1:] or cells  # the first one may be a title
     return sum(map(_is_tag, cells)) >= _MOST * len(cells)
 
 
 def _is_spelled(cells: list[str]) -> bool:
     """A type alone may be any word, so there must be an O then."""
+    cells = cells[1:] or cells  # the first one may be a title
     meanings = [_meaning(cell) for cell in cells]
     known = [meaning for meaning in meanings if meaning is not None]
     is_sure = "O" in known or all(
         meaning.partition("-")[2] != cell for meaning, cell in zip(known, cells, strict=False)
     )
-    return len(known) >= _MOST * len(cells) > 0 and is_sure and any(meaning != "O" for meaning in known)
+    is_some = any(meaning != "O" for meaning in known) and not _are_chunks(known)
+    return len(known) >= _MOST * len(cells) and is_sure and is_some
 
 
 def _are_chunks(cells: list[str]) -> bool:
@@ -172,7 +181,7 @@ def _token_column(rows: _Rows, tag_column: int) -> tuple[int, Optional[int]]:
     """The column of the tokens, and that which tells sentences apart where no empty line does."""
     others = [index for index in range(rows.columns.number) if index != tag_column]
     if len(others) > 1 and sum(rows.starts) <= 1:
-        for index in others[:-1]:
+        for index in others:
             if _tells_sentences(rows.column(index)):
                 return next(other for other in others if other != index), index
     first = others[0]

@@ -25,18 +25,23 @@ def language_of(words: "Counter[str]") -> Optional[str]:
     counts = Counter(
         {code: sum(letters[word] for word in stop_words) for code, stop_words in _stop_words().items()}
     ).most_common(2)
-    if not counts:
-        return None
-    (code, first), *others = counts
-    second = others[0][1] if others else 0
+    (code, first), (_, second) = counts
     return code if first >= _ENOUGH * letters.total() and first > _AHEAD * second else None
+
+
+def known_languages() -> list[str]:
+    """spaCy's codes."""
+    return sorted(path.name for path in _folder().iterdir() if (path / "__init__.py").is_file())
 
 
 @functools.cache
 def _stop_words() -> dict[str, frozenset[str]]:
-    """spaCy's, from its files: importing spaCy takes seconds."""
-    spec = importlib.util.find_spec("spacy")
-    if spec is None or spec.origin is None:
-        return {}
-    files = sorted(Path(spec.origin).parent.glob("lang/*/stop_words.py"))
+    files = sorted(_folder().glob("*/stop_words.py"))
     return {file.parent.name: frozenset(runpy.run_path(str(file))["STOP_WORDS"]) for file in files}
+
+
+def _folder() -> Path:
+    """spaCy's languages, as files: importing spaCy takes seconds."""
+    spec = importlib.util.find_spec("spacy")
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).with_name("lang")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from roseq_allennlp.data.catalogue import CONFIGS, VECTORS
-from roseq_allennlp.data.languages import language_of
+from roseq_allennlp.data.languages import known_languages, language_of
 from roseq_allennlp.data.text_files import lines
 from roseq_allennlp.errors import ConfigurationError
 from roseq_allennlp.experiments.own_data import Counts, Data, write_parts
@@ -84,8 +84,13 @@ def plan(
 
     # Raises
 
-    `ConfigurationError`: vectors that are neither a file nor in the catalogue; an encoder that cannot be one.
+    `ConfigurationError`: vectors that are neither a file nor in the catalogue; an encoder that cannot be one; a language that
+    spaCy does not know.
     """
+    if language is not None and language not in known_languages():
+        raise ConfigurationError(
+            f"--language {language}: spaCy has no such language. Its codes are {', '.join(known_languages())}; xx is any."
+        )
     counts = data.counts["train"]
     number = counts.sentences
     size = next(size for size in SIZES if number < size.below)
