@@ -20,6 +20,7 @@ _PART = re.compile(r"^(?:<!-- (?P<mark>[^\n]*) -->|```(?P<language>\w*)\n(?P<tex
 _KIND = re.compile(r"(run|prints|file|config|not run|before)\b(?:, shortened by |, |: | )?(.*)", re.DOTALL)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _RULE = re.compile(r"[-─━═]{2,}")
+_LONG_JSON = re.compile(r"^\{.*(?:\n .*)+", re.MULTILINE)  # a page has a line of JSON on several ones
 
 
 class Block(NamedTuple):
@@ -69,12 +70,12 @@ def command_lines(text: str) -> list[str]:
 def difference(expected: str, printed: str, detail: str = "") -> Optional[str]:
     """What is printed otherwise than it should be, with `detail` as a comment of `prints` has it; `None` if nothing is."""
     allowed = math.inf if detail == "other numbers" else float(detail.removeprefix("within ") or 0)
+    expected = _LONG_JSON.sub(lambda match: re.sub(r"\n +", " ", match[0]), expected)
     wanted, given = (
-        "\n".join(_plain(line) for line in text.splitlines() if line.strip()) for text in (expected, printed)
+        "".join(f"{_plain(line)}\n" for line in text.splitlines() if line.strip()) for text in (expected, printed)
     )
-    pattern = _NUMBER.sub(lambda number: "\0", wanted)
-    pattern = re.escape(pattern).replace(re.escape("\0"), f"({_NUMBER.pattern})")
-    pattern = re.sub(r"(?m)^…(\\?\n|$)", r"(?:.*\n?)*?", pattern).replace("…", ".*")
+    pattern = re.escape(_NUMBER.sub("\0", wanted)).replace(re.escape("\0"), f"({_NUMBER.pattern})")
+    pattern = re.sub(r"(?m)^…\\\n", r"(?:.*\\n)*?", pattern).replace("…", ".*")
     match = re.fullmatch(pattern, given)
     if match is None:
         return f"expected\n{wanted}\n\nprinted\n{given}"

@@ -129,10 +129,11 @@ class Reader:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_commands_of_a_page_run_and_print_what_it_says(page, clone, tmp_path, monkeypatch):
+def test_the_commands_of_a_page_run_and_print_what_it_says(page, clone, tiny_encoder, tmp_path, monkeypatch):
     directory = tmp_path / "clone"
     shutil.copytree(clone, directory)
     monkeypatch.chdir(directory)
+    monkeypatch.setenv("TINY_ENCODER", str(tiny_encoder))  # in the place of one of the hub
     reader = Reader(directory, monkeypatch)
     for block in blocks(text_of(page)):
         reader.run(block)
