@@ -17,7 +17,7 @@ import re
 from typing import NamedTuple, Optional
 
 _PART = re.compile(r"^(?:<!-- (?P<mark>[^\n]*) -->|```(?P<language>\w*)\n(?P<text>.*?)^```)$", re.MULTILINE | re.DOTALL)
-_KIND = re.compile(r"(run|prints|file|config|not run|before)\b(?:, shortened by |, |: | )?(.*)", re.DOTALL)
+_KIND = re.compile(r"(run|prints|file|config|not run|before)\b(?:, shortened by |, |: ?| )?(.*)", re.DOTALL)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _RULE = re.compile(r"[-─━═]{2,}")
 _LONG_JSON = re.compile(r"^\{.*(?:\n .*)+", re.MULTILINE)  # a page has a line of JSON on several ones

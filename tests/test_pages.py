@@ -18,6 +18,7 @@ from _jsonnet import evaluate_file
 from allennlp.commands import main as allennlp
 
 from roseq_allennlp.__main__ import main as roseq_main
+from roseq_allennlp.commands.table import command
 from tests.pages import Block, blocks, command_lines, difference
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -149,3 +150,44 @@ def test_each_block_is_run_or_says_why_not(page):
 def test_most_commands_are_run():
     kinds = [block.kind for page in PAGES for block in blocks(text_of(page)) if block.language == "bash"]
     assert kinds.count("run") > kinds.count("not run")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_within_the_text_exist(page):
+    text = text_of(page)
+    for name, arguments in re.findall(r"`roseq ([a-z-]+)\b([^`]*)`", text):
+        known = command(name).parser().format_help()
+        for option in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", re.sub(r"'[^']*'", "", arguments)):
+            assert re.search(rf"(?m)(?<![\w-]){option}(?![\w-])", known), f"{page}: `roseq {name}` has no {option}"
+    targets = set(re.findall(r"(?m)^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8")))
+    assert set(re.findall(r"(?m)(?:`|^)make ([a-z]+)", text)) <= targets
+
+
+@pytest.mark.parametrize(
+    "expected, printed, detail, equal",
+    [
+        ("F1  80.00\n", "F1 80.00\n\n", "", True),
+        ("F1 80.00\n", "F1 80.01\n", "", False),
+        ("F1 80.00\n", "F1 84.00\n", "within 5", True),
+        ("F1 80.00\n", "F1 86.00\n", "within 5", False),
+        ("F1 80.00\n", "F1 3.1\n", "other numbers", True),
+        ("F1 80.00\n", "F2: 3.1\n", "other numbers", False),
+        ("done in 0.1 s\n", "done in 12.7 s\n", "", True),
+        ("a\n…\nz\n", "a\nb\nc\nz\n", "", True),
+        ("a\n…\nz\n", "a\nz\n", "", True),
+        ("a\n…\n", "b\nc\n", "", False),
+        ("data …/train\n", "data /tmp/train\n", "", True),
+        ("name  F1\n-----\n", "name F1\n──────\n", "", True),
+        ('{"a": 1,\n "b": 2}\n', '{"a": 1, "b": 2}\n', "", True),
+        ("a\n", "", "", False),
+        ("a\n", "a\nb\n", "", False),
+    ],
+)
+def test_what_is_printed_is_compared(expected, printed, detail, equal):
+    assert (difference(expected, printed, detail) is None) == equal
+
+
+@pytest.mark.parametrize("mark", ["", "<!-- a remark -->\n", "<!-- not run: -->\n", "<!-- run -->\ntext between\n"])
+def test_a_block_without_a_mark_is_an_error(mark):
+    with pytest.raises(ValueError, match="line "):
+        blocks(f"{mark}```bash\nroseq\n```\n")
