@@ -65,15 +65,14 @@ def _size(loader: Any, short: bool) -> str:
     sentences, tagged, with_tags, unknown = dist_reduce_sum(counts).tolist()
     if unknown:
         return "read anew in each epoch"
-    number = f"{sentences:,}" if short else f"{sentences:,} {'sentences' if with_tags else 'instances'}"
-    return f"{number} with {tagged:,}{'' if short else ' entities'}" if with_tags else number
+    size = f"{sentences:,}" if short else f"{sentences:,} {'sentences' if with_tags else 'instances'}"
+    return f"{size} with {tagged:,}{'' if short else ' entities'}" if with_tags else size
 
 
 def _in_memory(loader: Any) -> Optional[Iterable[Instance]]:
     """`None` where to look at the instances is to read them once more, and to draw random numbers, it may be."""
-    held = isinstance(loader, SimpleDataLoader)
-    held = held or isinstance(loader, MultiProcessDataLoader) and loader.max_instances_in_memory is None
-    return loader.iter_instances() if held else None
+    is_held = isinstance(loader, MultiProcessDataLoader) and getattr(loader, "max_instances_in_memory", 1) is None
+    return loader.iter_instances() if is_held or isinstance(loader, SimpleDataLoader) else None
 
 
 def _entities(instance: Instance) -> Optional[int]:

@@ -57,8 +57,18 @@ def test_it_says_so_where_nothing_was_found(f1, said, capsys):
 
 @pytest.mark.parametrize("plain", [False, True])
 def test_a_plain_log_has_a_plain_table(plain, monkeypatch, capsys):
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setattr(common_logging, "FILE_FRIENDLY_LOGGING", plain)
     scores = {f"best_validation_{name}-overall": 0.5 for name in ("precision", "recall", "f1-measure")}
     ScoreTableCallback("runs/none").on_end(None, {**scores, "best_epoch": 0})
     assert ("─" in capsys.readouterr().out) == (not plain)
+
+
+def test_a_model_without_entities_has_a_table_of_its_metrics(capsys):
+    metrics = {"best_epoch": 3, "best_validation_accuracy": 0.98765, "best_validation_loss": 1.5, "epoch": 4}
+    ScoreTableCallback("runs/none").on_end(None, metrics)
+    assert [line.split() for line in capsys.readouterr().out.splitlines()[2:]] == [
+        ["metric", "value"],
+        ["accuracy", "0.9877"],
+        ["loss", "1.5000"],
+    ]
