@@ -1,5 +1,6 @@
 """`python -m roseq_allennlp`, and the console script `roseq`: AllenNLP's own commands and those of this package."""
 
+import gc
 import logging
 import signal
 import sys
@@ -83,10 +84,15 @@ def _run(name: str, arguments: list[str]) -> None:
 
 
 def _import_allennlp(whole: bool) -> None:
-    with lazy_imports():
-        import_module("roseq_allennlp.registration")
-        if whole:
-            import_module("roseq_allennlp.plugins").import_allennlp()
+    gc.disable()  # what is imported stays: looking for garbage in it takes a sixth of the time
+    try:
+        with lazy_imports():
+            import_module("roseq_allennlp.registration")
+            if whole:
+                import_module("roseq_allennlp.plugins").import_allennlp()
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _terminate(signal_number: int, frame: Optional[FrameType]) -> NoReturn:
