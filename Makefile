@@ -6,7 +6,7 @@
 # make fuzz   runs the properties of tests/test_*properties.py on FUZZ inputs, changes 2 000 archives at random, and has 8 threads
 #             tag for 60 s; counts in runs/fuzz.txt
 # make mutants  changes one thing in the code at a time and looks whether a test fails; hours, goes on where it was stopped
-# make lock   resolves requirements.txt anew
+# make lock   resolves requirements.txt anew, and build/pylock.toml, which releases publish
 #
 # TORCH_INDEX=https://…  takes torch and torchvision from another index (CPU-only wheels, another CUDA)
 # PYTHON=python3.12      makes .venv with another Python (3.10 to 3.13)
@@ -103,4 +103,7 @@ lock: install
 	  --no-header --no-annotate --quiet | grep -vxFf requirements.txt > docs/site/requirements.txt
 	$(BIN)/uv pip compile setup.py --extra dev --extra vectors --constraint requirements.txt --universal --python-version 3.10 \
 	  --no-header --no-annotate --quiet | grep -vxFf requirements.txt > tests/requirements.txt
+	mkdir -p build
+	echo "allennlp==2.10.1" | $(BIN)/uv pip compile setup.py - --override overrides.txt --constraint requirements.txt --universal \
+	  --python-version 3.10 --no-header --no-annotate --quiet --output-file build/pylock.toml
 	echo "allennlp==2.10.1" >> requirements.txt

@@ -1,14 +1,20 @@
 """What a source distribution holds, that its tests run, and what a package index shows of it."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from email import message_from_string
+from importlib.metadata import requires
 
+import _jsonnet
 import pytest
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
 
 NOT_SHIPPED = (".ci/", ".gitignore")
 HANDFUL = ("tests/scoring/test_surface_forms.py", "tests/data/test_orthography.py", "tests/test_tables.py")
@@ -57,3 +63,43 @@ def test_a_package_index_shows_licence_paper_and_no_link_it_cannot_follow(unpack
     targets = re.findall(r"\]\(([^)]*)\)", metadata.get_payload())
     assert targets and all(target.startswith("https://") for target in targets)
     assert "[conlleval.py]" not in text and "`conlleval.py`" in text and "docs/archives.md" in text
+
+
+def test_an_installed_wheel_brings_the_configs_and_the_data_of_init(unpacked, repository, tmp_path):
+    build = "from setuptools import build_meta; build_meta.build_wheel('..')"
+    subprocess.run([sys.executable, "-c", build], check=True, capture_output=True, cwd=unpacked)
+    (wheel,) = unpacked.parent.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    package = tmp_path / "installed" / "roseq_allennlp"
+    configs = {path.relative_to(repository): path for path in (repository / "training_configs").rglob("*.*sonnet")}
+    assert len(configs) > 20
+    for name, path in configs.items():
+        assert (package / name).read_bytes() == path.read_bytes()
+    assert not [path for path in package.rglob("*.py") if path.parent.name in ("fixtures", "wnut17")]
+    with open(package / "training_configs/lib/vectors.libsonnet", "a", encoding="utf-8") as file:
+        file.write("// of the wheel\n")
+    environment = {**os.environ, "PYTHONPATH": str(package.parent)}
+    command = [sys.executable, "-m", "roseq_allennlp", "init", "demo"]
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "// of the wheel" in (tmp_path / "demo/lib/vectors.libsonnet").read_text(encoding="utf-8")
+    config = json.loads(_jsonnet.evaluate_file(str(tmp_path / "demo/config.jsonnet")))
+    assert config["train_data_path"] == str(tmp_path / "demo/train.conll")
+
+
+def test_the_overrides_are_the_bounds_of_this_package_where_allennlps_are_stale(unpacked, repository):
+    lines = (repository / "overrides.txt").read_text(encoding="utf-8").splitlines()
+    overrides = [Requirement(line) for line in lines if not line.startswith("#")]
+    left_out = {override.name for override in overrides if str(override.marker) == 'python_version < "3"'}
+    metadata = message_from_string((unpacked / "PKG-INFO").read_text(encoding="utf-8"))
+    ours = {str(Requirement(text)).replace("_", "-") for text in metadata.get_all("Requires-Dist")}
+    assert {str(override).replace("_", "-") for override in overrides if override.name not in left_out} <= ours
+    named = {override.name.replace("_", "-").lower() for override in overrides}
+    locked = dict(
+        line.partition(" ;")[0].split("==") for line in (repository / "requirements.txt").read_text().splitlines()
+    )
+    for requirement in map(Requirement, requires("allennlp")):
+        if requirement.marker is None or requirement.marker.evaluate({**default_environment(), "extra": ""}):
+            name = requirement.name.replace("_", "-").lower()
+            assert name in named or requirement.specifier.contains(locked[name]), requirement

@@ -1,6 +1,8 @@
 import argparse
 import contextlib
 import logging
+import os
+import shlex
 from collections.abc import Iterator
 
 from roseq_allennlp.console import Console
@@ -20,11 +22,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
     config = write(data, chosen, args.directory)
     _print_data(data, bool(args.data), console)
     _print_plan(chosen, console)
+    run = os.path.join(args.directory, "run")
     console.print(f"{config} is written. Train with it:")
-    directory = args.directory.rstrip("/") or "/"
-    console.print(f"  roseq train {config} -s {directory}/run")
+    console.print(f"  roseq train {shlex.quote(config)} -s {shlex.quote(run)}")
     if "test" in data.files:
-        console.print(f"  roseq evaluate {directory}/run/model.tar.gz {data.files['test']}")
+        console.print(
+            f"  roseq evaluate {shlex.quote(f'{run}/model.tar.gz')} {shlex.quote(_short(data.files['test']))}"
+        )
     return 0
 
 
@@ -45,18 +49,20 @@ def _remarks() -> Iterator[dict[str, None]]:
 
 
 def _print_data(data: Data, is_given: bool, console: Console) -> None:
-    for role, counts in data.counts.items():
-        kind = data.format if data.scheme is None else f"{data.format} in {data.scheme}"
-        size = f"{counts.sentences} sentences" if counts.given else f"{counts.texts} texts"
-        console.print(
-            f"{role:<9} {data.files[role]}: {kind}, {size}, {counts.tokens} words, {counts.entities.total()} entities"
-        )
+    kind = data.format if data.scheme is None else f"{data.format}, {data.scheme}"
+    for role, path in data.files.items():
+        counts = data.counts[role]
+        size = _number(counts.sentences, "sentence") if counts.given else _number(counts.texts, "text")
+        words = _number(counts.tokens, "word")
+        entities = _number(counts.entities.total(), "entity", "entities")
+        console.print(f"{role:<9} {_short(path)} ({kind}): {size}, {words}, {entities}")
     if is_given and data.parts:
+        shares = f"{SHARES[0]} % for training, {SHARES[1]} % for development"
         console.print(
-            f"{'':<9} one file was given: {SHARES[0]} % of it are for training, {SHARES[1]} % for development, by seed {SEED}"
+            f"          there is no development file, so the training file was divided at random: {shares}, seed {SEED}"
         )
     if data.by_order:
-        console.print(f"{'':<9} the names do not tell which is which: they are taken in this order")
+        console.print("          the names do not tell what a file is for, so their order does")
     types = data.counts["train"].entities.most_common()
     console.print(f"types     {', '.join(f'{label} {count}' for label, count in types)}")
 
@@ -72,3 +78,12 @@ def _print_plan(plan: Plan, console: Console) -> None:
         f"training  batches of {size.batch_size}, at most {size.num_epochs} epochs, {size.patience} without a better F1:"
         f" {plan.size.reason}"
     )
+
+
+def _number(count: int, one: str, several: str = "") -> str:
+    return f"{count} {one if count == 1 else several or one + 's'}"
+
+
+def _short(path: str) -> str:
+    """From the working directory on, if it is below that."""
+    return path.removeprefix(f"{os.getcwd()}/")

@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -207,9 +208,14 @@ def _comment_prefix(lines: list[tuple[int, str, bool]], rows: _Rows, tag_column:
         cells = _cells(line, rows.columns)
         return bool(cells and is_tag(cells[tag_column]))
 
-    comments = [line for _, line, _ in lines if line.startswith("#") and (_NAMED.match(line) or not is_token(line))]
+    marked = [line for _, line, _ in lines if line.startswith("#")]
+    tokens = tuple(line for line in marked if is_token(line) and not _NAMED.match(line))
+    comments = [line for line in marked if line not in tokens]
     if comments:
-        return next((prefix for prefix in ("# ", "#\t") if all(line.startswith(prefix) for line in comments)), "#")
+        # Hashtags are tokens.
+        common = os.path.commonprefix(comments)
+        prefixes = (prefix for prefix in ("# ", "#\t", "#", common) if common.startswith(prefix))
+        return next((prefix for prefix in prefixes if not any(line.startswith(prefix) for line in tokens)), None)
     first = _cells(lines[0][1], rows.columns)
     is_title = bool(first) and not is_token(lines[0][1]) and re.fullmatch(r"\w+", first[tag_column]) is not None
     return lines[0][1] if is_title and len(rows.cells) > 1 else None

@@ -13,6 +13,7 @@ from roseq_allennlp.data.languages import known_languages, language_of
 from roseq_allennlp.data.text_files import lines
 from roseq_allennlp.errors import ConfigurationError
 from roseq_allennlp.experiments.own_data import Counts, Data, write_parts
+from roseq_allennlp.text import shown
 
 _FEW_SENTENCES = 1500
 _ONLINE = 0.01  # of the words, from which on a text is taken for tweets
@@ -107,20 +108,23 @@ def plan(
 
 def _language(data: Data) -> Choice:
     code = language_of(sum((counts.words for counts in data.counts.values()), start=Counts().words))
-    return Choice(code or "xx", "by its frequent words" if code else "any, as none is recognised")
+    return Choice(
+        code or "xx",
+        "by its frequent words" if code else "any, as its frequent words are of none; --language names one",
+    )
 
 
 def _words(vectors: Optional[str], encoder: Optional[str], language: str) -> Choice:
     if encoder is not None:
         return Choice(f"vectors.transformer({quoted(_encoder(encoder))})", "--encoder, frozen")
     if vectors in VECTORS:
-        return Choice(f"vectors.named[{quoted(vectors)}]", "--vectors, of the catalogue")
+        return Choice(f"vectors.named[{quoted(vectors)}]", "--vectors, of the catalogue, fixed")
     if vectors is not None:
         path = os.path.abspath(vectors)
         return Choice(f"vectors.fixed({quoted(path)}, {dimension_of(vectors)})", "--vectors, fixed")
     known = [name for name, entry in VECTORS.items() if entry.language == language]
-    advice = f"; --vectors {known[0]} would be fixed ones" if known else ""
-    return Choice("vectors.learned(50)", f"learned with the tagger, since no --vectors or --encoder is given{advice}")
+    advice = f", such as {known[0]}" if known else ""
+    return Choice("vectors.learned(50)", f"learned with the tagger, without --encoder or --vectors{advice}")
 
 
 def _encoder(name: str) -> str:
@@ -172,12 +176,12 @@ def config_text(data: Data, plan: Plan, directory: str) -> str:
         "patience": size.patience,
     }
     types = sorted({label for counts in data.counts.values() for label in counts.entities})
-    config = os.path.join(directory, "config.jsonnet")
+    config, run = (os.path.join(directory, name) for name in ("config.jsonnet", "run"))
     return f"""\
-// A tagger of {_listed(types)}, trained on {data.counts["train"].sentences} sentences. Change what you like:
+// A tagger of {shown(_listed(types))}, trained on {data.counts["train"].sentences} sentences. Change what you like:
 // lib/roseq.libsonnet has the definition with all its switches, lib/vectors.libsonnet the kinds of word vectors.
 //
-//   roseq train {config} -s {os.path.join(directory, "run")}
+//   roseq train {shown(config)} -s {shown(run)}
 local roseq = import 'lib/roseq.libsonnet';
 local vectors = import 'lib/vectors.libsonnet';
 

@@ -49,7 +49,6 @@ class Counts:
     texts: int = 0
     sentences: int = 0
     tokens: int = 0
-    longest: int = 0
     entities: Counter[str] = field(default_factory=Counter)
     words: Counter[str] = field(default_factory=Counter)
     online: int = 0
@@ -60,7 +59,6 @@ class Counts:
         words = document.text.split() if document.tokens is None else document.words()
         self.texts += 1
         self.tokens += len(words)
-        self.longest = max(self.longest, len(words))
         if document.sentences is None:
             self.given = False
             self.sentences += max(1, round(len(words) / _WORDS_A_SENTENCE))

@@ -85,7 +85,7 @@ def test_each_format(roseq, tmp_path, name):
         assert roseq("convert", source, tmp_path / f"{role}{extension}", "--to", name).status == 0
     result = roseq("init", tmp_path / "new", "--data", tmp_path / f"dev{extension}", tmp_path / f"train{extension}")
     assert (result.status, result.errors) == (0, "")
-    assert re.search(rf"^train +\S+/train{extension}: {name}", result.output, re.MULTILINE)
+    assert re.search(rf"^train +\S+/train{extension} \({name}", result.output, re.MULTILINE)
     config = config_of(tmp_path / "new")
     found, expected = read(config, "train_data_path"), in_bioul(TRAIN)
     if FORMATS[name].needs_tokens or name == "prodigy":
@@ -99,7 +99,7 @@ def test_each_format(roseq, tmp_path, name):
 def test_one_file_is_divided(roseq, tmp_path):
     for name in ("a", "b"):
         result = roseq("init", tmp_path / name, "--data", TRAIN)
-        assert "80 % of it are for training, 20 % for development, by seed 1" in result.output
+        assert "was divided at random: 80 % for training, 20 % for development, seed 1" in result.output
     train, dev = (sentences(tmp_path / "a" / f"{role}.conll") for role in ("train", "dev"))
     whole = sentences(TRAIN)
     assert sorted(train + dev) == sorted(whole) and 0.15 < len(dev) / len(whole) < 0.25
@@ -114,7 +114,7 @@ def test_one_file_is_divided(roseq, tmp_path):
 def test_a_divided_file_and_its_test_file_have_the_same_columns(roseq, tmp_path):
     source = "fixtures/conll2003"
     result = roseq("init", tmp_path / "new", "--data", f"{source}/eng.train", f"{source}/eng.testb")
-    assert result.status == 0 and "columns in IOB1" in result.output
+    assert result.status == 0 and "(columns, IOB1)" in result.output
     for role in ("train", "dev", "test"):
         assert {
             len(line.split("\t")) for line in (tmp_path / f"new/{role}.conll").read_text().splitlines() if line
@@ -156,13 +156,19 @@ def test_vectors_encoder_and_language(roseq, tmp_path):
         assert config["dataset_reader"]["language"] == "de"
 
 
+def test_any_name_of_a_directory(roseq, tmp_path):
+    directory = tmp_path / "it's\nmine"
+    result = roseq("init", directory)
+    assert result.status == 0 and config_of(directory)["train_data_path"] == str(directory / "train.conll")
+
+
 def test_files_packed_by_gzip_with_the_same_name_and_odd_types(roseq, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for folder in ("a", "b"):
         Path(folder).mkdir()
         Path(folder, "it's.conll.gz").write_bytes(gzip.compress(b"Oslo B-it's\nis O\n\n"))
     result = roseq("init", "new", "--data", "a/it's.conll.gz", "b/it's.conll.gz")
-    assert "the names do not tell which is which" in result.output
+    assert "the names do not tell what a file is for" in result.output
     config = config_of(Path("new"))
     assert config["train_data_path"] == str(tmp_path / "a/it's.conll.gz")
     assert read(config, "validation_data_path") == [[("Oslo", "U-it's"), ("is", "O")]]
@@ -258,7 +264,7 @@ def test_the_real_corpora(roseq, tmp_path, real_data, files, language, shapes, n
     paths = [real_data / f"{before}{name}{after}" for name in names.split(",")]
     result = roseq("init", tmp_path / "new", "--data", *paths)
     for path, number in zip(paths, numbers, strict=True):
-        assert f"{path}: columns in IOB2, {number} sentences" in result.output
+        assert f"{path} (columns, IOB2): {number} sentences" in result.output
     config = config_of(tmp_path / "new")
     assert (config["dataset_reader"]["language"], "orthographic" in config["dataset_reader"]["token_indexers"]) == (
         language,

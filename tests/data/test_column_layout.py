@@ -80,6 +80,22 @@ def test_tags_that_only_a_later_file_has_are_in_the_map(tmp_path):
     assert find_layout(paths).options == {"tag_map": {"loc": "I-loc", "o": "O", "per": "I-per"}}
 
 
+@pytest.mark.parametrize(
+    "text, prefix",
+    [
+        ("#id 1\n#oslo\tO\nOslo\tB-LOC\n\n#id 2\n#\tO\nOslo\tB-LOC\n", "#id "),
+        ("# id = 1\n# O\nOslo B-LOC\n\n# id = 2\n#oslo O\nOslo B-LOC\n", "# id = "),
+    ],
+)
+def test_comments_beside_such_tokens(text, prefix, tmp_path):
+    path = tmp_path / "a"
+    path.write_text(text)
+    layout = find_layout([str(path)])
+    assert layout.options == {"comment_prefix": prefix}
+    words = [words for _, words, _ in ColumnFile(**layout.options).read_numbered(str(path))]
+    assert [sentence[1] for sentence in words] == ["Oslo", "Oslo"] and all(sentence[0][0] == "#" for sentence in words)
+
+
 def test_tokens_that_look_like_comments_stay(tmp_path):
     path = tmp_path / "a"
     path.write_text("#\tO\n#1\tO\nOslo\tB-LOC\n")
