@@ -3,7 +3,7 @@ Trains another system on WNUT-2017 with the word vectors of RoSeq's config (GloV
 this project's taggers: at most 50 epochs, development F1 chooses one and ends the training after 15 without a better one,
 the whole test file is read once, conlleval's rules score both.
 
-    python -m benchmarks.peer_f1 crf_tagger --seed 1 --results results/wnut17.jsonl
+    TQDM_DISABLE=1 python -m benchmarks.peer_f1 crf_tagger --seed 1 --results results/wnut17.jsonl
     python -m benchmarks.peer_f1 flair --seed 1 --results results/wnut17.jsonl
     python -m benchmarks.peer_f1 spacy --seed 1 --results results/wnut17.jsonl
 
