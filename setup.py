@@ -108,7 +108,6 @@ setup(
         "requests>=2.28",
         "tqdm>=4.62",
         # evaluation and reports
-        "seqeval>=1.2.2",
         "nervaluate>=1.2; python_version >= '3.11'",
         "tabulate>=0.9",
         "matplotlib>=3.8",
@@ -122,7 +121,7 @@ setup(
         "ray": [RAY],
         "docs": DOCS,
         "vectors": [GENSIM],
-        # conlleval and playwright: what the tests hold scores and reports against.
+        # conlleval, seqeval and playwright: what the tests hold scores and reports against.
         "dev": [
             "ruff",
             "mypy>=1.15",
@@ -130,6 +129,7 @@ setup(
             "pytest-xdist>=3.6",
             "hypothesis>=6.100",
             "conlleval>=0.2",
+            "seqeval>=1.2.2",
             "playwright>=1.49",
             ARROW,
             IMPORT_LINTER,

@@ -64,7 +64,9 @@ def _of_plugins() -> list[str]:
 
 def _run(name: str, arguments: list[str]) -> None:
     if name not in COMMANDS and (name.startswith("-") or name not in _of_plugins()):
-        Parser(prog="roseq").error(f"there is no command {name}{did_you_mean(name, [*COMMANDS])}")
+        Parser(prog="roseq").error(
+            f"there is no command {name}{did_you_mean(name, [*COMMANDS, '--version', '--help'])}"
+        )
     chosen = command(name) if name in COMMANDS else import_module(_WITH_ALLENNLP).CommandOfPlugin(name)
     args = chosen.parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _terminate)

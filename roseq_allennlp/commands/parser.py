@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
         self._check_options(args)
         known, unknown = self.parse_known_args(args, namespace)
         if unknown:
-            self.error(f"there is no {shown(' '.join(unknown))}")
+            self.error(f"there is no argument {' '.join(unknown)}")
         return known
 
     def _check_options(self, args: Sequence[str]) -> None:

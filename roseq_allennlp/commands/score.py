@@ -2,12 +2,12 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Optional
 
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.columns import shown_line
-from roseq_allennlp.data.tag_schemes import convert, split_tag
+from roseq_allennlp.data.tag_schemes import split_tag
 from roseq_allennlp.data.tag_spelling import INVISIBLE, shown_tag, visible
 from roseq_allennlp.data.text_files import Places, lines
 from roseq_allennlp.errors import ConfigurationError
@@ -120,7 +120,7 @@ def _everything(
         "surface_forms": None if forms is None else _as_dicts({"overall": total(forms), **forms}),
         "token_labels": _as_dicts(token_scores(gold, predicted)),
         "errors": kinds,
-        "averages": _seqeval_averages(gold, predicted),
+        "averages": _averages(result.types),
     }
 
 
@@ -128,16 +128,17 @@ def _as_dicts(scores: dict[str, Counts]) -> dict[str, dict[str, float]]:
     return {label: counts.as_dict() for label, counts in scores.items()}
 
 
-def _seqeval_averages(gold: list[list[str]], predicted: list[list[str]]) -> dict[str, dict[str, float]]:
-    """Returns macro and weighted averages over types in percent, which `conlleval` does not have."""
-    from seqeval.metrics import classification_report
-
-    in_iob2 = [[convert(tags, "BIOES", "IOB2") for tags in side] for side in (gold, predicted)]
-    if not any(tag != "O" for side in in_iob2 for tags in side for tag in tags):
-        return {}
-    report = classification_report(*in_iob2, output_dict=True, zero_division=0)
-    names = {"precision": "precision", "recall": "recall", "f1": "f1-score"}
+def _averages(types: Mapping[str, Counts]) -> dict[str, dict[str, float]]:
+    """The macro and weighted averages over types in percent, as seqeval computes them; `conlleval` does not have them."""
+    gold = sum(counts.gold for counts in types.values())
+    shares = {
+        "macro": {label: 1 / len(types) for label in types},
+        "weighted": {label: counts.gold / gold if gold else 0.0 for label, counts in types.items()},
+    }
     return {
-        average: {name: 100 * float(report[f"{average} avg"][key]) for name, key in names.items()}
-        for average in ("macro", "weighted")
+        average: {
+            name: sum(share[label] * getattr(counts, name) for label, counts in types.items())
+            for name in ("precision", "recall", "f1")
+        }
+        for average, share in (shares.items() if types else ())
     }

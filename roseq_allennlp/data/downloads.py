@@ -6,6 +6,7 @@ import io
 import lzma
 import math
 import os
+import re
 import shutil
 import tarfile
 import tempfile
@@ -26,6 +27,7 @@ BROKEN = (
     *(ValueError, RuntimeError, NotImplementedError),  # wrong checksums; encrypted and unknown members of a zip
 )
 """What reading a broken file raises, compressed or not."""
+_IN_ARCHIVE = re.compile(r"\((.*)\)#(.*)")  # as AllenNLP reads it for word vectors
 _LONGEST_LINE = 1 << 20  # bytes, in a file of vectors
 
 
@@ -52,11 +54,10 @@ def download(
 
     `ConfigurationError`: no address gives the file, or not with that checksum or such vectors.
     """
-    from allennlp.modules.token_embedders.embedding import parse_embeddings_file_uri
-
     failures = []
     for address in addresses:
-        url, member = parse_embeddings_file_uri(address)
+        in_archive = _IN_ARCHIVE.fullmatch(address)
+        url, member = in_archive.groups() if in_archive else (address, None)
         archive = None
         try:
             archive = cached_path(url)

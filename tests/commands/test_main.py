@@ -1,10 +1,13 @@
 """`roseq` and `allennlp` as programs."""
 
+import argparse
 import contextlib
 import errno
 import fcntl
 import os
 import pty
+import re
+import shlex
 import struct
 import subprocess
 import sys
@@ -18,36 +21,80 @@ from allennlp.common.util import SigTermReceived
 from torch.multiprocessing import ProcessRaisedException
 
 import roseq_allennlp.__main__
-from roseq_allennlp import commands
-
-NAMES = {
-    "ablation",
-    "archive",
-    "compare",
-    "convert",
-    "corpora",
-    "label-weights",
-    "noise",
-    "predict-ray",
-    "report",
-    "results",
-    "score",
-    "vectors",
-}
+from roseq_allennlp.commands.table import COMMANDS, IN_PLACE, OF_ALLENNLP, OWN, command
 
 
 def test_the_commands_are_allennlp_commands():
-    assert {Subcommand.by_name(name).__name__ for name in NAMES} == set(commands.__all__)
-    assert NAMES <= set(Subcommand.list_available())
+    assert set(OWN) <= set(Subcommand.list_available())
+    assert set(Subcommand.list_available()) - set(OWN) == {*OF_ALLENNLP, *IN_PLACE}
+    # With this package's commands in place of its own, `allennlp` would not be AllenNLP.
+    assert all(Subcommand.by_name(name).__module__.startswith("allennlp.") for name in {**OF_ALLENNLP, **IN_PLACE})
 
 
-def test_help_lists_them_beside_allennlps(roseq):
+def test_help_lists_all_commands(roseq):
     output = roseq("--help").output
-    for name in {*NAMES, "train", "evaluate", "predict"}:
-        assert f"\n    {name} " in output
-    assert roseq().output == output
-    for name in NAMES:
-        assert "--quiet" in roseq(name, "--help").output
+    for name in COMMANDS:
+        assert f"\n    {name}" in output
+    assert roseq().output == roseq("-h").output == output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_help_has_an_example_and_says_what_each_argument_is(name, roseq):
+    parser = command(name).parser()
+    assert all(action.help for action in parser._actions)
+    output = roseq(name, "--help").output
+    assert "--quiet" in output and max(map(len, output.splitlines())) <= 80
+    examples = re.findall(r"(?m)^example: (.*\n(?:  .*\n)*)", output)
+    assert examples
+    for example in examples:
+        arguments = shlex.split(example.rpartition(" | ")[2])
+        assert arguments[:2] == ["roseq", name]
+        assert parser.parse_args(arguments[2:])
+
+
+def test_help_names_defaults_once():
+    output = command("noise").parser().format_help()
+    assert "(default: 0,0.05,0.1,0.2,0.3,0.5)" in " ".join(output.split()) and "(default: None)" not in output
+    assert "(default: )" not in command("train").parser().format_help()
+
+
+@pytest.mark.parametrize("name", {**OF_ALLENNLP, "train": "", "evaluate": ""})
+def test_allennlps_commands_take_what_they_took(name):
+    """By their own parsers: each option, whether it needs values and of which type, and what it is if left out."""
+    theirs = Subcommand.by_name(name)().add_subparser(argparse.ArgumentParser().add_subparsers())
+    if name == "checklist":  # AllenNLP has one without arguments where CheckList is not installed
+        pytest.importorskip("checklist")
+    added = {"quiet", "include_package", "verbose"}
+    ours = [action for action in command(name).parser()._actions if action.dest not in added]
+
+    def described(action):
+        kind = None if action.type is str else action.type
+        default = None if action.required or action.dest == "cache_dir" else action.default
+        choices = (action.option_strings, action.dest, action.nargs, action.required, action.choices)
+        return (*choices, kind, default, type(action).__name__)
+
+    assert sorted(map(str, map(described, ours))) == sorted(map(str, map(described, theirs._actions)))
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["scor"], "roseq: error: there is no command scor; did you mean score? See roseq --help."),
+        (["eval"], "roseq: error: there is no command eval; did you mean evaluate? See roseq --help."),
+        (["xyzzy\x1b["], "roseq: error: there is no command xyzzy\\x1b[. See roseq --help."),
+        (["--verson"], "roseq: error: there is no command --verson; did you mean --version? See roseq --help."),
+        (["score", "--jsno"], "roseq score: error: there is no --jsno; did you mean --json? See roseq score --help."),
+        (["train", "c", "--serialisation-dir=x"], "did you mean --serialization-dir? See roseq train --help."),
+        (["score", "a", "b"], "roseq score: error: there is no argument b. See roseq score --help."),
+        (["corpora", "lst"], "roseq corpora: error: argument action: invalid choice: 'lst'"),
+        (["compare", "a"], "roseq compare: error: the following arguments are required: ARCHIVE, DATA."),
+        (["predict", "a", "--batch-size", "x"], "roseq predict: error: argument --batch-size: invalid int value: 'x'."),
+    ],
+)
+def test_a_wrong_command_line_is_one_line(arguments, message, roseq):
+    result = roseq(*arguments)
+    assert result.status == 2 and result.output == "" and result.errors.count("\n") == 1
+    assert message in result.errors, result.errors
 
 
 def test_the_version_is_that_of_this_package(roseq):

@@ -1,9 +1,11 @@
 import json
 import os
+import random
 import subprocess
 import sys
 
 import pytest
+from seqeval.metrics import classification_report
 
 FILE = "John B-PER B-PER\nSmith I-PER I-PER\nis O O\nin O B-LOC\nYork B-LOC I-LOC\n\n-X- O O\nParis I-LOC I-LOC\n"
 # What conlleval.pl, version of 2004-01-26, prints for it.
@@ -87,6 +89,18 @@ def test_json(roseq, written):
     assert result["token_labels"]["O"]["recall"] == 50
     assert result["errors"] is None or result["errors"]["boundary"] == 1
     assert result["averages"]["macro"]["f1"] == 75
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_averages_are_those_of_seqeval(seed, roseq, written):
+    draw = random.Random(seed)
+    tags = [["O", "B-A", "I-A", "B-B", "I-B", "B-C"][: 6 - seed], ["O", "B-A", "I-B", "B-D"]]
+    sides = [[draw.choice(choice) for _ in range(60)] for choice in tags]
+    result = json.loads(roseq("score", written("\n".join(map("w {} {}".format, *sides))), "--json").output)
+    report = classification_report(*([side] for side in sides), output_dict=True, zero_division=0)
+    for average in ("macro", "weighted"):
+        expected = [100 * report[f"{average} avg"][name] for name in ("precision", "recall", "f1-score")]
+        assert list(result["averages"][average].values()) == pytest.approx(expected)
 
 
 def test_json_without_words_or_entities(roseq, written):

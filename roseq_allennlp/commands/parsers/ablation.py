@@ -45,7 +45,9 @@ class AblationCommand(Command):
             metavar="DIR",
             help="where to write runs and tables; runs/ablation/CORPUS if left out, or CORPUS_VECTORS",
         )
-        parser.add_argument("--config", default="training_configs/ablation.jsonnet", metavar="FILE")
+        parser.add_argument(
+            "--config", default="training_configs/ablation.jsonnet", metavar="FILE", help="the config of all systems"
+        )
         parser.add_argument("--overrides", default="", metavar="JSON", help="changes to the config, with dotted keys")
         parser.add_argument(
             "--results",

@@ -19,8 +19,13 @@ class ConvertCommand(Command):
             "input", metavar="IN", help="a file, a directory (BRAT, save_to_disk), or corpus://NAME/SPLIT"
         )
         parser.add_argument("output", metavar="OUT", help="a file, a new directory (BRAT), or - for standard output")
-        parser.add_argument("--from", dest="source", choices=FORMAT_NAMES, help="the format of IN")
-        parser.add_argument("--to", dest="target", choices=FORMAT_NAMES, help="the format of OUT")
+        formats = ", ".join(FORMAT_NAMES)
+        parser.add_argument(
+            "--from", dest="source", choices=FORMAT_NAMES, metavar="FORMAT", help=f"the format of IN: {formats}"
+        )
+        parser.add_argument(
+            "--to", dest="target", choices=FORMAT_NAMES, metavar="FORMAT", help="the format of OUT, one of the same"
+        )
         parser.add_argument(
             "--language", default="xx", metavar="CODE", help="by whose rules spaCy splits text into tokens"
         )

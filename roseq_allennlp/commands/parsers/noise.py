@@ -21,6 +21,6 @@ class NoiseCommand(Command):
         parser.add_argument("data", metavar="DATA", help="a labelled file, or corpus://NAME/SPLIT")
         parser.add_argument("--levels", default=LEVELS, metavar="A,B", help="shares of words that are changed")
         parser.add_argument("--kinds", default=",".join(KINDS), metavar="A,B", help="ways to change a word")
-        parser.add_argument("--seed", type=int, default=1, metavar="N")
+        parser.add_argument("--seed", type=int, default=1, metavar="N", help="of what is drawn at random")
         parser.add_argument("-o", "--output", default="noise.svg", metavar="FILE", help="where to write the plot")
         add_cuda_device(parser)

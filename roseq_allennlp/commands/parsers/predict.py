@@ -28,10 +28,17 @@ class PredictCommand(Command):
             help="to write, in place of standard output; what begins with { is for --overrides",
         )
         parser.add_argument(
-            "--output-format", choices=OUTPUT_FORMATS, default="jsonl", help="brat is a directory, spacy a binary file"
+            "--output-format",
+            choices=OUTPUT_FORMATS,
+            default="jsonl",
+            metavar="FORMAT",
+            help=f"{', '.join(OUTPUT_FORMATS)}; brat is a directory, spacy a binary file",
         )
         parser.add_argument(
-            "--input-format", choices=INPUT_FORMATS, help="what the files hold; text is a sentence a line"
+            "--input-format",
+            choices=INPUT_FORMATS,
+            metavar="FORMAT",
+            help=f"{', '.join(INPUT_FORMATS)}: what the files hold; text is a sentence a line",
         )
         parser.add_argument("--documents", action="store_true", help="each file is one text, of many sentences")
         parser.add_argument("--batch-size", type=int, default=2048, metavar="N", help="rows read at a time, at most")
@@ -51,5 +58,10 @@ class PredictCommand(Command):
         parser.add_argument(
             "--use-dataset-reader", action="store_true", help="read files as the archive's training data"
         )
-        parser.add_argument("--dataset-reader-choice", choices=("train", "validation"), default="validation")
+        parser.add_argument(
+            "--dataset-reader-choice",
+            choices=("train", "validation"),
+            default="validation",
+            help="which of the archive's two readers, where they differ",
+        )
         parser.add_argument("--file-friendly-logging", action="store_true", help="as --quiet")

@@ -21,7 +21,7 @@ class PredictRayCommand(Command):
         parser.add_argument(
             "--archive", required=True, metavar="ARCHIVE", help="a model.tar.gz, or the directory of a run"
         )
-        parser.add_argument("--output-format", choices=("jsonl", "parquet"), default="jsonl")
+        parser.add_argument("--output-format", choices=("jsonl", "parquet"), default="jsonl", help="what OUTPUT holds")
         parser.add_argument(
             "--actors",
             type=int,
