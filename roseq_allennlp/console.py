@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Optional, TextIO, TypeVar
 
 import rich.console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -159,10 +159,10 @@ class Bar:
         if self._progress is None:
             columns = (TextColumn("{task.description}", markup=False), BarColumn(None), MofNCompleteColumn())
             self._progress = Progress(
-                *columns, TimeElapsedColumn(), console=_terminal(True), auto_refresh=False, transient=True, expand=True
+                *columns, console=_terminal(True), auto_refresh=False, transient=True, expand=True
             )
+            self._task = self._progress.add_task(shown(self._title), total=self._total)
             self._progress.start()
-            self._task = self._progress.add_task("", total=self._total)
         self._progress.update(self._task, completed=self._done, description=shown(self._title), refresh=True)
 
 

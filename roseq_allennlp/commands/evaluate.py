@@ -4,7 +4,7 @@ from pathlib import Path
 
 from allennlp.commands import evaluate
 
-from roseq_allennlp.commands.run_output import bars_shown
+from roseq_allennlp.commands.allennlp_bars import bars_shown
 from roseq_allennlp.console import Console
 from roseq_allennlp.training.callbacks.score_table import show_scores
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from allennlp.commands.subcommand import Subcommand
 
-from roseq_allennlp.commands.run_output import bars_shown
+from roseq_allennlp.commands.allennlp_bars import bars_shown
 from roseq_allennlp.console import Console
 
 
