@@ -80,7 +80,7 @@ class Data(NamedTuple):
     options : `Dict[str, Any]`
         Parameters of the reader: of `columns` for columns, of `spans` for other formats.
     scheme : `Optional[str]`
-        The tag scheme of columns.
+        The tag scheme of columns; what is to be written is IOB2.
     counts : `Dict[str, Counts]`
         By role.
     by_order : `bool`
@@ -208,7 +208,8 @@ def _divided(data: Data, documents: dict[str, list[Document]], path: str, direct
             raise ConfigurationError(
                 f"{path}: has too few entities to be divided into training and development data. Give more, or both."
             )
-    return data._replace(files=_files(directory, data.format, divided), counts=counts, options={}, parts=divided)
+    written = data._replace(files=_files(directory, data.format, divided), counts=counts, options={}, parts=divided)
+    return written if data.scheme is None else written._replace(scheme="IOB2")
 
 
 def _files(directory: str, name: str, parts: dict[str, list[Document]]) -> dict[str, str]:

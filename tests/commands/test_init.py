@@ -114,7 +114,7 @@ def test_one_file_is_divided(roseq, tmp_path):
 def test_a_divided_file_and_its_test_file_have_the_same_columns(roseq, tmp_path):
     source = "fixtures/conll2003"
     result = roseq("init", tmp_path / "new", "--data", f"{source}/eng.train", f"{source}/eng.testb")
-    assert result.status == 0 and "(columns, IOB1)" in result.output
+    assert result.status == 0 and "(columns, IOB2)" in result.output
     for role in ("train", "dev", "test"):
         assert {
             len(line.split("\t")) for line in (tmp_path / f"new/{role}.conll").read_text().splitlines() if line
