@@ -10,6 +10,7 @@ from allennlp.commands.train import TrainModel
 from allennlp.common import Params
 from allennlp.common.util import prepare_environment
 from allennlp.data import DatasetReader
+from allennlp.models import Model
 from allennlp.models.archival import archive_model
 
 import roseq_allennlp
@@ -18,6 +19,7 @@ from roseq_allennlp.predictors import NerTagger
 
 CONFIG = Path(__file__).with_name("tagger.jsonnet")
 TRAIN, TEST = "corpus://wnut17/train", "corpus://wnut17/test"
+VECTORS = "corpus://glove-6b-100d/vectors.txt"
 ALL = "lacrf,fl,at"
 # Before a system tags: after fewer it finds no entities, and tagging would be cheaper than it is.
 PASSES_BEFORE_TAGGING = 6
@@ -74,6 +76,7 @@ class Training:
     batch_size : `int`
     vectors : `str`
         As `tagger.jsonnet` takes them; empty for GloVe's.
+    seed : `int`
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Training:
         train: str = TRAIN,
         batch_size: int = 16,
         vectors: str = "",
+        seed: int = 1,
     ) -> None:
         if system == "crf_tagger":
             import allennlp_models.tagging  # noqa: F401  (registers it, and may not be here)
@@ -101,6 +105,7 @@ class Training:
         self._params = Params.from_file(CONFIG, ext_vars=variables)
         params = self._params.duplicate()
         self._include = params.pop("include_in_archive", None)
+        params.params.update(random_seed=seed, numpy_seed=seed, pytorch_seed=seed)
         prepare_environment(params)
         self._trainer: Any = TrainModel.from_params(
             params, serialization_dir=self._directory.name, local_rank=0
@@ -111,6 +116,10 @@ class Training:
     @property
     def config(self) -> dict[str, Any]:
         return self._params.as_dict(quiet=True)
+
+    @property
+    def model(self) -> Model:
+        return self._trainer.model
 
     @property
     def num_tags(self) -> int:

@@ -1,17 +1,27 @@
 """AllenNLP's `crf_tagger` and spaCy's small pipeline."""
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import spacy
 import torch
+from allennlp.common import Params
+from allennlp.common.file_utils import cached_path
 from allennlp.common.util import lazy_groups_of
+from allennlp.data import DatasetReader
+from allennlp.models import Model
 from allennlp.models.archival import load_archive
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import minibatch
+from spacy.vectors import Vectors
+from spacy.vocab import Vocab
 
-from benchmarks.ours import PASSES_BEFORE_TAGGING, Sentence, cuda_number
+from benchmarks.ours import PASSES_BEFORE_TAGGING, VECTORS, Sentence, Training, cuda_number
+from roseq_allennlp.data.tag_schemes import Span as TagSpan
+from roseq_allennlp.data.tag_schemes import bioul_to_bioes, from_spans
 
 
 class CrfTagger:
@@ -22,14 +32,40 @@ class CrfTagger:
         self._model, self._reader = loaded.model.eval(), loaded.validation_dataset_reader
 
     def tag(self, sentences: list[list[str]]) -> list[dict[str, Any]]:
-        # What a predictor does with tokens, less its conversion of the logits into lists.
-        results = []
-        for group in lazy_groups_of(sentences, 64):
-            instances = [self._reader.text_to_instance(words) for words in group]
-            for instance in instances:
-                self._reader.apply_token_indexers(instance)
-            results += self._model.forward_on_instances(instances)
-        return results
+        return _forward(self._model, self._reader, sentences)
+
+
+class CrfTaggerTraining:
+    """AllenNLP's `crf_tagger` in training."""
+
+    def __init__(self, device: torch.device, seed: int) -> None:
+        self._training = Training("crf_tagger", "", device, seed=seed)
+        self._reader = DatasetReader.from_params(Params(self._training.config["dataset_reader"]))
+
+    def train_pass(self) -> None:
+        self._training.train_pass()
+
+    def tags(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        answers = _forward(self._training.model.eval(), self._reader, sentences)
+        self._training.model.train()
+        return [bioul_to_bioes(answer["tags"]) for answer in answers]
+
+    def state(self) -> dict[str, torch.Tensor]:
+        return self._training.model.state_dict()
+
+    def load_state(self, state: dict[str, torch.Tensor]) -> None:
+        self._training.model.load_state_dict(state)
+
+
+def _forward(model: Model, reader: DatasetReader, sentences: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
+    """What a predictor does with tokens, less its conversion of the logits into lists."""
+    results = []
+    for group in lazy_groups_of(sentences, 64):
+        instances = [reader.text_to_instance(words) for words in group]
+        for instance in instances:
+            reader.apply_token_indexers(instance)
+        results += model.forward_on_instances(instances)
+    return results
 
 
 class SpacyTagger:
@@ -43,11 +79,25 @@ class SpacyTagger:
     shared : `bool`
         Whether `ner` listens to `tok2vec`, as in the configs that spaCy proposes and faster, or has an encoder of
         its own besides, as in `en_core_web_sm`.
+    seed : `int`
+    passes : `int`
+        Over the sentences, before it tags.
+    vectors : `bool`
+        Whether it has the word vectors of the other systems, looked up in lower case, beside its own.
     """
 
-    def __init__(self, sentences: list[Sentence], shared: bool) -> None:
-        spacy.util.fix_random_seed(1)
+    def __init__(
+        self,
+        sentences: list[Sentence],
+        shared: bool,
+        seed: int = 1,
+        passes: int = PASSES_BEFORE_TAGGING,
+        vectors: bool = False,
+    ) -> None:
+        spacy.util.fix_random_seed(seed)
         self._pipeline = spacy.blank("en")
+        if vectors:
+            self._pipeline.vocab.vectors = _word_vectors(self._pipeline.vocab)
         width = 96
         encoder = {
             "@architectures": "spacy.Tok2Vec.v2",
@@ -56,7 +106,7 @@ class SpacyTagger:
                 "width": width,
                 "attrs": ["NORM", "PREFIX", "SUFFIX", "SHAPE", "SPACY", "IS_SPACE"],
                 "rows": [5000, 1000, 2500, 2500, 50, 50],
-                "include_static_vectors": False,
+                "include_static_vectors": vectors,
             },
             "encode": {
                 "@architectures": "spacy.MaxoutWindowEncoder.v2",
@@ -78,12 +128,15 @@ class SpacyTagger:
         }
         self._pipeline.add_pipe("tok2vec", config={"model": encoder})
         self._pipeline.add_pipe("ner", config={"model": parser})
-        examples = [self._example(sentence) for sentence in sentences]
-        optimizer = self._pipeline.initialize(lambda: examples)
-        for _ in range(PASSES_BEFORE_TAGGING):
-            random.shuffle(examples)
-            for batch in minibatch(examples, 32):
-                self._pipeline.update(batch, sgd=optimizer, drop=0.1)
+        self._examples = [self._example(sentence) for sentence in sentences]
+        self._optimizer = self._pipeline.initialize(lambda: self._examples)
+        for _ in range(passes):
+            self.train_pass()
+
+    def train_pass(self) -> None:
+        random.shuffle(self._examples)
+        for batch in minibatch(self._examples, 32):
+            self._pipeline.update(batch, sgd=self._optimizer, drop=0.1)
 
     def _example(self, sentence: Sentence) -> Example:
         vocabulary = self._pipeline.vocab
@@ -94,3 +147,24 @@ class SpacyTagger:
     def tag(self, sentences: list[list[str]]) -> list[Any]:
         documents = (Doc(self._pipeline.vocab, words=words) for words in sentences)
         return [document.ents for document in self._pipeline.pipe(documents)]
+
+    def tags(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        found = self.tag([list(words) for words in sentences])
+        return [
+            from_spans([TagSpan(span.label_, span.start, span.end) for span in spans], len(words), "IOB2")
+            for words, spans in zip(sentences, found, strict=True)
+        ]
+
+    def state(self) -> bytes:
+        return self._pipeline.to_bytes(exclude=["vocab", "tokenizer"])
+
+    def load_state(self, state: bytes) -> None:
+        self._pipeline.from_bytes(state, exclude=["vocab", "tokenizer"])
+
+
+def _word_vectors(vocabulary: Vocab) -> Vectors:
+    with open(cached_path(VECTORS), encoding="utf-8") as file:
+        rows = [line.rstrip("\n").split(" ") for line in file]
+    keys = [vocabulary.strings.add(word) for word, *_ in rows]
+    data = np.array([values for _, *values in rows], dtype=np.float32)
+    return Vectors(strings=vocabulary.strings, data=data, keys=keys, attr="LOWER")

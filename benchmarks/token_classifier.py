@@ -9,26 +9,15 @@ The learning rate rises in the first tenth of the steps and falls linearly to 0.
 
 import argparse
 import logging
-import time
-from collections import Counter
-from collections.abc import Sequence
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import torch
-from allennlp.data import DatasetReader, Instance
 
 from benchmarks.hugging_face import TokenClassifier
-from benchmarks.ours import Sentence
+from benchmarks.selection import Selection
 from roseq_allennlp.data.catalogue import CORPORA
-from roseq_allennlp.data.corpora import SCHEME
-from roseq_allennlp.evaluation.tagged_data import TaggedSentence, gold_tags, read_labelled, score_of, words_of
 from roseq_allennlp.experiments.ablation import named_vectors
-from roseq_allennlp.experiments.measuring import held_out, revision, versions
-from roseq_allennlp.experiments.results import Run, keep_result
-from roseq_allennlp.scoring.conlleval import entities
 
 EPOCHS = {"wnut16": 10, "wnut17": 10}
 """Those of the small corpora; the others have 5."""
@@ -37,17 +26,13 @@ EPOCHS = {"wnut16": 10, "wnut17": 10}
 def main() -> None:
     arguments = _arguments()
     logging.disable(logging.WARNING)
-    corpus = CORPORA[arguments.corpus]
-    reader = DatasetReader.by_name(corpus.reader)(language=corpus.language)
-    train, dev = (read_labelled(reader, f"{SCHEME}://{arguments.corpus}/{split}") for split in ("train", "dev"))
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     epochs = arguments.epochs or EPOCHS.get(arguments.corpus, 5)
-    values = {"learning_rate": arguments.learning_rate, "epochs": epochs, "batch_size": arguments.batch_size}
+    selection = Selection(arguments.corpus, "token_classifier", arguments.seed)
     classifier = TokenClassifier(
         arguments.encoder,
-        [Sentence(words_of(instance), [tuple(span) for span in entities(gold_tags(instance))]) for instance in train],
-        corpus.types,
-        device,
+        selection.train,
+        selection.types,
+        torch.device("cuda" if torch.cuda.is_available() else "cpu"),
         arguments.seed,
         num_train_epochs=epochs,
         learning_rate=arguments.learning_rate,
@@ -55,49 +40,16 @@ def main() -> None:
         lr_scheduler_type="linear",
         warmup_ratio=0.1,
     )
-    best: dict[str, Any] = {"epoch": -1, "f1": -1.0}
-    start = time.monotonic()
-
-    def look(epoch: int) -> None:
-        overall = score_of(tag(classifier, dev)).overall
-        print(f"epoch {epoch}: development F1 {overall.f1:.2f}, {time.monotonic() - start:.0f} s", flush=True)
-        if overall.f1 > best["f1"]:
-            best.update(epoch=epoch, f1=overall.f1, overall=overall, state=classifier.state())
-
-    classifier.train(look)
-    seconds = time.monotonic() - start
-    classifier.load_state(best["state"])
-    test = None
-    if not arguments.no_test:
-        test = held_out(reader, f"{SCHEME}://{arguments.corpus}/test", partial(tag, classifier))
-    run = Run(
-        corpus=arguments.corpus,
-        system="token_classifier",
-        seed=arguments.seed,
-        settings={"vectors": named_vectors(f"tuned:{arguments.encoder}"), **values},
-        dev_f1=best["f1"],
-        dev_precision=best["overall"].precision,
-        dev_recall=best["overall"].recall,
-        test_f1=None if test is None else test.overall.f1,
-        best_epoch=best["epoch"],
-        epochs=epochs,
-        seconds=seconds,
-        train_entities=dict(Counter(span.label for instance in train for span in entities(gold_tags(instance)))),
-        revision=revision(),
-        versions={**versions(), "transformers": version("transformers")},
-        test=test,
+    selection.start()
+    classifier.train(lambda epoch: selection.look(classifier, epoch))
+    values = {"learning_rate": arguments.learning_rate, "epochs": epochs, "batch_size": arguments.batch_size}
+    selection.finish(
+        classifier,
+        {"vectors": named_vectors(f"tuned:{arguments.encoder}"), **values},
+        {"transformers": version("transformers")},
+        arguments.results,
+        read_test=not arguments.no_test,
     )
-    print(f"development F1 {run.dev_f1:.2f}, test F1 {run.test_f1}, epoch {run.best_epoch}, {seconds / 60:.1f} minutes")
-    if arguments.results:
-        keep_result(arguments.results, run)
-
-
-def tag(classifier: TokenClassifier, instances: Sequence[Instance]) -> list[TaggedSentence]:
-    words = [words_of(instance) for instance in instances]
-    return [
-        TaggedSentence(sentence, gold_tags(instance), tags, {})
-        for sentence, instance, tags in zip(words, instances, classifier.tags(words), strict=True)
-    ]
 
 
 def _arguments() -> argparse.Namespace:

@@ -11,12 +11,13 @@ from click.testing import CliRunner
 from mkdocs.__main__ import cli
 
 import roseq_allennlp
+from roseq_allennlp.commands.table import OWN, command
 
 COMPONENTS = {
     name: cls
     for names in Registrable._registry.values()
     for name, (cls, _) in names.items()
-    if cls.__module__.startswith("roseq_allennlp.")
+    if cls.__module__.startswith("roseq_allennlp.") and name not in OWN
 }
 
 
@@ -37,6 +38,13 @@ def site(repository, tmp_path_factory):
 
 def page(site, layer):
     return (site / f"api/{layer}.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_each_command_has_an_entry(site, name):
+    cls = type(command(name))
+    assert page(site, "commands").count(f'id="{cls.__module__}.{cls.__qualname__}"') == 1
+    assert f"<code>roseq {name} " in (site / "commands.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
@@ -81,5 +89,6 @@ def test_pages_load_nothing_from_elsewhere(site):
 def test_links_between_files_of_the_repository_are_links_between_pages(site):
     html = (site / "index.html").read_text(encoding="utf-8")
     assert 'href="archives.html"' in html and 'href="benchmarks.html"' in html
-    assert 'href="api/scoring.html#roseq_allennlp.scoring.conlleval"' in html
-    assert not re.findall(r'href="[^"]*\.(?:md|py)[#"]', html)
+    evaluation = (site / "evaluation.html").read_text(encoding="utf-8")
+    assert 'href="api/scoring.html#roseq_allennlp.scoring.conlleval"' in evaluation
+    assert not re.findall(r'href="[^"]*\.(?:md|py)[#"]', html + evaluation)

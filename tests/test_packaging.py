@@ -62,7 +62,7 @@ def test_a_package_index_shows_licence_paper_and_no_link_it_cannot_follow(unpack
     assert "Programming Language :: Python :: 3.13" in metadata.get_all("Classifier")
     targets = re.findall(r"\]\(([^)]*)\)", metadata.get_payload())
     assert targets and all(target.startswith("https://") for target in targets)
-    assert "[conlleval.py]" not in text and "`conlleval.py`" in text and "docs/archives.md" in text
+    assert "[CITATION.cff]" not in text and "CITATION.cff has it" in text and "docs/archives.md" in text
 
 
 def test_an_installed_wheel_brings_the_configs_and_the_data_of_init(unpacked, repository, tmp_path):

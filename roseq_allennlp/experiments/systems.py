@@ -34,7 +34,12 @@ SYSTEMS = {
 }
 """Systems by their name in results, in the order of Table IV; `best` is RoSeq with additions that the paper lacks."""
 
-TITLES = {name: system.title for name, system in SYSTEMS.items()} | {"token_classifier": "token classifier"}
+TITLES = {name: system.title for name, system in SYSTEMS.items()} | {
+    "token_classifier": "token classifier",
+    "crf_tagger": "AllenNLP's crf_tagger",
+    "flair": "Flair's BiLSTM-CRF",
+    "spacy": "spaCy's tok2vec + ner",
+}
 """What results call their systems: those that `ablation` trains, and the token classifier of `transformers` itself."""
 
 TABLE_IV = [name for name, system in SYSTEMS.items() if system.in_table_iv]

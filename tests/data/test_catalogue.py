@@ -17,7 +17,7 @@ def test_entries_are_complete():
 
 
 def test_a_wheel_brings_configs_and_catalogue(repository, tmp_path):
-    for name in ("roseq_allennlp", "training_configs"):
+    for name in ("roseq_allennlp", "training_configs", "fixtures"):
         shutil.copytree(repository / name, tmp_path / name)
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(repository / name, tmp_path)
