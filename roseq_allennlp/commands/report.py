@@ -60,11 +60,11 @@ class ReportCommand(Command):
         training = _training(archives[0], args.train)
         if isinstance(training, str):
             console.say(f"Nothing is known of the training split: {training}")
-        settings = {name: archive.config.as_flat_dict() for name, archive in zip(names, archives, strict=True)}
+        configs = {name: archive.config.as_dict(quiet=True) for name, archive in zip(names, archives, strict=True)}
         tagged = tag_with_loaded(paths, archives, args.data, console.progress)
         models = dict(zip(names, tagged, strict=True))
         command = shlex.join(["roseq", *sys.argv[1:]])
-        page = render(models, args.data, paths, VERSION, training, command, settings)
+        page = render(models, args.data, paths, VERSION, training, command, configs)
         _write_at_once(output, page)
 
         rows = [score_row(name, sentence_counts(sentences)) for name, sentences in models.items()]

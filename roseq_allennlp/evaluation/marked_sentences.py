@@ -126,9 +126,9 @@ def _marked(
             positions = list(run)
             text = Markup("{}").format(_words(words[positions[0] : positions[-1] + 1]))
             if gold is not None:
-                text = Markup("<u>{}</u>").format(text)
                 if differing[gold] and positions[-1] == gold.end - 1:
-                    text += Markup("<b>{} {}</b>").format(shown(gold.label), differing[gold])
+                    text += Markup(" <b>{} {}</b>").format(shown(gold.label), differing[gold])
+                text = Markup("<u>{}</u>").format(text)
             parts.append(text)
         text = Markup(" ").join(parts)
         if mark is not None:

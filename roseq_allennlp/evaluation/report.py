@@ -47,7 +47,7 @@ def render(
     version: str,
     training: Union[Training, str],
     command: str = "",
-    settings: Optional[Mapping[str, Mapping[str, Any]]] = None,
+    configs: Optional[Mapping[str, Mapping[str, Any]]] = None,
 ) -> str:
     """
     Renders a report as one HTML page.
@@ -66,8 +66,8 @@ def render(
         The training split, or the reason why it is unknown.
     command : `str`, optional (default = `""`)
         The command line that makes the report.
-    settings : `Mapping[str, Mapping[str, Any]]`, optional (default = `None`)
-        The config of each tagger, by dotted keys.
+    configs : `Mapping[str, Mapping[str, Any]]`, optional (default = `None`)
+        The config of each tagger.
 
     # Returns
 
@@ -115,7 +115,7 @@ def render(
             reliability_section(models),
             confusion_section(models, labels),
             *token_sections(models, labels, in_training, in_data, training if isinstance(training, str) else None),
-            run_section(made, command, settings or {}),
+            run_section(made, command, configs or {}),
         ],
         models=list(models),
         types=types,

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
 from roseq_allennlp.evaluation import breakdown
@@ -39,6 +39,8 @@ class Table(NamedTuple):
     """How many rows in turn have the same first cell; it is shown once."""
     folded: bool = False
     """Whether it is closed at first."""
+    stacked: bool = False
+    """Whether its rows become lists where the page is narrow, for tables of many columns or long texts."""
 
 
 class Shaded(NamedTuple):
@@ -76,7 +78,7 @@ def overall_section(models: Models) -> Section:
     if len(counts) == 2:
         first, second = counts
         note += f" {paired_test_sentence(first, second, counts[first], counts[second])} by paired bootstrap."
-    return Section("Overall", note, tables=[Table("Scores", [*HEADERS, "token accuracy"], rows)])
+    return Section("Overall", note, tables=[Table("Scores", [*HEADERS, "token accuracy"], rows, stacked=True)])
 
 
 def types_section(models: Models, types: Sequence[str]) -> Section:
@@ -126,7 +128,7 @@ def reliability_section(models: Models) -> Section:
     """Calibration of the entities' probabilities, with the expected calibration error."""
     bins = {name: reliability(predicted_probabilities(sentences)) for name, sentences in models.items()}
     rows = [
-        [name, f"{part.low:.1f} to {part.high:.1f}", part.entities, part.mean_probability, part.share_correct]
+        [name, f"{part.low:.1f}–{part.high:.1f}", part.entities, part.mean_probability, part.share_correct]
         for name, parts in bins.items()
         for part in parts
     ]
@@ -153,7 +155,9 @@ def confusion_section(models: Models, labels: Sequence[str]) -> Section:
             [label, *(Shaded(value, value / max(sum(row), 1)) for value in row)]
             for label, row in zip(labels, matrix, strict=True)
         ]
-        tables.append(Table(f"{name}: gold labels in rows, predicted ones in columns", ["gold", *labels], rows))
+        tables.append(
+            Table(f"{name}: gold labels in rows, predicted ones in columns", ["gold", *labels], rows, stacked=True)
+        )
     return Section("Confusion of types", note, tables=tables)
 
 
@@ -190,28 +194,37 @@ def token_sections(
     note = "Tokens of each label, on a logarithmic scale." + (
         f" The training split is unknown: {unknown}" if unknown else ""
     )
-    headers = ["label", *(header for name in series for header in (f"tokens, {name}", "%"))]
+    headers = ["label", *(header for name in series for header in (name, "%"))]
     rows = _rows(labels, *(values for name in series for values in (series[name], shares[name])))
     figure = _bars("Tokens", [(label, "") for label in labels], series, "log")
     return [f1_section, Section("Labels", note, [figure], [Table("Tokens by label", headers, rows, folded=True)])]
 
 
-def run_section(made: str, command: str, settings: Mapping[str, Mapping[str, Any]]) -> Section:
+def run_section(made: str, command: str, configs: Mapping[str, Mapping[str, Any]]) -> Section:
     """How the report and its models were made: the command, and the settings of each model by their dotted keys."""
     note = made
+    settings = {name: dict(_flat(config)) for name, config in configs.items()}
     keys = list(dict.fromkeys(key for flat in settings.values() for key in flat))
     if len(keys) > _MOST_SETTINGS:
         note += f" The table has the first {_MOST_SETTINGS} of {len(keys):,} settings."
-    rows = [
-        [key, *(_setting(flat[key]) if key in flat else "not set" for flat in settings.values())]
-        for key in keys[:_MOST_SETTINGS]
-    ]
+    rows = [[key, *(flat.get(key, "not set") for flat in settings.values())] for key in keys[:_MOST_SETTINGS]]
     headers = ["setting", *(settings if len(settings) > 1 else ["value"])]
-    tables = [Table("All settings of the training run", headers, rows, folded=True)]
+    tables = [Table("All settings of the training run", headers, rows, folded=True, stacked=True)]
     if len(settings) > 1:
         differing = [row for row in rows if len(set(row[1:])) > 1]
-        tables.insert(0, Table("Settings that differ", headers, differing))
+        tables.insert(0, Table("Settings that differ", headers, differing, stacked=True))
     return Section("How this was made", note, tables=tables if rows else [], command=command)
+
+
+def _flat(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Yields the settings of a config by the dotted keys that `--overrides` takes."""
+    inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    if any(isinstance(part, (Mapping, list)) for _, part in inner) or isinstance(value, Mapping):
+        for name, part in inner:
+            yield from _flat(part, f"{key}.{name}" if key else name)
+    else:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        yield key, text if len(text) <= _LONGEST_SETTING else f"{text[: _LONGEST_SETTING - 1]}…"
 
 
 def _scores_section(
@@ -254,11 +267,6 @@ def _ratios(counts: Counts) -> tuple[float, float, float]:
     if not counts.gold and not counts.predicted:
         return math.nan, math.nan, math.nan
     return counts.precision, counts.recall, counts.f1
-
-
-def _setting(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _LONGEST_SETTING else f"{text[: _LONGEST_SETTING - 1]}…"
 
 
 def _of(name: str, models: Models) -> str:

@@ -157,8 +157,8 @@ def test_no_entities_at_all():
 
 def test_many_types_and_settings_keep_the_page_small():
     sentences = [TaggedSentence(["a"], [f"S-t{n}"], [f"S-t{n}"], {Span(f"t{n}", 0, 1): 0.5}) for n in range(300)]
-    settings = {"a": {f"key{n}": "long" * 2000 for n in range(9000)}}
-    page = render({"a": sentences}, "data", ["a"], "1", "none", settings=settings)
+    configs = {"a": {f"key{n}": "long" * 2000 for n in range(9000)}}
+    page = render({"a": sentences}, "data", ["a"], "1", "none", configs=configs)
     assert len(page) < 1_500_000
     assert len(cells(page, "F1 by type")) == 300
     confusion = cells(page, "Confusion of types")

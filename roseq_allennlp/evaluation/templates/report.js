@@ -1,12 +1,12 @@
 "use strict";
-const PAGE = 25;
+const AT_FIRST = 10, MORE = 50;
 const articles = [...document.querySelectorAll("article")];
 const items = articles.map(article => JSON.parse(article.dataset.items));
 const form = document.getElementById("filters");
 const more = document.getElementById("more");
 const plain = text => text.normalize("NFC").toLowerCase().replace(/\s+/g, " ").trim();
 const chosen = name => document.getElementById(name)?.value ?? "";
-let limit = PAGE, texts;
+let limit = AT_FIRST, texts;
 
 function wordsOf(article) {
   const gold = article.querySelector("p").cloneNode(true);
@@ -32,13 +32,13 @@ function show() {
   more.hidden = visible === matching;
 }
 
-const anew = () => { limit = PAGE; show(); };
+const anew = () => { limit = AT_FIRST; show(); };
 form.addEventListener("input", anew);
 form.addEventListener("submit", event => event.preventDefault());
 form.addEventListener("reset", () => setTimeout(anew));
 more.addEventListener("click", () => {
   const before = articles.filter(article => !article.hidden).length;
-  limit += PAGE;
+  limit += MORE;
   show();
   const next = articles.filter(article => !article.hidden)[before].querySelector("h3");
   next.tabIndex = -1;
