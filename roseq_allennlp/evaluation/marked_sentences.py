@@ -72,7 +72,7 @@ def marked_sentences(
         sentences = {name: model[index] for name, model in models.items()}
         first = next(iter(sentences.values()))
         gold = first.gold_entities
-        rows = [MarkedRow("gold", _marked(first.words, {span: "" for span in gold}, {}, colors))]
+        rows = [MarkedRow("gold", _marked(first.words, dict.fromkeys(gold, ""), {}, colors))]
         items = set()
         for number, (name, sentence) in enumerate(sentences.items()):
             ordered = sorted(kinds[name][index], key=lambda pair: (pair[1].start, pair[0] == "missed"))
@@ -84,7 +84,9 @@ def marked_sentences(
 def _model_row(
     name: str, sentence: TaggedSentence, kinds: KindsOfSentence, gold: Sequence[Span], colors: Mapping[str, int]
 ) -> MarkedRow:
-    predicted, differing, remarks = {}, {span: "" for span in gold}, []
+    predicted: dict[Span, str] = {}
+    differing = dict.fromkeys(gold, "")
+    remarks: list["Markup"] = []
     for kind, span in kinds:
         sign = "✓" if kind == "correct" else f"✗{len(remarks) + 1}"
         if kind == "missed":

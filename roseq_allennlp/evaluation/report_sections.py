@@ -217,12 +217,15 @@ def run_section(made: str, command: str, configs: Mapping[str, Mapping[str, Any]
 
 
 def _flat(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Yields the settings of a config by the dotted keys that `--overrides` takes."""
-    inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    if any(isinstance(part, (Mapping, list)) for _, part in inner) or isinstance(value, Mapping):
-        for name, part in inner:
-            yield from _flat(part, f"{key}.{name}" if key else name)
-    else:
+    """Yields the settings of a config by dotted keys; a part of a list has its number."""
+    inner: list[tuple[Any, Any]] = []
+    if isinstance(value, Mapping):
+        inner = list(value.items())
+    elif isinstance(value, list) and any(isinstance(part, (Mapping, list)) for part in value):
+        inner = list(enumerate(value))
+    for name, part in inner:
+        yield from _flat(part, f"{key}.{name}" if key else str(name))
+    if not inner:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
         yield key, text if len(text) <= _LONGEST_SETTING else f"{text[: _LONGEST_SETTING - 1]}…"
 
