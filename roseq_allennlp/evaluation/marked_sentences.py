@@ -88,15 +88,16 @@ def _model_row(
     differing = dict.fromkeys(gold, "")
     remarks: list["Markup"] = []
     for kind, span in kinds:
-        sign = "✓" if kind == "correct" else f"✗{len(remarks) + 1}"
+        if kind == "correct":
+            predicted[span] = f"{sentence.probabilities[span]:.2f} ✓"
+            del differing[span]
+            continue
+        sign = f"✗{len(remarks) + 1}"
+        remarks.append(_remark(sign, kind, span, sentence, gold))
         if kind == "missed":
             differing[span] = sign
         else:
             predicted[span] = f"{sentence.probabilities[span]:.2f} {sign}"
-        if kind == "correct":
-            del differing[span]
-        else:
-            remarks.append(_remark(sign, kind, span, sentence, gold))
     return MarkedRow(name, _marked(sentence.words, predicted, differing, colors), remarks)
 
 

@@ -210,8 +210,8 @@ def run_section(made: str, command: str, configs: Mapping[str, Mapping[str, Any]
     rows = [[key, *(flat.get(key, "not set") for flat in settings.values())] for key in keys[:_MOST_SETTINGS]]
     headers = ["setting", *(settings if len(settings) > 1 else ["value"])]
     tables = [Table("All settings of the training run", headers, rows, folded=True, stacked=True)]
-    if len(settings) > 1:
-        differing = [row for row in rows if len(set(row[1:])) > 1]
+    differing = [row for row in rows if len(set(row[1:])) > 1]
+    if differing:
         tables.insert(0, Table("Settings that differ", headers, differing, stacked=True))
     return Section("How this was made", note, tables=tables if rows else [], command=command)
 
