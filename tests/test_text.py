@@ -191,11 +191,11 @@ def test_a_stack_trace_in_a_log(caplog):
     )
 
 
-def test_files_keep_their_data(evil, roseq):
+def test_pages_are_safe_and_files_keep_their_data(evil, roseq):
     directory, _ = evil
     assert roseq("report", directory / "model.tar.gz", directory / "data", "-o", directory / "page.html").status == 0
     page = (directory / "page.html").read_text(encoding="utf-8")
-    assert "\u202e" in page and SECRET not in page
+    assert is_safe(page) and "\\u202e" in page and SECRET not in page
     output = json.loads(roseq("score", directory / "scored", "--json").output)
     assert LABEL in output["types"]
 

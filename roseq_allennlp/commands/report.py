@@ -1,5 +1,7 @@
 import argparse
 import os
+import shlex
+import sys
 from pathlib import Path
 from typing import Union
 
@@ -10,7 +12,7 @@ from roseq_allennlp.console import Console
 from roseq_allennlp.data.catalogue import CORPORA
 from roseq_allennlp.data.corpora import SCHEME
 from roseq_allennlp.evaluation.bootstrap import sentence_counts
-from roseq_allennlp.evaluation.comparison import tag_with_each
+from roseq_allennlp.evaluation.comparison import tag_with_loaded
 from roseq_allennlp.evaluation.report import render, training_of
 from roseq_allennlp.evaluation.report_sections import Training
 from roseq_allennlp.evaluation.score_rows import HEADERS, score_row
@@ -31,13 +33,19 @@ _CATALOGUE = {f"{SCHEME}://{name}/{file}" for name, corpus in CORPORA.items() fo
 def run(args: argparse.Namespace, console: Console) -> int:
     """Writes scores, errors and sentences as one page."""
     output = _writable(args.output)
-    archives = [args.archive, *([args.against] if args.against else [])]
-    names = model_names(archives)
-    training = _training(load_archive(args.archive), args.train)
+    paths = [args.archive, *([args.against] if args.against else [])]
+    names = model_names(paths)
+    archives = [load_archive(path, args.cuda_device) for path in paths]
+    training = _training(archives[0], args.train)
     if isinstance(training, str):
         console.say(f"Nothing is known of the training split: {training}")
-    models = dict(zip(names, tag_with_each(archives, args.data, args.cuda_device, console.progress), strict=True))
-    page = render(models, without_secrets(args.data), list(map(without_secrets, archives)), VERSION, training)
+    configs = {name: archive.config.as_dict(quiet=True) for name, archive in zip(names, archives, strict=True)}
+    tagged = tag_with_loaded(paths, archives, args.data, console.progress)
+    models = dict(zip(names, tagged, strict=True))
+    command = shlex.join(["roseq", *map(without_secrets, sys.argv[1:])])
+    page = render(
+        models, without_secrets(args.data), list(map(without_secrets, paths)), VERSION, training, command, configs
+    )
     _write_at_once(output, page)
 
     rows = [score_row(name, sentence_counts(sentences)) for name, sentences in models.items()]

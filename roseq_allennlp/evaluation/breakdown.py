@@ -43,12 +43,16 @@ def by_surface_form(sentences: Iterable[TaggedSentence], seen: set[SurfaceForm])
 
 
 def confusion(sentences: Sequence[TaggedSentence], labels: Sequence[str]) -> np.ndarray:
-    """Counts tokens by their gold label, in rows, and their predicted label, in columns: `(labels, labels)` int64."""
+    """
+    Counts tokens by their gold label, in rows, and their predicted label, in columns: `(labels, labels)` int64. Labels that
+    are not among `labels` count as the last one.
+    """
     indices = {label: index for index, label in enumerate(labels)}
+    last = len(labels) - 1
     matrix = np.zeros((len(labels), len(labels)), dtype=np.int64)
     for sentence in sentences:
         for gold, predicted in zip(sentence.gold, sentence.predicted, strict=True):
-            matrix[indices[label_of(gold)], indices[label_of(predicted)]] += 1
+            matrix[indices.get(label_of(gold), last), indices.get(label_of(predicted), last)] += 1
     return matrix
 
 

@@ -1,10 +1,11 @@
 """Comparison of several taggers on the same sentences."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import Any, NamedTuple, Optional, Union
 
 from allennlp.common.checks import ConfigurationError
+from allennlp.models.archival import Archive
 
 from roseq_allennlp.data.tag_schemes import Span
 from roseq_allennlp.evaluation.tagged_data import Progress, TaggedSentence, tag_file
@@ -25,11 +26,19 @@ def tag_with_each(
     `ConfigurationError` as `load_archive` and `read_labelled`, and if the readers do not agree on the sentences and their
     gold tags: one may split long sentences, or read another column.
     """
+    return tag_with_loaded(archives, (load_archive(path, cuda_device) for path in archives), data_path, progress)
+
+
+def tag_with_loaded(
+    paths: Sequence[Path], archives: Iterable[Archive], data_path: Path, progress: Optional[Progress] = None
+) -> list[list[TaggedSentence]]:
+    """As `tag_with_each`, with archives that have been loaded from these paths."""
     tagged = [
-        tag_file(load_archive(path, cuda_device), data_path, progress, f"tagging with {path}") for path in archives
+        tag_file(archive, data_path, progress, f"tagging with {path}")
+        for path, archive in zip(paths, archives, strict=True)
     ]
-    for path, sentences in zip(archives, tagged, strict=True):
-        check_same_sentences(tagged[0], sentences, f"{archives[0]} and {path} read {data_path} differently")
+    for path, sentences in zip(paths, tagged, strict=True):
+        check_same_sentences(tagged[0], sentences, f"{paths[0]} and {path} read {data_path} differently")
     return tagged
 
 

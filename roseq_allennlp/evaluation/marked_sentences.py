@@ -1,77 +1,171 @@
-"""Sentences with their gold and predicted entities marked, by displaCy, for a page."""
+"""Sentences with their gold and predicted entities marked, for a page."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
-from typing import Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from roseq_allennlp.data.tag_schemes import Span
-from roseq_allennlp.evaluation.tagged_data import Models
+from roseq_allennlp.evaluation.tagged_data import Models, TaggedSentence
 from roseq_allennlp.scoring.error_kinds import KindsOfSentence
+from roseq_allennlp.text import shown
 
-# Light enough for black text, in this order by frequency of the type.
-_PASTELS = (
-    "#a8d8f0",
-    "#f6d08a",
-    "#8fdcc0",
-    "#ecc0dc",
-    "#f4ee9a",
-    "#f2b48c",
-    "#c5cdf5",
-    "#cfe3a6",
-    "#e0d3c3",
-    "#d2d2d2",
-)
-_MARK = '<mark style="background: {bg}">{text} <b>{label}{verdict}</b></mark>'
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+_COLORS = 10  # those of templates/report.css, in this order by frequency of the type
+_MOST = 3000  # sentences of a page
+_MOST_TEXT = 3_000_000  # characters of a page's sentences, about
+_MARK_TEXT = 150  # characters of an entity's marks, about
+_QUOTED = 80  # characters of an entity that a remark quotes
+
+
+class Selection(NamedTuple):
+    """Which sentences a page holds: indices into the data, in its order."""
+
+    indices: list[int]
+    left_out: int
+    """Other sentences with an entity."""
+    left_out_with_errors: int
+
+
+class MarkedRow(NamedTuple):
+    """The words of a sentence with the entities of one side, and a remark on each error."""
+
+    name: str
+    text: "Markup"
+    remarks: Sequence["Markup"] = ()
+
+
+class MarkedSentence(NamedTuple):
+    """A sentence of a page."""
+
+    number: int
+    """In the data, from 1."""
+    rows: list[MarkedRow]
+    """Gold entities first, then those of each model."""
+    items: list[tuple[int, str, str]]
+    """The model's number, the kind and a type of each entity, as they are shown: what the filters look at."""
+
+
+def select(models: Models, kinds: Mapping[str, list[KindsOfSentence]]) -> Selection:
+    """Selects sentences with an entity, those with an error first, until a page has as many as it can well show."""
+    sentences = next(iter(models.values()))
+    rows = [[kind for model in kinds.values() for kind, _ in model[index]] for index in range(len(sentences))]
+    wrong = {index for index, row in enumerate(rows) if any(kind != "correct" for kind in row)}
+    with_entity = sorted((index for index, row in enumerate(rows) if row), key=lambda index: index not in wrong)
+    chosen: set[int] = set()
+    room = _MOST_TEXT
+    for index in with_entity:
+        size = sum(map(len, sentences[index].words)) * (1 + len(models)) + 2 * len(rows[index]) * _MARK_TEXT
+        if len(chosen) < _MOST and size <= room:
+            chosen.add(index)
+            room -= size
+    return Selection(sorted(chosen), len(with_entity) - len(chosen), len(wrong - chosen))
 
 
 def marked_sentences(
-    models: Models, kinds: Mapping[str, list[KindsOfSentence]], types: Sequence[str]
-) -> Iterable[dict[str, Any]]:
-    """Yields the number of each sentence with an entity, its rows of marked text, and what the filters look at."""
-    colors = {label: _PASTELS[rank % len(_PASTELS)] for rank, label in enumerate(types)}
-    for index, same in enumerate(zip(*models.values(), strict=True)):
-        gold = same[0].gold_entities
-        kinds_by_model = [kinds[name][index] for name in models]
-        if not gold and not any(kinds_by_model):
+    models: Models, kinds: Mapping[str, list[KindsOfSentence]], types: Sequence[str], indices: Iterable[int]
+) -> Iterable[MarkedSentence]:
+    """Yields the sentences at these indices, with their entities marked."""
+    colors = {label: rank % _COLORS for rank, label in enumerate(types)}
+    for index in indices:
+        sentences = {name: model[index] for name, model in models.items()}
+        first = next(iter(sentences.values()))
+        gold = first.gold_entities
+        rows = [MarkedRow("gold", _marked(first.words, dict.fromkeys(gold, ""), {}, colors))]
+        items = set()
+        for number, (name, sentence) in enumerate(sentences.items()):
+            ordered = sorted(kinds[name][index], key=lambda pair: (pair[1].start, pair[0] == "missed"))
+            rows.append(_model_row(name, sentence, ordered, gold, colors))
+            items |= {(number, kind, shown(label)) for kind, span in ordered for label in _labels_at(span, gold)}
+        yield MarkedSentence(index + 1, rows, sorted(items))
+
+
+def _model_row(
+    name: str, sentence: TaggedSentence, kinds: KindsOfSentence, gold: Sequence[Span], colors: Mapping[str, int]
+) -> MarkedRow:
+    predicted: dict[Span, str] = {}
+    differing = dict.fromkeys(gold, "")
+    remarks: list["Markup"] = []
+    for kind, span in kinds:
+        if kind == "correct":
+            predicted[span] = f"{sentence.probabilities[span]:.2f} ✓"
+            del differing[span]
             continue
-        rows = [("gold", _displacy(same[0].words, [(span, "") for span in gold], colors))]
-        items, verdicts = [], []
-        for number, (name, sentence) in enumerate(zip(models, same, strict=True)):
-            marks = [(span, kind) for kind, span in kinds_by_model[number] if kind != "missed"]
-            rows.append((name, _displacy(sentence.words, sorted(marks, key=lambda mark: mark[0].start), colors)))
-            wrong = [f"{kind}: {span.label}" for kind, span in kinds_by_model[number] if kind != "correct"]
-            verdicts.append((name, wrong))
-            items += [
-                [number, kind, label] for kind, span in kinds_by_model[number] for label in _labels_at(span, gold)
-            ]
-        yield {"number": index + 1, "rows": rows, "verdicts": verdicts, "items": items}
+        sign = f"✗{len(remarks) + 1}"
+        remarks.append(_remark(sign, kind, span, sentence, gold))
+        if kind == "missed":
+            differing[span] = sign
+        else:
+            predicted[span] = f"{sentence.probabilities[span]:.2f} {sign}"
+    return MarkedRow(name, _marked(sentence.words, predicted, differing, colors), remarks)
 
 
-def _labels_at(span: Span, gold: Sequence[Span]) -> list[str]:
-    """Returns the labels of an entity and of the gold ones it overlaps, so that either label finds a wrong type."""
-    overlapping = {other.label for other in gold if other.start < span.end and span.start < other.end}
-    return sorted({span.label, *overlapping})
+def _marked(
+    words: Sequence[str], marks: Mapping[Span, str], differing: Mapping[Span, str], colors: Mapping[str, int]
+) -> "Markup":
+    """
+    Marks entities in a sentence.
 
+    # Parameters
 
-def _displacy(words: Sequence[str], spans: Sequence[tuple[Span, str]], colors: Mapping[str, str]) -> Any:
+    words : `Sequence[str]`
+    marks : `Mapping[Span, str]`
+        The entities with what is said of each behind its type.
+    differing : `Mapping[Span, str]`
+        Gold entities to underline, also within marks, with what is said behind each.
+    colors : `Mapping[str, int]`
+        The number of each type's colour.
+    """
     from markupsafe import Markup
-    from spacy import displacy
 
-    words = [" ".join(word.split()) for word in words]  # a line break within a token would break the line in the page
-    starts = [0]
-    for word in words:
-        starts.append(starts[-1] + len(word) + 1)
-    marks = [
-        {
-            "start": starts[span.start],
-            "end": starts[span.end] - 1,
-            "label": escape(span.label),  # displaCy escapes the text alone
-            "params": {"verdict": f" {'✓' if kind == 'correct' else '✗'}" if kind else ""},
-        }
-        for span, kind in spans
-    ]
-    options = {"colors": {escape(label): color for label, color in colors.items()}, "template": _MARK}
-    document = {"text": " ".join(words), "ents": marks, "title": None}
-    return Markup(
-        displacy.render(document, style="ent", manual=True, page=False, jupyter=False, options=options).strip()
+    mark_at, gold_at = (
+        {at: span for span in spans for at in range(span.start, span.end)} for spans in (marks, differing)
     )
+    result = []
+    for mark, within_mark in groupby(range(len(words)), mark_at.get):
+        parts = []
+        for gold, run in groupby(within_mark, gold_at.get):
+            positions = list(run)
+            text = Markup("{}").format(_words(words[positions[0] : positions[-1] + 1]))
+            if gold is not None:
+                if differing[gold] and positions[-1] == gold.end - 1:
+                    text += Markup(" <b>{} {}</b>").format(shown(gold.label), differing[gold])
+                text = Markup("<u>{}</u>").format(text)
+            parts.append(text)
+        text = Markup(" ").join(parts)
+        if mark is not None:
+            said = f"{shown(mark.label)} {marks[mark]}".strip()
+            text = Markup('<mark class="t{}">{} <b>{}</b></mark>').format(colors[mark.label], text, said)
+        result.append(text)
+    return Markup(" ").join(result)
+
+
+def _remark(sign: str, kind: str, span: Span, sentence: TaggedSentence, gold: Sequence[Span]) -> "Markup":
+    from markupsafe import Markup
+
+    def named(entity: Span, probability: str = "") -> Any:
+        words = _words(sentence.words[entity.start : entity.end])
+        words = words if len(words) <= _QUOTED else f"{words[: _QUOTED - 1]}…"
+        return Markup("“<bdi>{}</bdi>” {}{}").format(words, shown(entity.label), probability)
+
+    remark = Markup("<b>{} {}:</b> ").format(sign, kind)
+    if kind == "missed":
+        return remark + named(span)
+    overlapped = [other for other in gold if _overlap(span, other)]
+    remark += named(span, f" {sentence.probabilities[span]:.2f}")
+    return remark + Markup("; gold: ") + Markup(", ").join(map(named, overlapped)) if overlapped else remark
+
+
+def _labels_at(span: Span, gold: Sequence[Span]) -> set[str]:
+    """Returns the labels of an entity and of the gold ones it overlaps, so that either label finds a wrong type."""
+    return {span.label, *(other.label for other in gold if _overlap(span, other))}
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one.start < other.end and other.start < one.end
+
+
+def _words(words: Sequence[str]) -> str:
+    """On one line, though a token may hold a line break, with the characters seen that turn the direction of writing."""
+    return shown(" ".join(" ".join(words).split()))

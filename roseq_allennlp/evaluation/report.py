@@ -1,26 +1,32 @@
 """A report on what taggers make of labelled data, as one HTML page that needs nothing else."""
 
+import base64
 import datetime
+import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Union
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Optional, Union
 
 from roseq_allennlp.evaluation.breakdown import token_labels
-from roseq_allennlp.evaluation.marked_sentences import marked_sentences
+from roseq_allennlp.evaluation.marked_sentences import marked_sentences, select
 from roseq_allennlp.evaluation.report_sections import (
-    Section,
     Training,
     breakdown_sections,
     confusion_section,
-    distribution_section,
     errors_section,
-    f1_by_label_section,
     overall_section,
     reliability_section,
+    run_section,
+    token_sections,
+    types_section,
 )
 from roseq_allennlp.evaluation.tagged_data import Models, TaggedSentence
 from roseq_allennlp.scoring import error_kinds
 from roseq_allennlp.scoring.conlleval import Tags, entities
+from roseq_allennlp.text import shown
+
+_TEMPLATES = Path(__file__).with_name("templates")
 
 
 def training_of(words: Iterable[Sequence[str]], tags: Iterable[Tags]) -> Training:
@@ -34,7 +40,15 @@ def training_of(words: Iterable[Sequence[str]], tags: Iterable[Tags]) -> Trainin
     return Training(token_labels(tags), forms)
 
 
-def render(models: Models, data: str, archives: Sequence[str], version: str, training: Union[Training, str]) -> str:
+def render(
+    models: Models,
+    data: str,
+    archives: Sequence[str],
+    version: str,
+    training: Union[Training, str],
+    command: str = "",
+    configs: Optional[Mapping[str, Mapping[str, Any]]] = None,
+) -> str:
     """
     Renders a report as one HTML page.
 
@@ -50,6 +64,10 @@ def render(models: Models, data: str, archives: Sequence[str], version: str, tra
         The version of this package.
     training : `Union[Training, str]`
         The training split, or the reason why it is unknown.
+    command : `str`, optional (default = `""`)
+        The command line that makes the report.
+    configs : `Mapping[str, Mapping[str, Any]]`, optional (default = `None`)
+        The config of each tagger.
 
     # Returns
 
@@ -63,41 +81,47 @@ def render(models: Models, data: str, archives: Sequence[str], version: str, tra
     in_training = training.labels if isinstance(training, Training) else None
     frequency = in_training or in_data
     everything = {*in_data, *(in_training or {}), *(label for model in models.values() for label in _predicted(model))}
-    labels = sorted(everything, key=lambda label: (-frequency.get(label, 0), label))
+    labels = sorted(everything, key=lambda label: (-frequency.get(label, 0), -in_data[label], label))
     types = [label for label in labels if label != "O"]
     kinds = {name: _kinds(model) for name, model in models.items()}
-    unknown = training if isinstance(training, str) else None
-    sections = [
-        overall_section(models),
-        distribution_section(labels, in_training, in_data, unknown),
-        f1_by_label_section(models, labels, frequency, "the training split" if in_training else "this data"),
-        confusion_section(models, labels),
-        *(
-            [errors_section(kinds)]
-            if error_kinds.AVAILABLE
-            else [Section("Errors by kind", "They need Python 3.11 or later.")]
-        ),
-        reliability_section(models),
-        *breakdown_sections(models, training),
-    ]
+    selection = select(models, kinds)
+    made = f"Made {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC by roseq-allennlp {version}."
+    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("roseq_allennlp.evaluation"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: shown(value) if type(value) is str else value,  # markup is of another type
     )
     return environment.get_template("report.html").render(
+        style=(_TEMPLATES / "report.css").read_text(encoding="utf-8"),
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         title=f"{' and '.join(models)} on {data}",
         facts=[
             ("Data", data),
-            ("Sentences", f"{len(sentences):,}"),
-            ("Tokens", f"{sum(in_data.values()):,}"),
-            ("Entities", f"{sum(len(sentence.gold_entities) for sentence in sentences):,}"),
+            (
+                "Size",
+                f"{len(sentences):,} sentences, {sum(in_data.values()):,} tokens,"
+                f" {sum(len(sentence.gold_entities) for sentence in sentences):,} entities",
+            ),
             *(("Model", f"{name}: {archive}") for name, archive in zip(models, archives, strict=True)),
-            ("Made", f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC, roseq-allennlp {version}"),
         ],
-        sections=sections,
+        before=[overall_section(models), types_section(models, types)],
+        after=[
+            errors_section(kinds),
+            *breakdown_sections(models, training),
+            reliability_section(models),
+            confusion_section(models, labels),
+            *token_sections(models, labels, in_training, in_data, training if isinstance(training, str) else None),
+            run_section(made, command, configs or {}),
+        ],
         models=list(models),
-        labels=types,
-        kinds=[kind for kind in error_kinds.KINDS if error_kinds.AVAILABLE],
-        sentences=list(marked_sentences(models, kinds, types)),
+        types=types,
+        kinds=error_kinds.KINDS if error_kinds.AVAILABLE else ("correct", "wrong", "missed"),
+        sentences=marked_sentences(models, kinds, types, selection.indices),
+        selection=selection,
         total=len(sentences),
     )
 

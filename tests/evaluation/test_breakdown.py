@@ -66,3 +66,4 @@ def test_confusion(sentences):
     assert confusion(sentences, ["B", "O", "A"]).tolist() == expected.tolist()
     sentence = TaggedSentence(list("abcd"), ["S-A", "B-A", "E-A", "O"], ["S-A", "B-B", "E-B", "S-A"], {})
     assert confusion([sentence], ["O", "A", "B"]).tolist() == [[0, 1, 0], [0, 1, 2], [0, 0, 0]]
+    assert confusion([sentence], ["O", "others"]).tolist() == [[0, 1], [0, 3]]
