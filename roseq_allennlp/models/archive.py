@@ -67,20 +67,33 @@ def load_archive(
     says what is wrong and what to do.
     """
     _check_device(cuda_device)
+    with opened_archive(archive_file, overrides, weights_file, max_size) as (archive, _):
+        archive.model.to(torch.device("cpu") if cuda_device < 0 else torch.device("cuda", cuda_device))
+    return archive
+
+
+@contextlib.contextmanager
+def opened_archive(
+    archive_file: Union[str, PathLike],
+    overrides: Union[str, dict[str, Any]] = "",
+    weights_file: Optional[str] = None,
+    max_size: int = MAX_SIZE,
+) -> Iterator[tuple[Archive, Path]]:
+    """As `load_archive`, with the temporary directory that has the archive's files, all but the weights of a run."""
     changed = parse_overrides(json.dumps(overrides) if isinstance(overrides, dict) else overrides)
     path = _located(archive_file)
-    with tempfile.TemporaryDirectory() as temporary, _one_sentence(archive_file, Path(temporary)):
+    with tempfile.TemporaryDirectory() as temporary:
         directory = Path(temporary)
-        weights = _open(path, directory, max_size)
-        config, meta = read_config(directory)
-        config = with_overrides(config, changed) if changed else config
-        built = checked_config(config)  # before the weights are read: they take long
-        check_encoder(directory, built)
-        state = read_weights(Path(weights_file) if weights_file else weights)
-        check_vocabulary(directory, max((max(value.shape, default=0) for value in state.values()), default=0))
-        archive = _build(built, _complete(config), meta, state, directory)
-    archive.model.to(torch.device("cpu") if cuda_device < 0 else torch.device("cuda", cuda_device))
-    return archive
+        with _one_sentence(archive_file, directory):
+            weights = _open(path, directory, max_size)
+            config, meta = read_config(directory)
+            config = with_overrides(config, changed) if changed else config
+            built = checked_config(config)  # before the weights are read: they take long
+            check_encoder(directory, built)
+            state = read_weights(Path(weights_file) if weights_file else weights)
+            check_vocabulary(directory, max((max(value.shape, default=0) for value in state.values()), default=0))
+            archive = _build(built, _complete(config), meta, state, directory)
+        yield archive, directory
 
 
 def _complete(config: dict[str, Any]) -> Params:
