@@ -13,8 +13,6 @@ from os import PathLike
 from pathlib import Path
 from typing import IO, Any, Union
 
-import torch
-
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors of a full disk or quota."""
 
@@ -23,7 +21,7 @@ _TEMPORARY = re.compile(r"\..{1,50}\.roseq-[0-9a-f]{16}\.tmp", re.DOTALL)
 # As earlier versions called them, in the directory of a run; the number is the process.
 _EARLIER = re.compile(r"\.((?:model|training)_state_e\d+_b\d+\.th|best\.th|model\.tar\.gz)\.(\d+)\.tmp")
 _ZIP_BEGINS = b"PK\x03\x04"
-_EARLIER_FORMAT_BEGINS = pickle.dumps(torch.serialization.MAGIC_NUMBER, protocol=2)
+_EARLIER_FORMAT_BEGINS = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)  # torch.serialization.MAGIC_NUMBER
 _DIRECTORY = 0x10  # an attribute of a member
 
 
@@ -105,6 +103,8 @@ def save(state: Any, path: Union[str, PathLike]) -> None:
 
     `OSError`: it cannot be written, of whatever kind torch's own writer says it is.
     """
+    import torch  # which takes seconds: most of this module is for files of all kinds
+
     try:
         with replacing(path) as temporary:
             torch.save(state, temporary)
@@ -123,6 +123,8 @@ def load(path: Union[str, PathLike]) -> Any:
 
     `ValueError`: it cannot be read, or does not have the checksums that it was written with, see `check_saved`.
     """
+    import torch
+
     try:
         check_saved(path)
         return torch.load(path, "cpu", weights_only=True)

@@ -14,7 +14,7 @@ import torch
 from allennlp.common import Params
 from allennlp.training.util import evaluate
 
-from roseq_allennlp.data import InMemoryDataLoader
+from roseq_allennlp.data.data_loaders import InMemoryDataLoader
 from roseq_allennlp.data.label_statistics import count_labels, label_weights
 from roseq_allennlp.models.archive import load_archive
 

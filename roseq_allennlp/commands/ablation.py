@@ -11,123 +11,76 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Optional
 
-from allennlp.commands.subcommand import Subcommand
 from allennlp.commands.train import train_model_from_file
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.params import parse_overrides
 
-from roseq_allennlp.commands.command import Command
+from roseq_allennlp.commands.parsers.ablation import PARTS
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.catalogue import CORPORA
 from roseq_allennlp.data.corpora import SCHEME, resolve
-from roseq_allennlp.experiments.ablation import HEADERS, SYSTEMS, TABLE_IV, named_vectors, summary, write_tables
+from roseq_allennlp.experiments.ablation import HEADERS, named_vectors, summary, write_tables
 from roseq_allennlp.experiments.measuring import epochs_of, result_of
 from roseq_allennlp.experiments.results import Run, keep_result, read_results
+from roseq_allennlp.experiments.systems import SYSTEMS
 from roseq_allennlp.predictors.worker_pool import end_with_parent
 
 _LINES_SHOWN = 20  # from the end of a failed run's log
-_PARTS = ("bilstm", "characters")
 _RESULT = "result.json"
 
 Score = Callable[[Path, str, int], Run]
 Train = Callable[[Path, Path, Path, bool], "multiprocessing.process.BaseProcess"]
 
 
-@Subcommand.register("ablation")
-class AblationCommand(Command):
-    """`ablation CORPUS --seeds 1,2,3`: trains the eight systems of Table IV."""
-
-    description = (
-        "Train the eight systems of the paper's Table IV, or some of them, one after another, and write their table."
-        " A stopped command goes on where it stopped when it is run again."
-    )
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("corpus", metavar="CORPUS", help=f"a corpus of the catalogue: {', '.join(CORPORA)}")
-        parser.add_argument(
-            "--systems",
-            default=",".join(TABLE_IV),
-            metavar="A,B",
-            help=f"among {', '.join(SYSTEMS)}; all but best if left out",
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Trains the eight systems of Table IV."""
+    if args.corpus not in CORPORA:
+        raise ConfigurationError(
+            f"{args.corpus!r} is not in the catalogue of corpora. Choose from {', '.join(CORPORA)}."
         )
-        parser.add_argument(
-            "--vectors",
-            default="",
-            metavar="VECTORS",
-            help="in place of the corpus's: fixed:FILE:DIMENSION, an encoder frozen:NAME or tuned:NAME (a name of the"
-            " Hugging Face hub, or a folder), or a name of training_configs/lib/vectors.libsonnet",
+    systems = args.systems.split(",")
+    unknown = sorted(set(systems) - set(SYSTEMS))
+    if unknown:
+        raise ConfigurationError(f"--systems: there is no {unknown}. Choose from {', '.join(SYSTEMS)}.")
+    without = [part for part in args.without.split(",") if part]
+    if unknown := sorted(set(without) - set(PARTS)):
+        raise ConfigurationError(f"--without: there is no {unknown}. Choose from {', '.join(PARTS)}.")
+    if args.sentences is not None and args.sentences < 1:
+        raise ConfigurationError(f"--sentences must be at least 1; got {args.sentences}.")
+    for split in CORPORA[args.corpus].files:
+        resolve(f"{SCHEME}://{args.corpus}/{split}")  # a missing file is an error before hours of training
+    settings = {
+        **({"vectors": named_vectors(args.vectors)} if args.vectors else {}),
+        **({"without": sorted(set(without))} if without else {}),
+        **({"sentences": args.sentences} if args.sentences else {}),
+    }
+    parts = [str(value) if name != "without" else "-".join(["without", *value]) for name, value in settings.items()]
+    name = re.sub(r"[^\w.-]+", "-", "_".join([args.corpus, *parts]))
+    directory = Path(args.serialization_dir or f"runs/ablation/{name}")
+    configs = {
+        (system, seed): _config(
+            args.config, args.corpus, system, seed, args.overrides, args.sentences, args.vectors, without
         )
-        parser.add_argument(
-            "--without",
-            default="",
-            metavar="A,B",
-            help=f"among {', '.join(_PARTS)}: parts that the tagger does not get, for encoders",
-        )
-        parser.add_argument("--seeds", default="1,2,3", metavar="A,B", help="a run of each system for each seed")
-        parser.add_argument("--sentences", type=int, metavar="N", help="train on the first N sentences only")
-        parser.add_argument(
-            "-s",
-            "--serialization-dir",
-            metavar="DIR",
-            help="where to write runs and tables; runs/ablation/CORPUS if left out, or CORPUS_VECTORS",
-        )
-        parser.add_argument("--config", default="training_configs/ablation.jsonnet", metavar="FILE")
-        parser.add_argument("--overrides", default="", metavar="JSON", help="changes to the config, with dotted keys")
-        parser.add_argument(
-            "--results",
-            metavar="FILE",
-            help="where to keep results, a line of JSON for each run; DIR/results.jsonl if left out",
-        )
-        parser.add_argument("--no-test", action="store_true", help="do not read the test split, for tuning")
+        for seed in _seeds(args.seeds)  # outermost: a stopped ablation compares its systems on the same seeds
+        for system in systems
+    }
+    settings = parse_overrides(args.overrides) | settings
+    file = Path(args.results or directory / "results.jsonl")
 
-    def run(self, args: argparse.Namespace, console: Console) -> int:
-        if args.corpus not in CORPORA:
-            raise ConfigurationError(
-                f"{args.corpus!r} is not in the catalogue of corpora. Choose from {', '.join(CORPORA)}."
-            )
-        systems = args.systems.split(",")
-        unknown = sorted(set(systems) - set(SYSTEMS))
-        if unknown:
-            raise ConfigurationError(f"--systems: there is no {unknown}. Choose from {', '.join(SYSTEMS)}.")
-        without = [part for part in args.without.split(",") if part]
-        if unknown := sorted(set(without) - set(_PARTS)):
-            raise ConfigurationError(f"--without: there is no {unknown}. Choose from {', '.join(_PARTS)}.")
-        if args.sentences is not None and args.sentences < 1:
-            raise ConfigurationError(f"--sentences must be at least 1; got {args.sentences}.")
-        for split in CORPORA[args.corpus].files:
-            resolve(f"{SCHEME}://{args.corpus}/{split}")  # a missing file is an error before hours of training
-        settings = {
-            **({"vectors": named_vectors(args.vectors)} if args.vectors else {}),
-            **({"without": sorted(set(without))} if without else {}),
-            **({"sentences": args.sentences} if args.sentences else {}),
-        }
-        parts = [str(value) if name != "without" else "-".join(["without", *value]) for name, value in settings.items()]
-        name = re.sub(r"[^\w.-]+", "-", "_".join([args.corpus, *parts]))
-        directory = Path(args.serialization_dir or f"runs/ablation/{name}")
-        configs = {
-            (system, seed): _config(
-                args.config, args.corpus, system, seed, args.overrides, args.sentences, args.vectors, without
-            )
-            for seed in _seeds(args.seeds)  # outermost: a stopped ablation compares its systems on the same seeds
-            for system in systems
-        }
-        settings = parse_overrides(args.overrides) | settings
-        file = Path(args.results or directory / "results.jsonl")
+    def score(run: Path, system: str, seed: int) -> Run:
+        kept = run / _RESULT
+        (result,) = read_results([kept]) if kept.exists() else (None,)
+        if result is None or (result.test is None and not args.no_test):
+            result = result_of(run, args.corpus, system, seed, settings, not args.no_test)
+            keep_result(kept, result)
+        keep_result(file, result)
+        return result
 
-        def score(run: Path, system: str, seed: int) -> Run:
-            kept = run / _RESULT
-            (result,) = read_results([kept]) if kept.exists() else (None,)
-            if result is None or (result.test is None and not args.no_test):
-                result = result_of(run, args.corpus, system, seed, settings, not args.no_test)
-                keep_result(kept, result)
-            keep_result(file, result)
-            return result
-
-        results = run_all(directory, args.corpus, configs, score, console)
-        console.table(HEADERS, summary(results), f"{args.corpus}: mean ± sample standard deviation, F1 in percent")
-        console.print(f"Table and plot are in {directory}, results in {file}")
-        return 0
+    results = run_all(directory, args.corpus, configs, score, console)
+    console.table(HEADERS, summary(results), f"{args.corpus}: mean ± sample standard deviation, F1 in percent")
+    console.print(f"Table and plot are in {directory}, results in {file}")
+    return 0
 
 
 def _seeds(text: str) -> list[int]:

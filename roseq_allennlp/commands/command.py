@@ -1,47 +1,70 @@
 import argparse
 import os
 import sys
+from importlib import import_module
 
-from allennlp.commands.subcommand import Subcommand
-from allennlp.common.checks import ConfigurationError
-
+from roseq_allennlp.commands.parser import Parser
 from roseq_allennlp.console import Console
+from roseq_allennlp.errors import configuration_errors
 from roseq_allennlp.text import shown
 
 
-class Command(Subcommand):
+class Command:
     """
-    A command of this package, for both `roseq` and `allennlp`.
+    What is known of a command before it runs: name, help and arguments. Neither this module nor those in `parsers` import
+    AllenNLP or torch. The work is the function `run(args, console)` in `roseq_allennlp.commands.NAME`, imported for it.
 
     A `ConfigurationError`, about its arguments or data, is printed as one line, and the exit status is 1.
     """
 
-    program = ""
-    """What messages have before the command's name."""
+    name: str
 
     description: str
     """One or two sentences for `--help`; the first is also shown in the list of commands."""
 
+    example: str
+    """One or several command lines, which `--help` ends with."""
+
+    needs_allennlp = True
+    """Whether AllenNLP, plugins and `--include-package` are imported before it runs."""
+
+    advice = ""
+    """What a user can do after the command was stopped."""
+
+    @property
+    def epilog(self) -> str:
+        return "\n".join(f"example: {line}" for line in self.example.splitlines())
+
+    @property
+    def summary(self) -> str:
+        return self.description.split(". ")[0].rstrip(".") + "."
+
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         raise NotImplementedError
 
+    def parser(self) -> argparse.ArgumentParser:
+        """That of `roseq`; `allennlp` makes its own, to which it adds `--include-package`."""
+        parser = Parser(prog=f"roseq {self.name}", description=self.description, epilog=self.epilog)
+        self.add_arguments(parser)
+        self.add_quiet(parser)
+        add_include_package(parser)
+        return parser
+
+    def add_quiet(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--quiet", action="store_true", help="plain lines in place of a progress bar")
+
     def run(self, args: argparse.Namespace, console: Console) -> int:
         """Does the work and returns the exit status."""
-        raise NotImplementedError
+        work = import_module(f"roseq_allennlp.commands.{self.name.replace('-', '_')}")
+        status: int = work.run(args, console)
+        return status
 
-    def add_subparser(self, parser: "argparse._SubParsersAction") -> argparse.ArgumentParser:
-        summary = self.description.split(". ")[0].rstrip(".") + "."
-        subparser = parser.add_parser(self.name, description=self.description, help=summary)
-        self.add_arguments(subparser)
-        subparser.add_argument("--quiet", action="store_true", help="plain lines in place of a progress bar")
-        subparser.set_defaults(func=self._run)
-        return subparser
-
-    def _run(self, args: argparse.Namespace) -> None:
+    def call(self, args: argparse.Namespace, program: str = "roseq") -> None:
+        """Runs the command as `program` does, and ends the process where the status is not 0."""
         try:
             status = self.run(args, Console(args.quiet))
-        except ConfigurationError as error:
-            raise SystemExit(shown(f"{self.program}{self.name}: error: {error.message}")) from error
+        except configuration_errors() as error:
+            raise SystemExit(shown(f"{program} {self.name}: error: {error}")) from error
         except BrokenPipeError:  # the reader of the output has closed it, as `… | head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the flush at exit fails too
             status = 1
@@ -52,3 +75,21 @@ class Command(Subcommand):
 def add_cuda_device(parser: argparse.ArgumentParser) -> None:
     """Adds `--cuda-device N`."""
     parser.add_argument("--cuda-device", type=int, default=-1, metavar="N", help="GPU to tag on, -1 for the CPU")
+
+
+def add_overrides(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Adds `--overrides JSON`, and other names of it."""
+    parser.add_argument(
+        *names, "--overrides", default="", metavar="JSON", help="changes to the config, with dotted keys"
+    )
+
+
+def add_include_package(parser: argparse.ArgumentParser) -> None:
+    """Adds `--include-package NAME`."""
+    parser.add_argument(
+        "--include-package",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a package to import, for what it registers",
+    )

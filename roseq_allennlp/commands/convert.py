@@ -5,12 +5,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Optional
 
-from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 
-from roseq_allennlp.commands.command import Command
 from roseq_allennlp.console import Console
-from roseq_allennlp.data.alignment import MISALIGNED
 from roseq_allennlp.data.conversion import Conversion, splits_of
 from roseq_allennlp.data.documents import Document, Tally
 from roseq_allennlp.data.formats import FORMATS, ReadOptions, format_of_output, recognised
@@ -20,82 +17,38 @@ from roseq_allennlp.data.tokenizers import SpacyTokenizer
 _SPLITS = {2: ("train", "dev"), 3: ("train", "dev", "test")}
 
 
-@Subcommand.register("convert")
-class ConvertCommand(Command):
-    """`convert IN OUT`: writes labelled data in another format, or divides it into splits."""
-
-    description = (
-        "Convert labelled data from one format to another. The formats are those of doccano, Prodigy, Label Studio, BRAT,"
-        " spaCy and Hugging Face datasets, CoNLL-U, and columns; that of IN is recognised, that of OUT is told by its name"
-        " or by --to."
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Writes labelled data in another format, or divides it into splits."""
+    shares = None if args.split is None else _shares(args.split)
+    if not Path(args.output).parent.is_dir():
+        raise ConfigurationError(f"{args.output}: its directory does not exist. Make it first.")
+    target = args.target or format_of_output(args.output)
+    path = args.input if Path(args.input).is_dir() else local_path(args.input)
+    options = ReadOptions(
+        args.annotator,
+        None if args.labels is None else args.labels.split(","),
+        args.offsets,
+        args.misaligned,
+        None if args.columns is None else _columns(args.columns),
     )
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument(
-            "input", metavar="IN", help="a file, a directory (BRAT, save_to_disk), or corpus://NAME/SPLIT"
-        )
-        parser.add_argument("output", metavar="OUT", help="a file, a new directory (BRAT), or - for standard output")
-        parser.add_argument("--from", dest="source", choices=FORMATS, help="the format of IN")
-        parser.add_argument("--to", dest="target", choices=FORMATS, help="the format of OUT")
-        parser.add_argument(
-            "--language", default="xx", metavar="CODE", help="by whose rules spaCy splits text into tokens"
-        )
-        parser.add_argument(
-            "--misaligned", choices=MISALIGNED, default="expand", help="what becomes of a span that cuts a token"
-        )
-        parser.add_argument(
-            "--tokenized",
-            action="store_true",
-            help="the texts of IN are tokens with spaces between them, a line a sentence",
-        )
-        parser.add_argument(
-            "--annotator", metavar="WHO", help="Label Studio: whose annotations, by id or e-mail address"
-        )
-        parser.add_argument("--labels", metavar="O,B-A,I-A", help="Hugging Face: the tags that integers stand for")
-        parser.add_argument(
-            "--offsets", choices=("code_points", "utf16"), default="code_points", help="what the offsets of IN count"
-        )
-        parser.add_argument(
-            "--columns", metavar="JSON", help='parameters of the reader `columns`, such as {"comment_prefix": "#"}'
-        )
-        parser.add_argument(
-            "--split",
-            metavar="80,10,10",
-            help="write OUT.train, OUT.dev and OUT.test, of these percents of the documents",
-        )
-        parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the division into splits")
-
-    def run(self, args: argparse.Namespace, console: Console) -> int:
-        shares = None if args.split is None else _shares(args.split)
-        if not Path(args.output).parent.is_dir():
-            raise ConfigurationError(f"{args.output}: its directory does not exist. Make it first.")
-        target = args.target or format_of_output(args.output)
-        path = args.input if Path(args.input).is_dir() else local_path(args.input)
-        options = ReadOptions(
-            args.annotator,
-            None if args.labels is None else args.labels.split(","),
-            args.offsets,
-            args.misaligned,
-            None if args.columns is None else _columns(args.columns),
-        )
-        tokenizer = functools.cache(SpacyTokenizer)  # made when the first text comes that has no tokens
-        conversion = Conversion(
-            path,
-            args.source or recognised(path),
-            target,
-            options,
-            lambda text: tokenizer(args.language)(text),
-            args.tokenized,
-        )
-        if shares is None:
-            _write(conversion, args.output, console)
-            return 0
-        if args.output == "-":
-            raise ConfigurationError("--split writes several files, which cannot go to standard output. Name OUT.")
-        indices = splits_of((document.text for document in conversion.documents(Tally())), shares, args.seed)
-        for split, name in enumerate(_SPLITS[len(shares)]):
-            _write(conversion, _named(args.output, name), console, [index == split for index in indices], split == 0)
+    tokenizer = functools.cache(SpacyTokenizer)  # made when the first text comes that has no tokens
+    conversion = Conversion(
+        path,
+        args.source or recognised(path),
+        target,
+        options,
+        lambda text: tokenizer(args.language)(text),
+        args.tokenized,
+    )
+    if shares is None:
+        _write(conversion, args.output, console)
         return 0
+    if args.output == "-":
+        raise ConfigurationError("--split writes several files, which cannot go to standard output. Name OUT.")
+    indices = splits_of((document.text for document in conversion.documents(Tally())), shares, args.seed)
+    for split, name in enumerate(_SPLITS[len(shares)]):
+        _write(conversion, _named(args.output, name), console, [index == split for index in indices], split == 0)
+    return 0
 
 
 def _write(

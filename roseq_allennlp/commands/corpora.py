@@ -3,53 +3,32 @@ import os
 from collections.abc import Sequence
 from typing import Any, Union
 
-from allennlp.commands.subcommand import Subcommand
-from allennlp.common.checks import ConfigurationError
-from allennlp.common.file_utils import cached_path
-from allennlp.data import DatasetReader
-
-from roseq_allennlp.commands.command import Command
 from roseq_allennlp.console import Console
+from roseq_allennlp.data.cache import cached_path
 from roseq_allennlp.data.catalogue import CORPORA, VECTORS, Corpus, Vectors
+from roseq_allennlp.data.column_file import LAYOUTS, ColumnFile
 from roseq_allennlp.data.corpora import DATA_VARIABLE, SCHEME, at_hand, resolve, verify
+from roseq_allennlp.errors import ConfigurationError
 from roseq_allennlp.evaluation.corpus_statistics import SplitStatistics, split_statistics
-from roseq_allennlp.evaluation.tagged_data import gold_tags, read_labelled
 
 _ENTRIES: dict[str, Union[Corpus, Vectors]] = {**CORPORA, **VECTORS}
 
 
-@Subcommand.register("corpora")
-class CorporaCommand(Command):
-    """`corpora list | fetch | verify | stats`: shows, fetches, verifies or counts the catalogue's files."""
-
-    description = (
-        "Show the catalogue of corpora and word vectors, fetch or verify their files, count their labels. `list` and"
-        " `verify` download nothing."
-    )
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument(
-            "action",
-            choices=["list", "fetch", "verify", "stats"],
-            help="list: show the catalogue and where its files are. fetch: download missing files."
-            " verify: compare SHA-256 sums. stats: count sentences, tokens, entities and labels of each split",
-        )
-        parser.add_argument("names", nargs="*", metavar="NAME", help="names in the catalogue; all corpora if left out")
-
-    def run(self, args: argparse.Namespace, console: Console) -> int:
-        for name in args.names:
-            if name not in _ENTRIES:
-                raise ConfigurationError(f"{name!r} is not in the catalogue. Choose from {', '.join(_ENTRIES)}.")
-        # Vectors are large, so they are fetched by name only.
-        names = args.names or list(_ENTRIES if args.action in ("list", "verify") else CORPORA)
-        if args.action == "list":
-            console.table(["name", "language", "reader", "types", "where", "licence"], list(map(_described, names)))
-            return 0
-        if args.action == "verify":
-            return _verify(names, console)
-        if args.action == "fetch":
-            return _fetch(names, args.names, console)
-        return _statistics(names, args.names, console)
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Shows, fetches, verifies or counts the catalogue's files."""
+    for name in args.names:
+        if name not in _ENTRIES:
+            raise ConfigurationError(f"{name!r} is not in the catalogue. Choose from {', '.join(_ENTRIES)}.")
+    # Vectors are large, so they are fetched by name only.
+    names = args.names or list(_ENTRIES if args.action in ("list", "verify") else CORPORA)
+    if args.action == "list":
+        console.table(["name", "language", "reader", "types", "where", "licence"], list(map(_described, names)))
+        return 0
+    if args.action == "verify":
+        return _verify(names, console)
+    if args.action == "fetch":
+        return _fetch(names, args.names, console)
+    return _statistics(names, args.names, console)
 
 
 def _paths(name: str) -> list[str]:
@@ -108,9 +87,9 @@ def _statistics(names: Sequence[str], asked_for: Sequence[str], console: Console
         if isinstance(corpus, Vectors):
             raise ConfigurationError(f"{name}: has word vectors; only corpora are counted: {', '.join(CORPORA)}.")
         try:
-            reader = DatasetReader.by_name(corpus.reader)()
+            file = ColumnFile(**LAYOUTS[corpus.reader])
             splits[name] = {
-                split: split_statistics(map(gold_tags, read_labelled(reader, f"{SCHEME}://{name}/{split}")))
+                split: split_statistics(tags for _, _, tags in file.read_numbered(f"{SCHEME}://{name}/{split}"))
                 for split in corpus.files
             }
         except ConfigurationError as error:

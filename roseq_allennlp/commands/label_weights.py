@@ -2,12 +2,10 @@ import argparse
 from collections import Counter
 from typing import Any, Optional
 
-from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader
 
-from roseq_allennlp.commands.command import Command
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.label_statistics import count_labels, label_weights
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes, split_tag
@@ -18,60 +16,42 @@ from roseq_allennlp.text import shown
 _PAPER = 0.25
 
 
-@Subcommand.register("label-weights")
-class LabelWeightsCommand(Command):
-    """`label-weights CONFIG`: shows θ and ζ (eq. 8) of each tag, as training with that config computes them."""
-
-    description = (
-        "Show the share θ and the label-aware weight ζ of each tag for a training config. ζ is that of the config's τ and"
-        " of two others, as a table and a plot."
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Shows θ and ζ (eq. 8) of each tag, as training with that config computes them."""
+    plots.check_format(args.output)
+    config = _config(args.config, args.overrides)
+    tau, remark = _tau(config, args.config)
+    others = _numbers(args.tau) if args.tau else (tau / 2, 2 * tau) if tau else (_PAPER, 2 * _PAPER)
+    taus = sorted({tau, *others})
+    named, counts = _named(config), _counts(config, args.config)
+    try:
+        label_weights(counts, tau)  # first, so that an error names the config's own τ
+        weights = [label_weights(counts, value) for value in taus]
+    except ValueError as error:
+        raise ConfigurationError(f"{args.config}: {error}") from error
+    tags = sorted(counts, key=lambda tag: (-counts[tag], tag))
+    total = sum(counts.values())
+    headers = ["tag", "tokens", "θ", *(f"ζ, τ = {value:g}" for value in taus)]
+    headers = [f"{header} (config)" if header == f"ζ, τ = {tau:g}" and not remark else header for header in headers]
+    rows = [
+        [name, counts[tag], f"{counts[tag] / total:.5f}", *(f"{of_tau[tag]:.5f}" for of_tau in weights)]
+        for name, tag in zip(bioul_to_bioes(tags), tags, strict=True)
+    ]
+    _plot(
+        args.output,
+        bioul_to_bioes(tags),
+        {f"τ = {t:g}": [w[tag] for tag in tags] for t, w in zip(taus, weights, strict=True)},
     )
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("config", metavar="CONFIG", help="a training config (jsonnet)")
-        parser.add_argument(
-            "--tau", metavar="A,B", help="the two other values of τ; half and twice the config's if left out"
-        )
-        parser.add_argument("--overrides", default="", metavar="JSON", help="changes to the config, with dotted keys")
-        parser.add_argument(
-            "-o", "--output", default="label-weights.svg", metavar="FILE", help="where to write the plot"
-        )
-
-    def run(self, args: argparse.Namespace, console: Console) -> int:
-        plots.check_format(args.output)
-        config = _config(args.config, args.overrides)
-        tau, remark = _tau(config, args.config)
-        others = _numbers(args.tau) if args.tau else (tau / 2, 2 * tau) if tau else (_PAPER, 2 * _PAPER)
-        taus = sorted({tau, *others})
-        named, counts = _named(config), _counts(config, args.config)
-        try:
-            label_weights(counts, tau)  # first, so that an error names the config's own τ
-            weights = [label_weights(counts, value) for value in taus]
-        except ValueError as error:
-            raise ConfigurationError(f"{args.config}: {error}") from error
-        tags = sorted(counts, key=lambda tag: (-counts[tag], tag))
-        total = sum(counts.values())
-        headers = ["tag", "tokens", "θ", *(f"ζ, τ = {value:g}" for value in taus)]
-        headers = [f"{header} (config)" if header == f"ζ, τ = {tau:g}" and not remark else header for header in headers]
-        rows = [
-            [name, counts[tag], f"{counts[tag] / total:.5f}", *(f"{of_tau[tag]:.5f}" for of_tau in weights)]
-            for name, tag in zip(bioul_to_bioes(tags), tags, strict=True)
-        ]
-        _plot(
-            args.output,
-            bioul_to_bioes(tags),
-            {f"τ = {t:g}": [w[tag] for tag in tags] for t, w in zip(taus, weights, strict=True)},
-        )
-        console.table(headers, rows, f"{args.config}: {total} tokens of the training split")
-        if remark:
-            console.print(remark)
-        types, declared = ({split_tag(tag)[1] for tag in tags if tag != "O"} for tags in (counts, named))
-        if named and types - declared:
-            console.print(f"Types that the config does not declare: {with_close_ones(types - declared, declared)}.")
-        if not all(counts.values()):
-            console.print("A tag that the training split does not hold has the largest weight of another.")
-        console.print(f"The plot is {args.output}")
-        return 0
+    console.table(headers, rows, f"{args.config}: {total} tokens of the training split")
+    if remark:
+        console.print(remark)
+    types, declared = ({split_tag(tag)[1] for tag in tags if tag != "O"} for tags in (counts, named))
+    if named and types - declared:
+        console.print(f"Types that the config does not declare: {with_close_ones(types - declared, declared)}.")
+    if not all(counts.values()):
+        console.print("A tag that the training split does not hold has the largest weight of another.")
+    console.print(f"The plot is {args.output}")
+    return 0
 
 
 def _config(path: str, overrides: str) -> dict[str, Any]:

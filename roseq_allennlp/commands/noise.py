@@ -1,11 +1,10 @@
 import argparse
 
-from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 
-from roseq_allennlp.commands.command import Command, add_cuda_device
+from roseq_allennlp.commands.parsers.noise import LEVELS
 from roseq_allennlp.console import Console
-from roseq_allennlp.data.noise import KINDS, add_noise
+from roseq_allennlp.data.noise import add_noise
 from roseq_allennlp.evaluation import plots
 from roseq_allennlp.evaluation.bootstrap import Interval, f1_interval, sentence_counts
 from roseq_allennlp.evaluation.comparison import check_same_sentences
@@ -20,62 +19,42 @@ from roseq_allennlp.evaluation.tagged_data import (
 from roseq_allennlp.models.archive import load_archive
 from roseq_allennlp.text import shown
 
-_LEVELS = "0,0.05,0.1,0.2,0.3,0.5"
 _SAMPLES = 1000  # for the bands of the plot
 
 
-@Subcommand.register("noise")
-class NoiseCommand(Command):
-    """`noise ARCHIVE … DATA`: measures F1 as typing noise grows."""
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Measures F1 as typing noise grows."""
+    plots.check_format(args.output)
+    if len(args.archives) > len(plots.LOOKS):
+        raise ConfigurationError(f"One plot holds {len(plots.LOOKS)} archives at most; got {len(args.archives)}.")
+    levels, kinds = _levels(args.levels), args.kinds.split(",")
+    add_noise([], 0, args.seed, kinds)  # an unknown kind is an error before the work begins
+    names = model_names(args.archives)
+    archives = [load_archive(path, args.cuda_device) for path in args.archives]
+    data = [read_labelled(archive.validation_dataset_reader, args.data) for archive in archives]
+    sentences = [(words_of(instance), gold_tags(instance)) for instance in data[0]]
+    for path, instances in zip(args.archives, data, strict=True):
+        check_same_sentences(
+            sentences,
+            [(words_of(instance), gold_tags(instance)) for instance in instances],
+            f"{args.archives[0]} and {path} read {args.data} differently",
+        )
 
-    description = (
-        "Score archives on labelled data as typing noise grows. Words are mistyped at random but never split or lost, so"
-        " that gold entities stay; the same seed gives the same text to each archive."
-    )
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("archives", nargs="+", metavar="ARCHIVE", help="model.tar.gz, or the directory of a run")
-        parser.add_argument("data", metavar="DATA", help="a labelled file, or corpus://NAME/SPLIT")
-        parser.add_argument("--levels", default=_LEVELS, metavar="A,B", help="shares of words that are changed")
-        parser.add_argument("--kinds", default=",".join(KINDS), metavar="A,B", help="ways to change a word")
-        parser.add_argument("--seed", type=int, default=1, metavar="N")
-        parser.add_argument("-o", "--output", default="noise.svg", metavar="FILE", help="where to write the plot")
-        add_cuda_device(parser)
-
-    def run(self, args: argparse.Namespace, console: Console) -> int:
-        plots.check_format(args.output)
-        if len(args.archives) > len(plots.LOOKS):
-            raise ConfigurationError(f"One plot holds {len(plots.LOOKS)} archives at most; got {len(args.archives)}.")
-        levels, kinds = _levels(args.levels), args.kinds.split(",")
-        add_noise([], 0, args.seed, kinds)  # an unknown kind is an error before the work begins
-        names = model_names(args.archives)
-        archives = [load_archive(path, args.cuda_device) for path in args.archives]
-        data = [read_labelled(archive.validation_dataset_reader, args.data) for archive in archives]
-        sentences = [(words_of(instance), gold_tags(instance)) for instance in data[0]]
-        for path, instances in zip(args.archives, data, strict=True):
-            check_same_sentences(
-                sentences,
-                [(words_of(instance), gold_tags(instance)) for instance in instances],
-                f"{args.archives[0]} and {path} read {args.data} differently",
-            )
-
-        f1: dict[str, list[float]] = {name: [] for name in names}
-        bands: dict[str, list[Interval]] = {name: [] for name in names}
-        for level in console.progress(levels, "tagging with noise"):
-            texts = add_noise([words for words, _ in sentences], level, args.seed, kinds)
-            for name, archive in zip(names, archives, strict=True):
-                reader = archive.validation_dataset_reader
-                noisy = [
-                    reader.text_to_instance(words, tags) for words, (_, tags) in zip(texts, sentences, strict=True)
-                ]
-                tagged = tag_instances(archive, noisy)
-                f1[name].append(score_of(tagged).overall.f1)
-                bands[name].append(f1_interval(sentence_counts(tagged), _SAMPLES))
-        _plot(args.output, levels, f1, bands)
-        rows = [[f"{level:g}", *(f1[name][index] for name in names)] for index, level in enumerate(levels)]
-        console.table(["words changed", *names], rows, f"F1 on {args.data}, seed {args.seed}")
-        console.print(f"The plot is {args.output}")
-        return 0
+    f1: dict[str, list[float]] = {name: [] for name in names}
+    bands: dict[str, list[Interval]] = {name: [] for name in names}
+    for level in console.progress(levels, "tagging with noise"):
+        texts = add_noise([words for words, _ in sentences], level, args.seed, kinds)
+        for name, archive in zip(names, archives, strict=True):
+            reader = archive.validation_dataset_reader
+            noisy = [reader.text_to_instance(words, tags) for words, (_, tags) in zip(texts, sentences, strict=True)]
+            tagged = tag_instances(archive, noisy)
+            f1[name].append(score_of(tagged).overall.f1)
+            bands[name].append(f1_interval(sentence_counts(tagged), _SAMPLES))
+    _plot(args.output, levels, f1, bands)
+    rows = [[f"{level:g}", *(f1[name][index] for name in names)] for index, level in enumerate(levels)]
+    console.table(["words changed", *names], rows, f"F1 on {args.data}, seed {args.seed}")
+    console.print(f"The plot is {args.output}")
+    return 0
 
 
 def _levels(text: str) -> list[float]:
@@ -83,7 +62,7 @@ def _levels(text: str) -> list[float]:
         levels = sorted({float(level) for level in text.split(",")})
     except ValueError as error:
         raise ConfigurationError(
-            f"--levels: {text!r} is not a list of numbers separated by commas, such as {_LEVELS}."
+            f"--levels: {text!r} is not a list of numbers separated by commas, such as {LEVELS}."
         ) from error
     for level in levels:
         add_noise([], level)

@@ -13,10 +13,8 @@ from glob import escape, glob
 from pathlib import Path
 from typing import Any, Optional
 
-from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 
-from roseq_allennlp.commands.command import Command
 from roseq_allennlp.console import Console
 from roseq_allennlp.files import FULL, is_running
 from roseq_allennlp.models.archive import load_archive
@@ -25,77 +23,46 @@ _FULL = (*FULL, errno.EFBIG)
 _SOURCES = {".txt": "txt", ".jsonl": "jsonl", ".json": "jsonl", ".parquet": "parquet"}
 
 
-@Subcommand.register("predict-ray")
-class PredictRayCommand(Command):
-    """`predict-ray INPUT OUTPUT --archive ARCHIVE`: tags files of any size on a Ray cluster."""
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Tags files of any size on a Ray cluster."""
+    try:
+        import ray
+    except ImportError as error:
+        raise ConfigurationError("Ray is not installed: pip install 'roseq-allennlp[ray]'.") from error
+    from roseq_allennlp.predictors.ray_tagging import check_parquet, tag_dataset
 
-    description = (
-        "Tag text, JSON lines or Parquet by a pool of actors on a Ray cluster, or on all processors of this machine. Each"
-        " row keeps its fields; a row that cannot be tagged gets an `error`."
-    )
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument(
-            "input", metavar="INPUT", help="a file, a directory or a quoted pattern: .txt, .jsonl, .parquet"
-        )
-        parser.add_argument("output", metavar="OUTPUT", help="the directory to write; it must not exist")
-        parser.add_argument(
-            "--archive", required=True, metavar="ARCHIVE", help="a model.tar.gz, or the directory of a run"
-        )
-        parser.add_argument("--output-format", choices=("jsonl", "parquet"), default="jsonl")
-        parser.add_argument(
-            "--actors",
-            type=int,
-            metavar="N",
-            help="number of actors; as many as the cluster has processors if left out",
-        )
-        parser.add_argument("--batch-size", type=int, default=2048, metavar="N", help="rows an actor gets at a time")
-        parser.add_argument(
-            "--gpus-per-actor", type=float, default=0.0, metavar="X", help="0 for the CPU; may be a fraction"
-        )
-        parser.add_argument(
-            "--address", metavar="ADDRESS", help="address of a running cluster, or auto; this machine if left out"
-        )
-
-    def run(self, args: argparse.Namespace, console: Console) -> int:
+    for name in ("actors", "batch_size"):
+        if (getattr(args, name) or 1) < 1:
+            raise ConfigurationError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}.")
+    output = Path(args.output).resolve()
+    if output.exists():
+        raise ConfigurationError(f"{args.output}: exists already. Remove it, or give another directory.")
+    paths, source = _files(args.input)
+    if source == "parquet":
+        check_parquet(paths)
+    _check_address(args.address)
+    archive = args.archive if "://" in args.archive else str(Path(args.archive).resolve())
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # The stack traces of a failed job, and of every pool of actors that they might not be started again; they are.
+    os.environ.setdefault("RAY_DATA_LOG_LEVEL", "CRITICAL")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    local: dict[str, Any] = {} if args.address else {"include_dashboard": False}
+    with _written_whole(output, console) as temporary:
+        load_archive(archive)  # here, where what is wrong with it is one line
+        on_sigterm = signal.getsignal(signal.SIGTERM)
         try:
-            import ray
-        except ImportError as error:
-            raise ConfigurationError("Ray is not installed: pip install 'roseq-allennlp[ray]'.") from error
-        from roseq_allennlp.predictors.ray_tagging import check_parquet, tag_dataset
-
-        for name in ("actors", "batch_size"):
-            if (getattr(args, name) or 1) < 1:
-                raise ConfigurationError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}.")
-        output = Path(args.output).resolve()
-        if output.exists():
-            raise ConfigurationError(f"{args.output}: exists already. Remove it, or give another directory.")
-        paths, source = _files(args.input)
-        if source == "parquet":
-            check_parquet(paths)
-        _check_address(args.address)
-        archive = args.archive if "://" in args.archive else str(Path(args.archive).resolve())
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        # The stack traces of a failed job, and of every pool of actors that they might not be started again; they are.
-        os.environ.setdefault("RAY_DATA_LOG_LEVEL", "CRITICAL")
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-        local: dict[str, Any] = {} if args.address else {"include_dashboard": False}
-        with _written_whole(output, console) as temporary:
-            load_archive(archive)  # here, where what is wrong with it is one line
-            on_sigterm = signal.getsignal(signal.SIGTERM)
-            try:
-                ray.init(address=args.address, log_to_driver=False, logging_level=logging.ERROR, **local)
-                # Ray's own handler prints the stacks of its threads and cleans up nothing.
-                signal.signal(signal.SIGTERM, on_sigterm)
-                ray.data.DataContext.get_current().enable_progress_bars = not console.plain
-                rows = tag_dataset(
-                    *(paths, source, str(temporary), args.output_format, archive),
-                    *(args.actors, args.batch_size, args.gpus_per_actor, getattr(args, "include_package", ())),
-                )
-            finally:
-                ray.shutdown()
-        console.print(f"{rows} rows are in {args.output}")
-        return 0
+            ray.init(address=args.address, log_to_driver=False, logging_level=logging.ERROR, **local)
+            # Ray's own handler prints the stacks of its threads and cleans up nothing.
+            signal.signal(signal.SIGTERM, on_sigterm)
+            ray.data.DataContext.get_current().enable_progress_bars = not console.plain
+            rows = tag_dataset(
+                *(paths, source, str(temporary), args.output_format, archive),
+                *(args.actors, args.batch_size, args.gpus_per_actor, getattr(args, "include_package", ())),
+            )
+        finally:
+            ray.shutdown()
+    console.print(f"{rows} rows are in {args.output}")
+    return 0
 
 
 def _check_address(address: Optional[str]) -> None:

@@ -3,11 +3,9 @@ import os
 from pathlib import Path
 from typing import Union
 
-from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 from allennlp.models.archival import Archive
 
-from roseq_allennlp.commands.command import Command, add_cuda_device
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.catalogue import CORPORA
 from roseq_allennlp.data.corpora import SCHEME
@@ -30,42 +28,22 @@ from roseq_allennlp.version import VERSION
 _CATALOGUE = {f"{SCHEME}://{name}/{file}" for name, corpus in CORPORA.items() for file in corpus.files}
 
 
-@Subcommand.register("report")
-class ReportCommand(Command):
-    """`report ARCHIVE DATA -o report.html`: writes scores, errors and sentences as one page."""
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Writes scores, errors and sentences as one page."""
+    output = _writable(args.output)
+    archives = [args.archive, *([args.against] if args.against else [])]
+    names = model_names(archives)
+    training = _training(load_archive(args.archive), args.train)
+    if isinstance(training, str):
+        console.say(f"Nothing is known of the training split: {training}")
+    models = dict(zip(names, tag_with_each(archives, args.data, args.cuda_device, console.progress), strict=True))
+    page = render(models, without_secrets(args.data), list(map(without_secrets, archives)), VERSION, training)
+    _write_at_once(output, page)
 
-    description = (
-        "Write a report on an archive and labelled data as one HTML file. It has scores with intervals, errors by kind,"
-        " calibration, and the sentences with their entities marked."
-    )
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("archive", metavar="ARCHIVE", help="model.tar.gz, or the directory of a run")
-        parser.add_argument("data", metavar="DATA", help="a labelled file, or corpus://NAME/SPLIT")
-        parser.add_argument("-o", "--output", default="report.html", metavar="FILE", help="where to write it")
-        parser.add_argument("--against", metavar="ARCHIVE", help="a second tagger, shown side by side")
-        parser.add_argument(
-            "--train",
-            metavar="DATA",
-            help="the training split, where the archive's config names no corpus://NAME/SPLIT",
-        )
-        add_cuda_device(parser)
-
-    def run(self, args: argparse.Namespace, console: Console) -> int:
-        output = _writable(args.output)
-        archives = [args.archive, *([args.against] if args.against else [])]
-        names = model_names(archives)
-        training = _training(load_archive(args.archive), args.train)
-        if isinstance(training, str):
-            console.say(f"Nothing is known of the training split: {training}")
-        models = dict(zip(names, tag_with_each(archives, args.data, args.cuda_device, console.progress), strict=True))
-        page = render(models, without_secrets(args.data), list(map(without_secrets, archives)), VERSION, training)
-        _write_at_once(output, page)
-
-        rows = [score_row(name, sentence_counts(sentences)) for name, sentences in models.items()]
-        console.table(HEADERS, rows, str(args.data))
-        console.print(f"The report is {output}")
-        return 0
+    rows = [score_row(name, sentence_counts(sentences)) for name, sentences in models.items()]
+    console.table(HEADERS, rows, str(args.data))
+    console.print(f"The report is {output}")
+    return 0
 
 
 def _writable(path: str) -> Path:

@@ -5,15 +5,12 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Optional
 
-from allennlp.commands.subcommand import Subcommand
-from allennlp.common.checks import ConfigurationError
-
-from roseq_allennlp.commands.command import Command
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.columns import shown_line
 from roseq_allennlp.data.tag_schemes import convert, split_tag
 from roseq_allennlp.data.tag_spelling import INVISIBLE, shown_tag, visible
 from roseq_allennlp.data.text_files import Places, lines
+from roseq_allennlp.errors import ConfigurationError
 from roseq_allennlp.scoring import error_kinds
 from roseq_allennlp.scoring.conlleval import (
     Counts,
@@ -30,42 +27,27 @@ from roseq_allennlp.text import shown_in_json, shown_lines
 _BOUNDARY = "-X-"  # conlleval's: a line that starts with it ends a sentence
 
 
-@Subcommand.register("score")
-class ScoreCommand(Command):
-    """`score [FILE]`: prints what `conlleval` prints, and more with `--surface` and `--json`."""
-
-    description = (
-        "Score tagged sentences as conlleval does. Each line holds a token's columns, the last two of them the gold and"
-        " the predicted tag; sentences end with an empty line. Tags are IOB1, IOB2 or BIOES."
-    )
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("file", nargs="?", metavar="FILE", help="standard input if left out or -")
-        parser.add_argument("--surface", action="store_true", help="WNUT-2017's F1 over distinct surface forms too")
-        parser.add_argument("--json", action="store_true", help="print all scores as one line of JSON")
-
-    def run(self, args: argparse.Namespace, console: Console) -> int:
-        name = args.file if args.file not in (None, "-") else "standard input"
-        sentences = list(_sentences(_lines(args.file, name), name))
-        words = [[token.word or "" for token in sentence] for sentence in sentences]
-        has_words = all(map(all, words))
-        if args.surface and not has_words:
-            raise ConfigurationError(
-                f"{name}: has tags only; --surface needs the tokens, in the first of three or more columns."
-            )
-        gold = [[token.gold for token in sentence] for sentence in sentences]
-        predicted = [[token.predicted for token in sentence] for sentence in sentences]
-        result = score(gold, predicted)
-        forms = surface_score(words, gold, predicted) if args.surface or (args.json and has_words) else None
-        if args.json:
-            text = _shown(
-                json.dumps(_everything(result, forms, gold, predicted), ensure_ascii=False) + "\n", shown_in_json
-            )
-        else:
-            text = _shown(conlleval_layout(result) + ("" if forms is None else surface_layout(forms)), shown_lines)
-        sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))  # types as they were read
-        return 0
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Prints what `conlleval` prints, and more with `--surface` and `--json`."""
+    name = args.file if args.file not in (None, "-") else "standard input"
+    sentences = list(_sentences(_lines(args.file, name), name))
+    words = [[token.word or "" for token in sentence] for sentence in sentences]
+    has_words = all(map(all, words))
+    if args.surface and not has_words:
+        raise ConfigurationError(
+            f"{name}: has tags only; --surface needs the tokens, in the first of three or more columns."
+        )
+    gold = [[token.gold for token in sentence] for sentence in sentences]
+    predicted = [[token.predicted for token in sentence] for sentence in sentences]
+    result = score(gold, predicted)
+    forms = surface_score(words, gold, predicted) if args.surface or (args.json and has_words) else None
+    if args.json:
+        text = _shown(json.dumps(_everything(result, forms, gold, predicted), ensure_ascii=False) + "\n", shown_in_json)
+    else:
+        text = _shown(conlleval_layout(result) + ("" if forms is None else surface_layout(forms)), shown_lines)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))  # types as they were read
+    return 0
 
 
 def _shown(text: str, show: Callable[[str], str]) -> str:

@@ -1,10 +1,8 @@
 import argparse
 from collections.abc import Iterator
 
-from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 
-from roseq_allennlp.commands.command import Command
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.documents import Tally
 from roseq_allennlp.data.spellings import Spellings
@@ -13,66 +11,38 @@ from roseq_allennlp.data.vector_files import write_vectors
 from roseq_allennlp.data.word_keys import word_key
 from roseq_allennlp.experiments.text_vectors import learn_vectors
 from roseq_allennlp.modules.word_encoder import WordEncoder, vectors_of_words
-from roseq_allennlp.predictors.inputs import KINDS, Layout, local_path, rows
+from roseq_allennlp.predictors.inputs import Layout, local_path, rows
 
 
-@Subcommand.register("vectors")
-class VectorsCommand(Command):
-    """`vectors ENCODER TEXT… -o FILE`: writes word vectors by a pretrained encoder; with `--text`, learned from the text."""
-
-    description = (
-        "Write word vectors of all words of a text for `vectors.fixed`. A pretrained encoder gives them, each word read alone;"
-        " with --text they are learned from the text itself, by fastText, and no ENCODER is given. TEXT is what `roseq predict`"
-        " reads: plain text, JSON lines or columns."
-    )
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument(
-            "inputs",
-            nargs="+",
-            metavar="ENCODER TEXT",
-            help="a directory or a name on the Hugging Face Hub, then files; with --text, files alone",
-        )
-        parser.add_argument("-o", "--output", required=True, metavar="FILE", help="compressed if it ends in .gz")
-        parser.add_argument("--text", action="store_true", help="learn them from the text, which needs gensim")
-        parser.add_argument("--dim", type=int, default=100, metavar="N", help="dimensions (default: %(default)s)")
-        parser.add_argument("--language", default="xx", help="spaCy's code, for the tokeniser (default: xx, any)")
-        parser.add_argument("--input-format", choices=KINDS, metavar="FORMAT", help=f"one of {', '.join(KINDS)}")
-        parser.add_argument(
-            "--epochs", type=int, default=10, metavar="N", help="with --text: passes over it (default: %(default)s)"
-        )
-        parser.add_argument("--seed", type=int, default=1, metavar="N", help="with --text (default: %(default)s)")
-
-    def run(self, args: argparse.Namespace, console: Console) -> int:
-        encoder, *texts = ["", *args.inputs] if args.text else args.inputs
-        if not texts:
-            raise ConfigurationError("give an encoder and text: roseq vectors ENCODER TEXT -o FILE; or --text TEXT.")
-        if args.dim < 1 or args.epochs < 1:
-            raise ConfigurationError(f"--dim and --epochs must be at least 1; got {args.dim} and {args.epochs}.")
-        paths = [(local_path(text), text) for text in texts]  # a missing file is an error before the work
-        notes = Tally()
-        sentences = [
-            sentence
-            for path, name in paths
-            for sentence in _sentences(path, name, args.input_format, args.language, notes)
-        ]
-        if str(notes):
-            console.say(str(notes))
-        spellings = Spellings()
-        for sentence in sentences:
-            spellings.add(sentence)
-        if not spellings.by_word:
-            raise ConfigurationError(f"{', '.join(texts)}: there are no words in the text.")
-        if args.text:
-            keys = [[word_key(word.lower()) for word in sentence] for sentence in sentences]
-            words, vectors = learn_vectors(keys, spellings.counts, args.dim, args.epochs, args.seed)
-        else:
-            words, states = vectors_of_words(WordEncoder(encoder), spellings.by_word, args.dim)
-            vectors = states.numpy()
-        write_vectors(args.output, words, vectors)
-        console.print(f"{len(words)} words of {args.dim} dimensions are in {args.output}")
-        console.print(f"Train with them: vectors.fixed('{args.output}', {args.dim})")
-        return 0
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Writes word vectors by a pretrained encoder; with `--text`, learned from the text."""
+    encoder, *texts = ["", *args.inputs] if args.text else args.inputs
+    if not texts:
+        raise ConfigurationError("give an encoder and text: roseq vectors ENCODER TEXT -o FILE; or --text TEXT.")
+    if args.dim < 1 or args.epochs < 1:
+        raise ConfigurationError(f"--dim and --epochs must be at least 1; got {args.dim} and {args.epochs}.")
+    paths = [(local_path(text), text) for text in texts]  # a missing file is an error before the work
+    notes = Tally()
+    sentences = [
+        sentence for path, name in paths for sentence in _sentences(path, name, args.input_format, args.language, notes)
+    ]
+    if str(notes):
+        console.say(str(notes))
+    spellings = Spellings()
+    for sentence in sentences:
+        spellings.add(sentence)
+    if not spellings.by_word:
+        raise ConfigurationError(f"{', '.join(texts)}: there are no words in the text.")
+    if args.text:
+        keys = [[word_key(word.lower()) for word in sentence] for sentence in sentences]
+        words, vectors = learn_vectors(keys, spellings.counts, args.dim, args.epochs, args.seed)
+    else:
+        words, states = vectors_of_words(WordEncoder(encoder), spellings.by_word, args.dim)
+        vectors = states.numpy()
+    write_vectors(args.output, words, vectors)
+    console.print(f"{len(words)} words of {args.dim} dimensions are in {args.output}")
+    console.print(f"Train with them: vectors.fixed('{args.output}', {args.dim})")
+    return 0
 
 
 def _sentences(path: str, name: str, kind: str, language: str, notes: Tally) -> Iterator[list[str]]:

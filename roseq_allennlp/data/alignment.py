@@ -14,9 +14,6 @@ from roseq_allennlp.data.sentence_splitting import split_sentences
 from roseq_allennlp.data.tag_schemes import from_spans
 from roseq_allennlp.data.tokenizers import vocabulary
 
-MISALIGNED = ("expand", "skip", "error")
-"""What may be done with a span that cuts a token."""
-
 _TOKENS_SHOWN = 5
 
 
@@ -41,7 +38,7 @@ def aligned(
     tokenize : `Callable[[str], Doc]`
         Called for a text without given tokens.
     misaligned : `str`
-        One of `MISALIGNED`.
+        One of `format_names.MISALIGNED`.
     tally : `Tally`
     split : `bool`, optional (default = `True`)
         Whether a document whose sentences are not given is split into some.

@@ -2,22 +2,19 @@
 The files of the catalogue, by the names that configs use: `corpus://conll2002-nl/train`,
 `corpus://glove-6b-100d/vectors.txt`.
 
-A file is taken from below `$ROSEQ_DATA` where that is set, and otherwise downloaded once into AllenNLP's cache. Importing
-this module teaches `cached_path` the scheme `corpus://`, so that these names work wherever AllenNLP takes a path.
+A file is taken from below `$ROSEQ_DATA` where that is set, and otherwise downloaded once into AllenNLP's cache, by
+`corpus_client`. This module is quick to import.
 """
 
-import io
 import os
-import shutil
+from hashlib import sha256
 from pathlib import Path
-from typing import IO, Optional, Union
+from typing import Optional, Union
 
-from allennlp.common import file_utils
-from allennlp.common.checks import ConfigurationError
-from cached_path import SchemeClient, add_scheme_client, resource_to_filename
-
+from roseq_allennlp.data.cache import cache_directory, cached_path
 from roseq_allennlp.data.catalogue import CORPORA, VECTORS, Corpus, Source, Vectors
-from roseq_allennlp.data.downloads import BROKEN, discard, download, no_vectors, uncompressed, with_checksum
+from roseq_allennlp.data.downloads import discard, no_vectors, with_checksum
+from roseq_allennlp.errors import ConfigurationError
 
 SCHEME = "corpus"
 DATA_VARIABLE = "ROSEQ_DATA"
@@ -35,10 +32,11 @@ def resolve(path: str) -> str:
     """
     if not path.startswith(f"{SCHEME}://"):
         return path
-    entry, source = _find(path)
-    local = _local(path, entry, source)
-    # Vectors go through the cache in any case, so that the result is the text that the name says, never a .gz.
-    return str(local) if local and isinstance(entry, Corpus) else file_utils.cached_path(path)
+    entry, source = find(path)
+    local = local_file(path, entry, source)
+    if isinstance(entry, Corpus):
+        return str(local or _cached(path) or cached_path(path))
+    return cached_path(path)  # in any case, so that the result is the text that the name says, never a .gz
 
 
 def at_hand(path: str) -> Optional[Path]:
@@ -46,14 +44,12 @@ def at_hand(path: str) -> Optional[Path]:
     The file of `corpus://NAME/FILE` below `$ROSEQ_DATA`, or else its copy in the cache; `None` if it is in neither.
     Nothing is downloaded.
     """
-    entry, source = _find(path)
+    entry, source = find(path)
     try:
-        local = _local(path, entry, source)
+        local = local_file(path, entry, source)
     except ConfigurationError:
         return None
-    # By the exact name: another version in the cache is not what `resolve` would take.
-    cached = Path(file_utils.CACHE_DIRECTORY) / resource_to_filename(path, CorpusClient(path).get_etag())
-    return local or (cached if cached.is_file() else None)
+    return local or _cached(path)
 
 
 def verify(path: str) -> str:
@@ -61,7 +57,7 @@ def verify(path: str) -> str:
     `"ok"`, `"ok in ISO-8859-1"`, `"differs"`, `"no checksum known"` or `"not here"`: the file of `corpus://NAME/FILE`
     against the catalogue's SHA-256. Nothing is downloaded.
     """
-    file, (_, source) = at_hand(path), _find(path)
+    file, (_, source) = at_hand(path), find(path)
     if file is None:
         return "not here"
     if source.sha256 is None:
@@ -73,78 +69,40 @@ def verify(path: str) -> str:
     return "ok" if in_utf8 == data else "ok in ISO-8859-1"
 
 
-class CorpusClient(SchemeClient):
+def version(path: str) -> str:
     """
-    How `cached_path` gets the contents of `corpus://...`, always uncompressed. The version of a downloaded file is its
-    SHA-256 here, so that a copy in the cache is used without asking any server.
+    That of the file of `corpus://NAME/FILE`, by which the cache knows it: for a downloaded file its SHA-256 where that is
+    known, so that a copy in the cache is used without asking any server.
     """
-
-    scheme = SCHEME
-
-    def __init__(self, resource: str) -> None:
-        super().__init__(resource)
-        self._entry, self._source = _find(resource)
-        self._content: Optional[IO[bytes]] = None
-
-    def get_etag(self) -> Optional[str]:
-        local = _local(self.resource, self._entry, self._source)
-        if local is None:
-            version = self._source.sha256 or " ".join(self._source.addresses)
-            self._discard_what_is_no_vectors(version)
-            return version
+    entry, source = find(path)
+    local = local_file(path, entry, source)
+    if local is not None:
         status = local.stat()
         return f"{local} {status.st_size} {status.st_mtime_ns}"
-
-    def get_size(self) -> Optional[int]:
-        """Gets the file: a download shows its progress, and once `get_resource` is called another display is open."""
-        local = _local(self.resource, self._entry, self._source)
-        self._content = self._uncompressed(local) if local else self._download()
-        return self._content.seek(0, io.SEEK_END)
-
-    def _dimension(self) -> Optional[int]:
-        return self._entry.dimension if isinstance(self._entry, Vectors) else None
-
-    def _discard_what_is_no_vectors(self, version: str) -> None:
-        """Without a checksum, whatever once came from the address could stay in the cache for good."""
-        cached = Path(file_utils.CACHE_DIRECTORY) / resource_to_filename(self.resource, version)
-        if self._dimension() is not None and cached.is_file():
-            with open(cached, "rb") as file:
-                problem = no_vectors(file, self._dimension())
-            if problem:
-                discard(cached)
-
-    def _uncompressed(self, local: Path) -> IO[bytes]:
-        try:
-            content = uncompressed(str(local))
-            # Of any width: whoever puts a file in its place may have reasons.
-            if self._dimension() is None or not (problem := no_vectors(content, None)):
-                return content
-            content.close()
-            raise ValueError(problem)
-        except BROKEN as error:
-            raise ConfigurationError(
-                f"{self.resource}: {local} cannot be used ({error}). Fetch the file again."
-            ) from error
-
-    def _download(self) -> IO[bytes]:
-        otherwise = (
-            f"put the file at {self._source.local[0]} below a directory and set {DATA_VARIABLE} to that directory."
-        )
-        return download(self.resource, self._source.addresses, self._source.sha256, otherwise, self._dimension())
-
-    def get_resource(self, temp_file: io.BufferedWriter) -> None:
-        if self._content is None:
-            self.get_size()
-        assert self._content is not None
-        with self._content as content:
-            content.seek(0)
-            shutil.copyfileobj(content, temp_file)
+    known = source.sha256 or " ".join(source.addresses)
+    # Without a checksum, whatever once came from the address could stay in the cache for good.
+    cached = _in_cache(path, known)
+    if isinstance(entry, Vectors) and cached.is_file():
+        with open(cached, "rb") as file:
+            problem = no_vectors(file, entry.dimension)
+        if problem:
+            discard(cached)
+    return known
 
 
-add_scheme_client(CorpusClient)
+def _cached(path: str) -> Optional[Path]:
+    # By the exact name: another version in the cache is not what `resolve` would take.
+    cached = _in_cache(path, version(path))
+    return cached if cached.is_file() else None
 
 
-def _find(path: str) -> tuple[Union[Corpus, Vectors], Source]:
+def _in_cache(path: str, version: str) -> Path:
+    """As `cached_path` names a file."""
+    return Path(cache_directory(), ".".join(sha256(text.encode()).hexdigest() for text in (path, version)))
+
+
+def find(path: str) -> tuple[Union[Corpus, Vectors], Source]:
+    """The entry of the catalogue and the file that `corpus://NAME/FILE` names."""
     name, _, file = path.removeprefix(f"{SCHEME}://").partition("/")
     entries: dict[str, Union[Corpus, Vectors]] = {**CORPORA, **VECTORS}
     if name not in entries:
@@ -156,7 +114,7 @@ def _find(path: str) -> tuple[Union[Corpus, Vectors], Source]:
     return entry, entry.files[file]
 
 
-def _local(path: str, entry: Union[Corpus, Vectors], source: Source) -> Optional[Path]:
+def local_file(path: str, entry: Union[Corpus, Vectors], source: Source) -> Optional[Path]:
     """The file below `$ROSEQ_DATA`; `None` where it is to be downloaded."""
     root = os.environ.get(DATA_VARIABLE)
     if root:

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Optional
 
-from allennlp.common.checks import ConfigurationError
-
 from roseq_allennlp.data.tag_schemes import Span, from_spans
+from roseq_allennlp.errors import ConfigurationError
 
 PLACES_SHOWN = 3
 

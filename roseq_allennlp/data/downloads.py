@@ -17,11 +17,8 @@ from os import PathLike
 from pathlib import Path
 from typing import IO, Optional, Union
 
-from allennlp.common import file_utils
-from allennlp.common.checks import ConfigurationError
-from allennlp.modules.token_embedders.embedding import EmbeddingsTextFile, parse_embeddings_file_uri
-
-from roseq_allennlp.data import http_client  # noqa: F401  how `cached_path` fetches over HTTP
+from roseq_allennlp.data.cache import cache_directory, cached_path
+from roseq_allennlp.errors import ConfigurationError
 from roseq_allennlp.text import without_secrets
 
 BROKEN = (
@@ -55,12 +52,14 @@ def download(
 
     `ConfigurationError`: no address gives the file, or not with that checksum or such vectors.
     """
+    from allennlp.modules.token_embedders.embedding import parse_embeddings_file_uri
+
     failures = []
     for address in addresses:
         url, member = parse_embeddings_file_uri(address)
         archive = None
         try:
-            archive = file_utils.cached_path(url)
+            archive = cached_path(url)
             content = uncompressed(archive, member)
             if dimension is not None and (problem := no_vectors(content, dimension)):
                 content.close()
@@ -96,11 +95,13 @@ def fetch_vectors(file: str, dimension: Optional[int]) -> None:
 
     `ConfigurationError`: they cannot be fetched, or the file's first line is no word and its vector. It is not cached then.
     """
+    from allennlp.modules.token_embedders.embedding import EmbeddingsTextFile, parse_embeddings_file_uri
+
     url = parse_embeddings_file_uri(file)[0]
     if not url.startswith(("http://", "https://")):
         return
     try:
-        archive = file_utils.cached_path(url)
+        archive = cached_path(url)
     except BROKEN as error:
         reason = without_secrets(_reason(error, url))
         raise ConfigurationError(f"{without_secrets(file)} could not be downloaded: {reason}. Try again.") from error
@@ -158,15 +159,15 @@ def with_checksum(data: bytes, sha256: str) -> Optional[bytes]:
 def discard(archive: Union[str, PathLike]) -> None:
     """A broken download must not stay in the cache; a file that is not in the cache is not ours to delete."""
     file = Path(archive)
-    if Path(file_utils.CACHE_DIRECTORY) in file.parents:
+    if Path(cache_directory()) in file.parents:
         file.unlink(missing_ok=True)
         file.with_name(file.name + ".json").unlink(missing_ok=True)
 
 
 def uncompressed(path: str, member: Optional[str] = None) -> IO[bytes]:
     """A whole file, or one in an archive, as a temporary file at its beginning."""
-    os.makedirs(file_utils.CACHE_DIRECTORY, exist_ok=True)  # there and not in /tmp, which may be small or in memory
-    content = tempfile.TemporaryFile(dir=file_utils.CACHE_DIRECTORY)
+    os.makedirs(cache_directory(), exist_ok=True)  # there and not in /tmp, which may be small or in memory
+    content = tempfile.TemporaryFile(dir=cache_directory())
     try:
         with opened(path, member) as stream:
             shutil.copyfileobj(stream, content)

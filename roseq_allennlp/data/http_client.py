@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from allennlp.common import file_utils
 from cached_path import add_scheme_client, find_latest_cached
 from cached_path.meta import Meta
 from cached_path.schemes.http import HttpClient
 from requests.adapters import HTTPAdapter
 
+from roseq_allennlp.data.cache import cache_directory
 from roseq_allennlp.text import without_secrets
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class CheckedHttpClient(HttpClient):
         try:
             return super().get_etag()
         except requests.RequestException as error:
-            cached = find_latest_cached(self.resource, file_utils.CACHE_DIRECTORY)
+            cached = find_latest_cached(self.resource, cache_directory())
             if cached is None:
                 raise
             logger.warning("%s The copy in the cache is used.", error)

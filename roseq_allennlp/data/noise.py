@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Union
 
-from allennlp.common.checks import ConfigurationError
+from roseq_allennlp.errors import ConfigurationError
 
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _SHIFT = (0.0, 0.25, 0.75)  # how far each row of keys stands to the right, in keys

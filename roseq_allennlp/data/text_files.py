@@ -15,10 +15,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Optional, Union
 
-from allennlp.common.checks import ConfigurationError
-from allennlp.common.file_utils import cached_path
-
 from roseq_allennlp.data import corpora
+from roseq_allennlp.data.cache import cached_path
+from roseq_allennlp.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
@@ -180,7 +179,7 @@ def local_path(file_path: str) -> str:
     `ConfigurationError`: there is no such file, or it cannot be read several times.
     """
     try:
-        path = str(cached_path(corpora.resolve(file_path)))
+        path = cached_path(corpora.resolve(file_path))
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"{file_path}: no such file. Data paths are relative to the working directory."

@@ -4,12 +4,14 @@ taggers is more than chance.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from roseq_allennlp.evaluation.tagged_data import TaggedSentence
 from roseq_allennlp.scoring.conlleval import Counts, count_matches
+
+if TYPE_CHECKING:  # it imports AllenNLP, which results are read without
+    from roseq_allennlp.evaluation.tagged_data import TaggedSentence
 
 SAMPLES = 10_000
 
@@ -21,7 +23,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def sentence_counts(sentences: Iterable[TaggedSentence]) -> np.ndarray:
+def sentence_counts(sentences: "Iterable[TaggedSentence]") -> np.ndarray:
     """Counts the correct, predicted and gold entities of each sentence: `(sentences, 3)` int64."""
     pairs = ([(sentence.gold_entities, sentence.predicted_entities)] for sentence in sentences)
     counts = [sum(count_matches(pair).values(), Counts()) for pair in pairs]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
-from allennlp.common.checks import ConfigurationError
+from roseq_allennlp.errors import ConfigurationError
 
 if TYPE_CHECKING:  # matplotlib takes half a second to import, which training would pay too
     from matplotlib.axes import Axes

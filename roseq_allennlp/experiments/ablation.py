@@ -2,50 +2,13 @@
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
 from roseq_allennlp.evaluation import plots
 from roseq_allennlp.experiments.results import Run
+from roseq_allennlp.experiments.systems import SYSTEMS
 from roseq_allennlp.tables import table
-
-
-@dataclass(frozen=True)
-class System:
-    """
-    # Parameters
-
-    title : `str`
-        Its name in Table IV.
-    components : `Tuple[str, ...]`
-        The switches that are on; `ROSEQ_COMPONENTS` lists them, separated by commas.
-    in_table_iv : `bool`, optional (default = `True`)
-        Whether the paper's Table IV has this system.
-    """
-
-    title: str
-    components: tuple[str, ...]
-    in_table_iv: bool = True
-
-
-SYSTEMS = {
-    "base": System("Base Model", ()),
-    "base+lacrf": System("+LACRF", ("lacrf",)),
-    "base+fl": System("+FL", ("fl",)),
-    "base+at": System("+AT", ("at",)),
-    "base+lacrf+fl": System("+LACRF +FL", ("lacrf", "fl")),
-    "base+lacrf+at": System("+LACRF +AT", ("lacrf", "at")),
-    "base+fl+at": System("+FL +AT", ("fl", "at")),
-    "roseq": System("RoSeq Model", ("lacrf", "fl", "at")),
-    "best": System("best", ("lacrf", "fl", "at", "best"), in_table_iv=False),
-}
-"""Systems by their name in results, in the order of Table IV; `best` is RoSeq with additions that the paper lacks."""
-
-TITLES = {name: system.title for name, system in SYSTEMS.items()} | {"token_classifier": "token classifier"}
-"""What results call their systems: those that `ablation` trains, and the token classifier of `transformers` itself."""
-
-TABLE_IV = [name for name, system in SYSTEMS.items() if system.in_table_iv]
 
 HEADERS = ("system", "seeds", "development F1", "test F1", "test, change", "minutes a run")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 import numpy as np
-from allennlp.common.checks import ConfigurationError
 
+from roseq_allennlp.errors import ConfigurationError
 from roseq_allennlp.files import replacing
 from roseq_allennlp.scoring.conlleval import Counts, total
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import Any, Optional
 
 import numpy as np
-from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.data.catalogue import CORPORA
+from roseq_allennlp.errors import ConfigurationError
 from roseq_allennlp.evaluation.bootstrap import mean_difference
-from roseq_allennlp.experiments.ablation import SYSTEMS, TABLE_IV, TITLES, mean, mean_and_deviation
+from roseq_allennlp.experiments.ablation import mean, mean_and_deviation
 from roseq_allennlp.experiments.results import HeldOut, Run
+from roseq_allennlp.experiments.systems import SYSTEMS, TABLE_IV, TITLES
 from roseq_allennlp.scoring.conlleval import Counts
 from roseq_allennlp.tables import table
 

@@ -29,7 +29,6 @@ from roseq_allennlp.predictors.ner_tagger import NerTagger
 from roseq_allennlp.predictors.rows import MAX_LINE, from_json, kept, read_line, repaired, too_long
 from roseq_allennlp.predictors.sentences import Unreadable, words_of
 
-KINDS = ("jsonl", "text", "documents", "columns")
 STANDARD_INPUT = "-"
 
 _EXTENSIONS = {
@@ -106,7 +105,7 @@ def rows(path: str, name: str, kind: Optional[str], layout: Layout, notes: Tally
     name : `str`
         As the user calls it.
     kind : `str`, optional
-        One of `KINDS`, see `kind_of`. By default the file's extension and first lines decide.
+        One of `format_names.INPUT_FORMATS`, see `kind_of`. By default the file's extension and first lines decide.
     layout : `Layout`
         Of columns.
     notes : `Tally`

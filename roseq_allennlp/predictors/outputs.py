@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Optional, TextIO, Union
 
 from roseq_allennlp.data.documents import Document, Entity
+from roseq_allennlp.data.format_names import OUTPUT_FORMATS
 from roseq_allennlp.data.formats import FORMATS
 from roseq_allennlp.data.formats.json_rows import writing
 from roseq_allennlp.predictors.inputs import Row
 from roseq_allennlp.predictors.rows import as_json, tagged
 
-OUTPUT_FORMATS = ("jsonl", "columns", "doccano", "prodigy", "label-studio", "brat", "spacy")
 STREAMS = ("jsonl", *(name for name in OUTPUT_FORMATS[1:] if FORMATS[name].is_lines))
 """Those that standard output can hold."""
 
@@ -32,7 +32,7 @@ def write(
     results : `Iterable[Tuple[Row, Dict[str, Any]]]`
         Rows with their answers.
     output_format : `str`
-        One of `OUTPUT_FORMATS`.
+        One of `format_names.OUTPUT_FORMATS`.
     output : `Union[str, TextIO]`
         A path, which is written whole or not at all; or a stream of text, for one of `STREAMS`.
     report : `Callable[[str], None]`

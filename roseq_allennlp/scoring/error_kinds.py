@@ -15,9 +15,8 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from allennlp.common.checks import ConfigurationError
-
 from roseq_allennlp.data.tag_schemes import Span
+from roseq_allennlp.errors import ConfigurationError
 
 KINDS = ("correct", "boundary", "type", "type and boundary", "missed", "spurious")
 

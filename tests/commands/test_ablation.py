@@ -13,9 +13,9 @@ from roseq_allennlp.commands import ablation
 from roseq_allennlp.console import Console
 from roseq_allennlp.data import corpora
 from roseq_allennlp.evaluation.tagged_data import gold_tags, score_of, tag_file
-from roseq_allennlp.experiments.ablation import SYSTEMS
 from roseq_allennlp.experiments.measuring import result_of
 from roseq_allennlp.experiments.results import read_results
+from roseq_allennlp.experiments.systems import SYSTEMS
 from roseq_allennlp.models.archive import load_archive
 from roseq_allennlp.scoring.conlleval import entities
 
@@ -213,7 +213,7 @@ def test_stopped_by_hand(tmp_path, monkeypatch):
 )
 def test_errors(roseq, tmp_path, arguments, message):
     status, output, errors = roseq("ablation", *arguments, "-s", tmp_path)
-    assert (status, output) == (1, "") and errors.startswith("ablation: error: ") and message in errors
+    assert (status, output) == (1, "") and errors.startswith("roseq ablation: error: ") and message in errors
 
 
 def test_data_that_are_not_here_are_missed_before_the_training(roseq, monkeypatch, tmp_path):

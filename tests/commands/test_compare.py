@@ -72,4 +72,8 @@ def test_the_same_archive_twice(roseq, archive_path):
 )
 def test_errors(roseq, archive_path, arguments, message):
     status, output, errors = roseq("compare", *(text.format(archive=archive_path) for text in arguments))
-    assert (status, output) == (1, "") and errors.splitlines()[-1].startswith("compare: error: ") and message in errors
+    assert (
+        (status, output) == (1, "")
+        and errors.splitlines()[-1].startswith("roseq compare: error: ")
+        and message in errors
+    )

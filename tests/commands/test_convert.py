@@ -117,7 +117,7 @@ def test_splits(roseq, tmp_path):
 )
 def test_errors(roseq, arguments, message):
     result = roseq("convert", *arguments)
-    assert result.status == 1 and result.errors.startswith("convert: error: ") and message in result.errors
+    assert result.status == 1 and result.errors.startswith("roseq convert: error: ") and message in result.errors
     assert result.errors.count("\n") == 1
 
 

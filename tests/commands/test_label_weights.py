@@ -97,7 +97,11 @@ def test_overrides(label_weights):
 def test_errors(label_weights, arguments, message):
     result, _ = label_weights(*arguments)
     assert result.status == 1 and result.output == ""
-    assert message in result.errors and "label-weights: error: " in result.errors and "Traceback" not in result.errors
+    assert (
+        message in result.errors
+        and "roseq label-weights: error: " in result.errors
+        and "Traceback" not in result.errors
+    )
 
 
 @pytest.mark.parametrize("text", [None, "[1]", "{", "local x = error 'no';\nx"])

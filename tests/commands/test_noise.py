@@ -37,4 +37,4 @@ def test_f1_falls_with_noise(roseq, archive_path, tmp_path):
 )
 def test_errors(roseq, archive_path, arguments, message):
     status, output, errors = roseq("noise", archive_path, DATA, *arguments)
-    assert (status, output) == (1, "") and errors.startswith("noise: error: ") and message in errors
+    assert (status, output) == (1, "") and errors.startswith("roseq noise: error: ") and message in errors

@@ -189,7 +189,7 @@ def test_what_is_refused(archive_path, tmp_path, roseq, monkeypatch):
     def error(*arguments) -> str:
         result = roseq("predict-ray", *arguments)
         assert result.status == 1 and not result.output
-        assert result.errors.startswith("predict-ray: error: ") and result.errors.count("\n") == 1, result.errors
+        assert result.errors.startswith("roseq predict-ray: error: ") and result.errors.count("\n") == 1, result.errors
         return result.errors
 
     output = tmp_path / "out"

@@ -19,7 +19,7 @@ def test_errors(roseq, tmp_path):
         ([tmp_path / "none.jsonl"], "none.jsonl: cannot be read"),
     ]:
         status, output, errors = roseq("results", *arguments)
-        assert (status, output) == (1, "") and errors.startswith("results: error: ") and message in errors
+        assert (status, output) == (1, "") and errors.startswith("roseq results: error: ") and message in errors
 
 
 def test_the_page_of_this_project_is_that_of_its_results(roseq, repository, tmp_path):

@@ -109,7 +109,7 @@ def test_nothing(roseq, written):
 )
 def test_errors_name_the_line(roseq, written, text, message):
     status, output, errors = roseq("score", written(text))
-    assert (status, output) == (1, "") and errors.startswith("score: error: ") and message in errors
+    assert (status, output) == (1, "") and errors.startswith("roseq score: error: ") and message in errors
     assert len(errors.splitlines()) == 1
 
 

@@ -80,7 +80,7 @@ def test_two_models(roseq, archive_path, tmp_path):
 )
 def test_errors(roseq, archive_path, tmp_path, arguments, message):
     status, _, said = roseq("report", *(text.format(archive=archive_path, directory=tmp_path) for text in arguments))
-    assert status == 1 and said.splitlines()[-1].startswith("report: error: ") and message in said
+    assert status == 1 and said.splitlines()[-1].startswith("roseq report: error: ") and message in said
     assert not list(tmp_path.iterdir())
 
 

@@ -5,7 +5,7 @@ from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.data.catalogue import CORPORA
 from roseq_allennlp.experiments import results_page
-from roseq_allennlp.experiments.ablation import SYSTEMS, TABLE_IV
+from roseq_allennlp.experiments.systems import SYSTEMS, TABLE_IV
 
 BETTER = [[0, 1, 1, 1], [3, 1, 1, 1]]  # F1 100 where the others have 40
 

@@ -1,35 +1,10 @@
-import csv
-import functools
-import logging
 from collections.abc import Iterator
-from typing import NamedTuple, Optional
+from typing import Optional
 
-from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader
 
-from roseq_allennlp.data.columns import (
-    LEAVE_OUT,
-    Columns,
-    Problem,
-    find_columns,
-    is_comment,
-    shown_line,
-    starts_document,
-)
+from roseq_allennlp.data.column_file import ColumnFile
 from roseq_allennlp.data.dataset_readers.ner_reader import NerReader
-from roseq_allennlp.data.tag_schemes import SOURCE_SCHEMES, convert, detect_scheme, invalid_positions, split_tag
-from roseq_allennlp.data.tag_spelling import INVISIBLE, shown_tag, spelling_of, visible
-from roseq_allennlp.data.text_files import Places, decoded_lines, find_encoding, known_encoding, lines, local_path
-
-logger = logging.getLogger(__name__)
-
-_LONG = 50  # tokens; a file of one longer sentence without any empty line has probably lost its sentences
-
-
-class _Sentence(NamedTuple):
-    words: list[str]
-    tags: list[str]
-    lines: list[int]  # where in the file each token is, from 1
 
 
 @DatasetReader.register("columns")
@@ -93,181 +68,20 @@ class ColumnReader(NerReader):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        if separator is not None and (not separator or {*separator} & {"\n", "\r"}):
-            raise ConfigurationError(
-                f"`separator` must be text within a line, got {separator!r}. Leave it out for tabs, or spaces and tabs."
-            )
-        if (
-            quoting not in (None, "csv")
-            or quoting
-            and separator is not None
-            and (len(separator) > 1 or separator == '"')
-        ):
-            raise ConfigurationError(
-                f'`quoting` must be "csv", with a `separator` of one character, got {quoting!r} with {separator!r}. Leave it out'
-                " for cells without quotation marks."
-            )
-        columns = [column for column in (token_column, tag_column, sentence_column) if column is not None]
-        if len(set(columns)) < len(columns):
-            raise ConfigurationError(
-                f"`token_column`, `tag_column` and `sentence_column` must differ, got {', '.join(map(str, columns))}."
-            )
-        if comment_prefix is not None and not comment_prefix.strip():
-            raise ConfigurationError(
-                f'`comment_prefix` must be text, such as "# ", got {comment_prefix!r}. Leave it out for files without comments.'
-            )
-        if tag_scheme is not None and tag_scheme not in SOURCE_SCHEMES:
-            raise ConfigurationError(
-                f"`tag_scheme` must be one of {', '.join(SOURCE_SCHEMES)}, got {tag_scheme!r}. Leave it out to have it"
-                " detected."
-            )
-        if on_invalid_tags not in ("repair", "error"):
-            raise ConfigurationError(f'`on_invalid_tags` must be "repair" or "error", got {on_invalid_tags!r}.')
-        if on_bad_line not in ("skip", "error"):
-            raise ConfigurationError(f'`on_bad_line` must be "error" or "skip", got {on_bad_line!r}.')
-        for tag in (tag_map or {}).values():
-            try:
-                split_tag(tag, tag_scheme)
-            except ValueError as error:
-                raise ConfigurationError(f"`tag_map`: {error}.") from error
-        self._separator = separator
-        self._token_column = token_column
-        self._tag_column = tag_column
-        self._sentence_column = sentence_column
-        self._needed = _needed(columns)
-        self._tag_scheme = tag_scheme
-        self._encoding = None if encoding is None else known_encoding(encoding)
-        self._on_invalid_tags = on_invalid_tags
-        self._on_bad_line = on_bad_line
-        self._comment_prefix = comment_prefix
-        self._quoted = quoting == "csv"
-        self._tag_map = dict(tag_map or {})
+        self.file = ColumnFile(
+            separator,
+            token_column,
+            tag_column,
+            tag_scheme,
+            encoding,
+            on_invalid_tags,
+            on_bad_line,
+            comment_prefix,
+            sentence_column,
+            quoting,
+            tag_map,
+        )
 
     def read_sentences(self, file_path: str) -> Iterator[tuple[list[str], list[str]]]:
-        for _, words, tags in self.read_numbered(file_path):
+        for _, words, tags in self.file.read_numbered(file_path):
             yield words, tags
-
-    def read_numbered(self, file_path: str) -> Iterator[tuple[int, list[str], list[str]]]:
-        """As `read_sentences`, after the number of the line in which each sentence begins."""
-        path = local_path(file_path)
-        encoding = self._encoding or find_encoding(path)
-        is_exact = min(self._token_column, self._tag_column) >= 0
-        columns = find_columns(
-            lines(path, encoding), self._separator, self._quoted, self._comment_prefix, self._needed, is_exact
-        )
-        scheme = self._tag_scheme
-        if scheme is None:
-            parsed = self._parse(path, encoding, columns, None, _Remarks())
-            scheme = detect_scheme(sentence.tags for sentence in parsed)
-            logger.info("%s: tags are read as %s", path, scheme)
-        remarks = _Remarks()
-        sentences = 0
-        sentence = _Sentence([], [], [])
-        try:
-            for sentence in self._parse(path, encoding, columns, scheme, remarks):
-                sentences += 1
-                for position in invalid_positions(sentence.tags, scheme):
-                    tag = f"line {sentence.lines[position]}: {sentence.tags[position]}"
-                    if self._on_invalid_tags == "error":
-                        raise ConfigurationError(
-                            f"{path}, {tag} is not valid {scheme} there. Correct it, or have it read as conlleval does"
-                            ' with `on_invalid_tags: "repair"`.'
-                        )
-                    remarks.invalid.add(tag)
-                yield sentence.lines[0], sentence.words, convert(sentence.tags, scheme, "BIOUL")
-        finally:  # also where the reading stops early, at `max_instances`
-            remarks.invalid.warn(path, f"invalid {scheme} tags repaired")
-            remarks.skipped.warn(path, "bad lines left out")
-            remarks.invisible.warn(path, INVISIBLE)
-        if not sentences:
-            raise ConfigurationError(f"{path}: the file holds no sentence. Expected a token per line, in columns.")
-        if not remarks.ends and sentences == 1 and len(sentence.words) > _LONG:
-            logger.warning(
-                "%s: has no empty line, so it is read as one sentence of %d tokens. Where a column has the number of each"
-                " sentence, `sentence_column` reads them",
-                path,
-                len(sentence.words),
-            )
-
-    def _parse(
-        self, path: str, encoding: str, columns: Columns, scheme: Optional[str], remarks: "_Remarks"
-    ) -> Iterator[_Sentence]:
-        sentence = _Sentence([], [], [])
-        current = ""  # what the sentence column holds
-        for number, line in decoded_lines(path, encoding):
-            if not sentence.words and self._comment_prefix and line.startswith(self._comment_prefix):
-                continue
-            try:
-                cells = columns.split(line)
-                is_end = not line.strip() or not any(cells) or starts_document(cells, bool(sentence.words))
-                problem = None if is_end else self._problem(cells, line, columns, scheme, not sentence.words)
-            except csv.Error as error:
-                is_end, problem = False, Problem(f"{shown_line(line)} is not quoted as csv is ({error})", LEAVE_OUT)
-            if problem is not None:
-                if self._on_bad_line == "error":
-                    raise ConfigurationError(f"{path}, line {number}: {problem.what}. {problem.way_out}.")
-                remarks.skipped.add(f"line {number}: {problem.what}")
-                continue
-            remarks.ends = remarks.ends or is_end
-            if not is_end and self._sentence_column is not None:
-                is_new = cells[self._sentence_column] not in ("", current)
-                current = cells[self._sentence_column] or current
-            else:
-                is_new = is_end
-            if is_new and sentence.words:
-                yield sentence
-                sentence = _Sentence([], [], [])
-            if not is_end:
-                tag = visible(cells[self._tag_column])
-                if tag != cells[self._tag_column]:
-                    remarks.invisible.add(f"line {number}: {shown_tag(cells[self._tag_column])}")
-                sentence.words.append(cells[self._token_column])
-                sentence.tags.append(self._tag_map.get(tag, tag))
-                sentence.lines.append(number)
-        if sentence.words:
-            yield sentence
-
-    def _problem(
-        self, cells: list[str], line: str, columns: Columns, scheme: Optional[str], is_first: bool
-    ) -> Optional[Problem]:
-        """What is wrong with the line of a token."""
-        problem = columns.problem(cells, line, self._needed)
-        if problem is None and not cells[self._token_column]:
-            problem = Problem(f"the token in {shown_line(line)} is empty", LEAVE_OUT)
-        if problem is None and is_first and is_comment(line, columns):
-            problem = Problem(f"{shown_line(line)} is a comment", "Have comments left out")
-        if problem is None:
-            tag = visible(cells[self._tag_column])
-            problem = _tag_problem(self._tag_map.get(tag, tag), scheme)
-        if problem is not None and is_first and line.startswith("#") and self._comment_prefix is None:
-            way_out = f'{problem.way_out}. If the line is a comment, `comment_prefix: "#"` leaves it out'
-            problem = problem._replace(way_out=way_out)
-        return problem
-
-
-class _Remarks:
-    """What one reading of a file tells of at its end."""
-
-    def __init__(self) -> None:
-        self.invalid = Places()
-        self.skipped = Places()
-        self.invisible = Places()
-        self.ends = False  # whether any line ends a sentence
-
-
-@functools.lru_cache(maxsize=4096)
-def _tag_problem(tag: str, scheme: Optional[str]) -> Optional[Problem]:
-    if not tag:
-        return Problem("the tag is empty", f"{LEAVE_OUT}, or check `tag_column`")
-    try:
-        split_tag(tag, scheme)
-    except ValueError as error:
-        spelling = spelling_of(tag)
-        return Problem(str(error), f"{f'{spelling}. ' if spelling else ''}Check `tag_column` and `tag_scheme`")
-    return None
-
-
-def _needed(columns: list[int]) -> int:
-    """How many columns there must be for these, from the front or the end, to be different ones."""
-    first, last = min(columns), max(columns)
-    return last - first + 1 if first < 0 <= last else max(last + 1, -first)

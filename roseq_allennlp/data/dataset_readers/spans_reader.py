@@ -7,9 +7,10 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Token
 from spacy.tokens import Doc
 
-from roseq_allennlp.data.alignment import MISALIGNED, aligned, sentences_of
+from roseq_allennlp.data.alignment import aligned, sentences_of
 from roseq_allennlp.data.dataset_readers.ner_reader import NerReader
 from roseq_allennlp.data.documents import Tally
+from roseq_allennlp.data.format_names import MISALIGNED
 from roseq_allennlp.data.formats import FORMATS, ReadOptions, recognised
 from roseq_allennlp.data.text_files import local_path
 from roseq_allennlp.data.tokenizers import SpacyTokenizer

@@ -28,7 +28,7 @@ def read(path: str, options: ReadOptions, tally: Tally) -> Iterator[Document]:
     start = next(starts, None)
     sentences: list[Document] = []
     grouped = False
-    for number, words, tags in reader.read_numbered(path):
+    for number, words, tags in reader.file.read_numbered(path):
         is_start = start is not None and start < number
         while start is not None and start < number:
             start = next(starts, None)

@@ -29,7 +29,7 @@ from allennlp.data.fields import (
 )
 from allennlp.data.token_indexers import SingleIdTokenIndexer, TokenCharactersIndexer, TokenIndexer
 
-from roseq_allennlp.data import InMemoryDataLoader
+from roseq_allennlp.data.data_loaders import InMemoryDataLoader
 from roseq_allennlp.data.data_loaders.in_memory_data_loader import split_into
 
 WNUT = "fixtures/wnut17/wnut17train.conll"

@@ -1,0 +1,1 @@
+"""The arguments and help of each command, without AllenNLP and torch."""
