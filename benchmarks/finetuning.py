@@ -16,7 +16,7 @@ from allennlp.commands.train import train_model
 from allennlp.common import Params
 from allennlp.data import DatasetReader
 
-from roseq_allennlp.__main__ import safer_functions
+from roseq_allennlp.commands.with_allennlp import safer_functions
 from roseq_allennlp.data.catalogue import CORPORA
 from roseq_allennlp.data.training_mix import MIX_READER, read_sentences, share_of, write_sentences
 from roseq_allennlp.evaluation.tagged_data import read_labelled, score_of, tag_instances

@@ -10,6 +10,7 @@ OWN = {
     "compare": "compare.CompareCommand",
     "convert": "convert.ConvertCommand",
     "corpora": "corpora.CorporaCommand",
+    "finetune": "finetune.FinetuneCommand",
     "label-weights": "label_weights.LabelWeightsCommand",
     "noise": "noise.NoiseCommand",
     "predict-ray": "predict_ray.PredictRayCommand",

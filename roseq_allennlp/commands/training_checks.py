@@ -3,15 +3,19 @@
 import argparse
 import difflib
 import inspect
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
+from allennlp.models.archival import CONFIG_NAME
 from allennlp.training import GradientDescentTrainer
 
 from roseq_allennlp.data.downloads import fetch_vectors
 from roseq_allennlp.data.vectors import readable
+from roseq_allennlp.models.finetuning import FineTuning, begin, check_is_new, requested
 from roseq_allennlp.training.run_directory import check_run
 
 
@@ -21,6 +25,10 @@ def check_training(args: argparse.Namespace) -> None:
     replaced by copies in `args.overrides`.
     """
     config = Params.from_file(args.param_path, args.overrides)
+    if config.get("type") == "finetune":
+        go_on_with(requested(config.as_dict(quiet=True)), Path(args.serialization_dir), args)
+        config = Params.from_file(args.param_path, args.overrides)
+    check_is_new(config.as_dict(quiet=True))
     if args.recover:
         check_run(args.serialization_dir, config.get("distributed"))
     check_trainer(config.get("trainer", Params({})))
@@ -33,6 +41,13 @@ def check_training(args: argparse.Namespace) -> None:
     args.vector_copies = {file: copy for file in files if (copy := readable(file)) != file}
     if args.vector_copies:
         args.overrides = _replaced(config.as_dict(quiet=True), args.vector_copies)
+
+
+def go_on_with(request: FineTuning, directory: Path, args: argparse.Namespace) -> None:
+    """Makes the directory of a run of fine-tuning, and has the run go on that has not begun."""
+    args.overrides = json.dumps(begin(request, directory, args.recover, args.force))
+    args.param_path = str(directory / CONFIG_NAME)
+    args.recover, args.force = True, False
 
 
 def _replaced(config: Any, names: dict[str, str]) -> Any:

@@ -130,6 +130,15 @@ def begin(request: FineTuning, directory: Path, recover: bool = False, force: bo
     return {}
 
 
+def begin_in(request: FineTuning, directory: Path) -> None:
+    """As `begin`, in a directory that AllenNLP has made, with nothing of a run in it that matters."""
+    with tempfile.TemporaryDirectory(dir=directory.absolute().parent, prefix=f".{directory.name}-") as temporary:
+        whole = Path(temporary, "run")
+        prepare(request, whole, directory)
+        for part in whole.iterdir():
+            os.replace(part, directory / part.name)
+
+
 def _overrides_to_go_on(request: FineTuning, directory: Path) -> dict[str, Any]:
     try:
         begun = json.loads((directory / REQUEST).read_text(encoding="utf-8"))
@@ -150,10 +159,28 @@ def _overrides_to_go_on(request: FineTuning, directory: Path) -> dict[str, Any]:
     return {key: value for key, value in now["overrides"].items() if key in _GOES_ON}
 
 
-def prepare(request: FineTuning, directory: Path) -> None:
+def check_is_new(config: Any, where: str = "") -> None:
+    """
+    # Raises
+
+    `ConfigurationError`: a part of a training config is to be read from an archive by AllenNLP, which executes what is in
+    it, and whose own archive would need it.
+    """
+    if isinstance(config, dict) and (config.get("type") == "from_archive" or "_pretrained" in config):
+        what = "an archive" if "_pretrained" in config else "from_archive"
+        raise ConfigurationError(
+            f"`{where}` is {what}: what this trains would need it, and no command of roseq would open that. Fine-tune the"
+            " archive: roseq finetune ARCHIVE --train DATA -s DIR."
+        )
+    if isinstance(config, (dict, list)):
+        for key, part in config.items() if isinstance(config, dict) else enumerate(config):
+            check_is_new(part, f"{where}.{key}".lstrip("."))
+
+
+def prepare(request: FineTuning, directory: Path, named: Optional[Path] = None) -> None:
     """
     Writes the directory of a run that has not begun: `config.json`, `vocabulary`, `encoder` if there is one, `start.th`,
-    `train.conll` and `finetune.json`; whole, or not at all.
+    `train.conll` and `finetune.json`; whole, or not at all. `named` is how its config names it, if it is moved then.
 
     # Raises
 
@@ -170,7 +197,7 @@ def prepare(request: FineTuning, directory: Path) -> None:
         with tempfile.TemporaryDirectory(dir=directory.absolute().parent, prefix=f".{directory.name}-") as temporary:
             whole = Path(temporary, "run")
             whole.mkdir()
-            _write_run(request, archive, files, whole, directory)
+            _write_run(request, archive, files, whole, named or directory)
             if directory.exists():
                 directory.rmdir()  # it is empty
             os.rename(whole, directory)
