@@ -46,6 +46,7 @@ class FinetunedRun(TrainModel):
         vectors: Optional[str] = None,
         layer_decay: float = 1.0,
         overrides: Optional[dict[str, Any]] = None,
+        datasets_for_vocab_creation: Optional[list[str]] = None,
         ddp_accelerator: Optional[DdpAccelerator] = None,
     ) -> TrainModel:
         """See the class."""

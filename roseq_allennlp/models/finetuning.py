@@ -51,6 +51,7 @@ TRAIN = "train.conll"
 
 _SEEDS = ("random_seed", "numpy_seed", "pytorch_seed")
 _READ = {"train": "train_data_path", "dev": "validation_data_path"}  # keys of a config, for those of a request
+_IGNORED = {"type", "datasets_for_vocab_creation"}  # the latter is for AllenNLP's command, in distributed training
 _GOES_ON = {"trainer.num_epochs", "trainer.patience"}  # what may change when a run goes on
 
 
@@ -98,12 +99,12 @@ def requested(config: Mapping[str, Any]) -> FineTuning:
     `ConfigurationError`: it has other keys, or a value of another type.
     """
     keys = {_READ.get(field, field): field for field in FineTuning._fields}
-    unknown = sorted(config.keys() - keys.keys() - {"type"})
+    unknown = sorted(config.keys() - keys.keys() - _IGNORED)
     missing = [key for key in ("archive", "train_data_path") if not isinstance(config.get(key), str)]
     if unknown or missing:
         what = f"there is no {unknown}" if unknown else f"{missing} must be the name of a file"
         raise ConfigurationError(f"finetune: {what}. Its keys are {', '.join(keys)}.")
-    values = {keys[key]: value for key, value in config.items() if key != "type" and value is not None}
+    values = {keys[key]: value for key, value in config.items() if key in keys and value is not None}
     return FineTuning(**values)
 
 
