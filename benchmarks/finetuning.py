@@ -82,10 +82,12 @@ def main() -> None:
                 write_sentences(data, share_of(read_sentences(reader, f"corpus://{args.new}/train"), share, seed))
                 run = directory / f"afresh-{share:g}-{seed}"
                 if ("afresh", share, seed) not in keys:
-                    config = corpus_config(args.new, seed, {**overrides, "train_data_path": str(data)})
-                    config["validation_dataset_reader"] = config["dataset_reader"].duplicate()
-                    config["dataset_reader"].params.update(MIX_READER)
-                    train(config, run)
+                    config = corpus_config(args.new, seed, {**overrides, "train_data_path": str(data)}).as_dict(
+                        quiet=True
+                    )
+                    config["validation_dataset_reader"] = config["dataset_reader"]
+                    config["dataset_reader"] = {**config["dataset_reader"], **MIX_READER}
+                    train(Params(config), run)
                     measured(run, "afresh", share, seed)
                 for name, options in json.loads(args.settings).items():
                     if (name, share, seed) in keys:

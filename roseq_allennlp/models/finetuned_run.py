@@ -5,6 +5,7 @@ import torch.distributed as dist
 from allennlp.commands.train import TrainModel
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import prepare_environment
 from allennlp.models.archival import CONFIG_NAME
 from allennlp.nn.parallel import DdpAccelerator
 
@@ -66,8 +67,7 @@ class FinetunedRun(TrainModel):
         params = Params.from_file(Path(serialization_dir, CONFIG_NAME))
         for key in _TAKEN:
             params.pop(key, None)
-        for key in ("random_seed", "numpy_seed", "pytorch_seed"):
-            params.pop(key, None)
+        prepare_environment(params)  # by the seeds of the archive
         return TrainModel.from_params(
             params=params, serialization_dir=serialization_dir, local_rank=local_rank, ddp_accelerator=ddp_accelerator
         )
