@@ -7,7 +7,7 @@ from allennlp.common.params import parse_overrides
 from roseq_allennlp.commands import train
 from roseq_allennlp.commands.training_checks import go_on_with
 from roseq_allennlp.console import Console
-from roseq_allennlp.models.finetuning import FineTuning
+from roseq_allennlp.models.finetuning import FineTuning, made
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -26,7 +26,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
         args.layer_decay,
         overrides,
     )
-    go_on_with(request, Path(args.serialization_dir), args)
+    directory, begins = Path(args.serialization_dir), not args.recover
+    go_on_with(request, directory, args)
+    if begins:
+        console.say(f"Fine-tuning: {made(directory)}")
     args.node_rank = 0
     return train.run(args, console)
 

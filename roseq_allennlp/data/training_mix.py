@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from allennlp.data import DatasetReader
 
-from roseq_allennlp.data.tag_schemes import bioul_to_bioes, from_spans, to_spans
+from roseq_allennlp.data.tag_schemes import bioul_to_bioes
 
 MIX_READER: dict[str, Any] = {
     "type": "columns",
@@ -40,13 +40,12 @@ def types_in(sentences: Iterable[Sentence]) -> list[str]:
 
 
 def only_types(sentences: Iterable[Sentence], types: Sequence[str]) -> list[Sentence]:
-    """The same sentences without the entities of other types."""
-    return [
-        Sentence(
-            words, from_spans([span for span in to_spans(tags, "BIOUL") if span.label in types], len(tags), "BIOUL")
-        )
-        for words, tags in sentences
-    ]
+    """The same sentences without the entities of other types: their tokens are O."""
+
+    def kept(tag: str) -> str:
+        return tag if "-" not in tag or tag.partition("-")[2] in types else "O"
+
+    return [Sentence(words, [kept(tag) for tag in tags]) for words, tags in sentences]
 
 
 def share_of(sentences: Sequence[Sentence], share: float, seed: int) -> list[Sentence]:

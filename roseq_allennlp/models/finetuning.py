@@ -44,7 +44,7 @@ from roseq_allennlp.modules.encoder_loading import START
 from roseq_allennlp.training.layer_rates import with_layer_decay
 
 REQUEST = "finetune.json"
-"""What was asked for, in the directory of the run."""
+"""What was asked for and what it came to, in the directory of the run."""
 
 TRAIN = "train.conll"
 """What is trained on, in the directory of the run."""
@@ -204,6 +204,12 @@ def prepare(request: FineTuning, directory: Path, named: Optional[Path] = None) 
             os.rename(whole, directory)
 
 
+def made(directory: Path) -> str:
+    """What a request came to: how many sentences, and new words, characters, shapes and labels."""
+    counts: dict[str, int] = json.loads((directory / REQUEST).read_text(encoding="utf-8"))["made"]
+    return ", ".join(f"{number} {name}" for name, number in counts.items())
+
+
 def _check(request: FineTuning) -> None:
     for path, share in request.replay.items():
         if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share <= 1:
@@ -252,7 +258,10 @@ def _write_run(request: FineTuning, archive: Archive, files: Path, whole: Path, 
                 part["model_name"] = str(directory / ENCODER)
     Params(config).to_file(str(whole / CONFIG_NAME))
     Meta.new().to_file(whole / META_NAME)
-    (whole / REQUEST).write_text(json.dumps(request._asdict(), indent=2) + "\n", encoding="utf-8")
+    made = {"sentences": len(sentences), **{f"new {name}": len(rows) for name, rows in extension.rows.items()}}
+    made["new labels"] = extension.vocab.get_vocab_size("labels") - trained.get_vocab_size("labels")
+    text = json.dumps({**request._asdict(), "made": made}, indent=2, ensure_ascii=False)
+    (whole / REQUEST).write_text(f"{text}\n", encoding="utf-8")
 
 
 def _of_archive(raw: dict[str, Any], archive: Archive) -> dict[str, Any]:
@@ -336,7 +345,9 @@ def _reader(config: dict[str, Any], path: str, archive: Archive) -> dict[str, An
     if kind == "columns":
         of_corpus = config["type"] in ("conll2002", "conll2003_ner", "wnut")  # whose layout the new file may not have
         return {**language, **config, "type": "columns" if of_corpus else config["type"], "tag_scheme": None}
-    shared = {key: config[key] for key in ("token_indexers", "max_length", "max_instances") if key in config}
+    shared: dict[str, Any] = {
+        key: config[key] for key in ("token_indexers", "max_length", "max_instances") if key in config
+    }
     return {"type": "spans", "format": kind, **language, **shared}
 
 
