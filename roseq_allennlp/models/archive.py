@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import tarfile
 import tempfile
 import zipfile
@@ -30,6 +31,8 @@ from roseq_allennlp.models.archive_encoder import check_encoder
 from roseq_allennlp.models.archive_files import MAX_SIZE, check_inside, check_vocabulary, copy_run, extract
 from roseq_allennlp.models.archive_rehearsal import rehearse
 from roseq_allennlp.models.archive_weights import SAFETENSORS, bounded_memory, load_state, read_weights
+from roseq_allennlp.models.description import METRICS_NAME, Description, describe
+from roseq_allennlp.models.hub import HUB, copy_snapshot, download, is_snapshot
 from roseq_allennlp.models.tagger import Tagger
 
 _WEIGHTS = ("weights.th", SAFETENSORS, "best.th")  # the last in the directory of a run
@@ -51,7 +54,8 @@ def load_archive(
     # Parameters
 
     archive_file : `Union[str, PathLike]`
-        A `model.tar.gz`, also an address, or the directory of a run.
+        A `model.tar.gz`, also an address, the directory of a run, or `hf://user/model`, or `hf://user/model@revision`, on the
+        Hugging Face Hub.
     cuda_device : `int`, optional (default = `-1`)
         Number of the GPU, -1 for the CPU.
     overrides : `Union[str, Dict[str, Any]]`, optional
@@ -66,10 +70,21 @@ def load_archive(
     `ConfigurationError`: there is no such file, it is not an archive of a tagger, or it is damaged or hostile; one sentence
     says what is wrong and what to do.
     """
+    return load_described(archive_file, cuda_device, overrides, weights_file, max_size)[0]
+
+
+def load_described(
+    archive_file: Union[str, PathLike],
+    cuda_device: int = -1,
+    overrides: Union[str, dict[str, Any]] = "",
+    weights_file: Optional[str] = None,
+    max_size: int = MAX_SIZE,
+) -> tuple[Archive, Description]:
+    """`load_archive`, and what the archive says of itself."""
     _check_device(cuda_device)
-    with opened_archive(archive_file, overrides, weights_file, max_size) as (archive, _):
+    with opened_archive(archive_file, overrides, weights_file, max_size) as (archive, description, _):
         archive.model.to(torch.device("cpu") if cuda_device < 0 else torch.device("cuda", cuda_device))
-    return archive
+    return archive, description
 
 
 @contextlib.contextmanager
@@ -78,10 +93,10 @@ def opened_archive(
     overrides: Union[str, dict[str, Any]] = "",
     weights_file: Optional[str] = None,
     max_size: int = MAX_SIZE,
-) -> Iterator[tuple[Archive, Path]]:
-    """As `load_archive`, with the temporary directory that has the archive's files, all but the weights of a run."""
+) -> Iterator[tuple[Archive, Description, Path]]:
+    """As `load_described`, with the temporary directory that has the archive's files, all but the weights of a run."""
     changed = parse_overrides(json.dumps(overrides) if isinstance(overrides, dict) else overrides)
-    path = _located(archive_file)
+    path = _located(archive_file, max_size)
     with tempfile.TemporaryDirectory() as temporary:
         directory = Path(temporary)
         with _one_sentence(archive_file, directory):
@@ -92,8 +107,26 @@ def opened_archive(
             check_encoder(directory, built)
             state = read_weights(Path(weights_file) if weights_file else weights)
             check_vocabulary(directory, max((max(value.shape, default=0) for value in state.values()), default=0))
+            description = describe(directory, config)
             archive = _build(built, _complete(config), meta, state, directory)
-        yield archive, directory
+        yield archive, description, directory
+
+
+def description_of(archive_file: Union[str, PathLike], max_size: int = MAX_SIZE) -> Description:
+    """
+    What an archive says of itself; its model is not built.
+
+    # Raises
+
+    `ConfigurationError`, as `load_archive`.
+    """
+    path = _located(archive_file, max_size)
+    with tempfile.TemporaryDirectory() as temporary, _one_sentence(archive_file, Path(temporary)):
+        directory = Path(temporary)
+        _open(path, directory, max_size)
+        config, _ = read_config(directory)
+        checked_config(config)
+        return describe(directory, config)
 
 
 def _complete(config: dict[str, Any]) -> Params:
@@ -107,7 +140,9 @@ def _complete(config: dict[str, Any]) -> Params:
     return Params(config)
 
 
-def _located(name: Union[str, PathLike]) -> Path:
+def _located(name: Union[str, PathLike], max_size: int = MAX_SIZE) -> Path:
+    if str(name).startswith(HUB):
+        return download(str(name), max_size)
     try:
         return Path(cached_path(name))
     except FileNotFoundError as error:
@@ -118,6 +153,9 @@ def _located(name: Union[str, PathLike]) -> Path:
 
 def _open(path: Path, directory: Path, max_size: int = MAX_SIZE) -> Path:
     """Puts all that loading reads, but the weights of a run, into the directory; returns the path of the weights."""
+    if is_snapshot(path):
+        copy_snapshot(path, directory, max_size)
+        return _weights_in(directory)
     if path.is_dir():
         copy_run(path, directory)
     else:
@@ -215,7 +253,7 @@ def archive_model(
 ) -> str:
     """
     AllenNLP's function of that name, whose archive takes the place of an earlier one only when it is whole, and has the
-    config and the tokeniser of an encoder.
+    config and the tokeniser of an encoder, and the metrics of the run.
 
     # Raises
 
@@ -232,8 +270,8 @@ def archive_model(
                 f"{weights_file} is damaged ({error}), and no archive of it is written. Go on with --recover."
             ) from error
     included = include_in_archive or []
-    if Path(serialization_dir, ENCODER).is_dir() and ENCODER not in included:
-        included = [*included, ENCODER]
+    beside = [name for name in (ENCODER, METRICS_NAME) if Path(serialization_dir, name).exists()]
+    included = [*included, *(name for name in beside if name not in included)]
     with replacing(path) as temporary:
         archival.archive_model(serialization_dir, weights, temporary, included or None)
     return str(path)
@@ -247,17 +285,34 @@ def with_safetensors(archive_file: Union[str, PathLike], output: Union[str, Path
 
     `ConfigurationError`, as `load_archive`.
     """
-    path = _located(archive_file)
     with tempfile.TemporaryDirectory() as temporary:
         directory = Path(temporary)
-        saved = directory / SAFETENSORS
-        with _one_sentence(archive_file, directory):
-            weights = _open(path, directory)
-            check_encoder(directory, checked_config(read_config(directory)[0]))
-            state = {key: value.clone() for key, value in read_weights(weights).items()}  # none share their memory
-            safetensors.torch.save_file({key: value.contiguous() for key, value in state.items()}, saved)
+        unpack_with_safetensors(archive_file, directory)
         with replacing(output) as whole, tarfile.open(whole, "w:gz") as archive:
-            archive.add(saved, SAFETENSORS)
-            for name in (CONFIG_NAME, META_NAME, "vocabulary", ENCODER):
-                if (directory / name).exists():
-                    archive.add(directory / name, name)
+            for name in sorted(path.name for path in directory.iterdir()):
+                archive.add(directory / name, name)
+
+
+def unpack_with_safetensors(archive_file: Union[str, PathLike], directory: Path) -> Description:
+    """
+    Writes the files of an archive into an empty directory, with its weights as safetensors; it is checked as for loading,
+    but not built.
+
+    # Raises
+
+    `ConfigurationError`, as `load_archive`.
+    """
+    path = _located(archive_file)
+    with tempfile.TemporaryDirectory() as temporary, _one_sentence(archive_file, Path(temporary)):
+        unpacked = Path(temporary)
+        weights = _open(path, unpacked)
+        config, _ = read_config(unpacked)
+        check_encoder(unpacked, checked_config(config))
+        description = describe(unpacked, config)
+        state = {key: value.clone() for key, value in read_weights(weights).items()}  # none share their memory
+        contiguous = {key: value.contiguous() for key, value in state.items()}
+        safetensors.torch.save_file(contiguous, directory / SAFETENSORS)
+        for name in (CONFIG_NAME, META_NAME, METRICS_NAME, "vocabulary", ENCODER):
+            if (unpacked / name).exists():
+                shutil.move(unpacked / name, directory / name)
+    return description

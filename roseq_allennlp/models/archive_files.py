@@ -16,6 +16,7 @@ from roseq_allennlp.data.encoder_files import ENCODER
 from roseq_allennlp.files import FULL
 from roseq_allennlp.models.archive_config import ArchiveError
 from roseq_allennlp.models.archive_encoder import ENCODER_SIZES
+from roseq_allennlp.models.description import METRICS_NAME
 
 MAX_SIZE = 4 * 2**30
 """Largest size of an unpacked archive in bytes, unless another limit is given."""
@@ -26,7 +27,7 @@ _EXPANSION = (
     100  # trained weights hardly compress; an archive beyond this, and beyond `_SMALL`, was made to fill memory
 )
 _SMALL = 2**26
-_SIZES = {CONFIG_NAME: 2**22, META_NAME: 2**12, **ENCODER_SIZES}  # of files that are read whole
+SIZES = {CONFIG_NAME: 2**22, META_NAME: 2**12, METRICS_NAME: 2**20, **ENCODER_SIZES}  # of files that are read whole
 _VOCABULARY_LINES = 100_000  # of a namespace, or as many as the weights have rows
 _VOCABULARY_LINE = 128  # bytes, on average
 _VOCABULARY = 2**28  # bytes of a file in the directory of a run
@@ -94,7 +95,7 @@ def _members(stream: BinaryIO, limit: int, max_size: int) -> Iterator[tuple[str,
         name, long_name = long_name or member.name, ""
         _check_name(name, member)
         size = member.size if member.isreg() else 0
-        file_limit = _SIZES.get(os.path.normpath(name), limit)
+        file_limit = SIZES.get(os.path.normpath(name), limit)
         total += size
         if member.size < 0 or size > file_limit or total > limit:
             raise ArchiveError(
@@ -157,9 +158,9 @@ def copy_run(source: Path, directory: Path) -> None:
     """
     if (source / ENCODER).is_dir():
         (directory / ENCODER).mkdir()
-    for name in _SIZES:
+    for name in SIZES:
         if os.path.lexists(source / name):
-            _copy(source, name, directory, _SIZES[name])
+            _copy(source, name, directory, SIZES[name])
     vocabulary = source / "vocabulary"
     names = os.listdir(vocabulary) if vocabulary.is_dir() else []
     if len(names) > _MEMBERS:

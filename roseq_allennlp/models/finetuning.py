@@ -5,6 +5,7 @@ an encoder, training data and the weights to begin with. From there on it is a r
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ from allennlp.data import DatasetReader, Vocabulary
 from allennlp.models import Model
 from allennlp.models.archival import CONFIG_NAME, Archive
 
+from roseq_allennlp.data.corpora import SCHEME
 from roseq_allennlp.data.dataset_readers import ColumnReader
 from roseq_allennlp.data.encoder_files import ENCODER, LAYOUT
 from roseq_allennlp.data.formats import recognised
@@ -45,9 +47,6 @@ from roseq_allennlp.training.layer_rates import with_layer_decay
 
 REQUEST = "finetune.json"
 """What was asked for and what it came to, in the directory of the run."""
-
-TRAIN = "train.conll"
-"""What is trained on, in the directory of the run."""
 
 _SEEDS = ("random_seed", "numpy_seed", "pytorch_seed")
 _READ = {"train": "train_data_path", "dev": "validation_data_path"}  # keys of a config, for those of a request
@@ -181,14 +180,14 @@ def check_is_new(config: Any, where: str = "") -> None:
 def prepare(request: FineTuning, directory: Path, named: Optional[Path] = None) -> None:
     """
     Writes the directory of a run that has not begun: `config.json`, `vocabulary`, `encoder` if there is one, `start.th`,
-    `train.conll` and `finetune.json`; whole, or not at all. `named` is how its config names it, if it is moved then.
+    the training data and `finetune.json`; whole, or not at all. `named` is how its config names it, if it is moved then.
 
     # Raises
 
     `ConfigurationError`, as `begin`.
     """
     _check(request)
-    with opened_archive(request.archive) as (archive, files):
+    with opened_archive(request.archive) as (archive, _, files):
         if not isinstance(archive.model, Tagger):
             raise ConfigurationError(
                 f"{request.archive}: its model is a {type(archive.model).__name__}; fine-tuning is for label_aware_crf_tagger"
@@ -231,7 +230,8 @@ def _write_run(request: FineTuning, archive: Archive, files: Path, whole: Path, 
     prepare_environment(Params({key: config[key] for key in _SEEDS if key in config}))
 
     sentences = _sentences(request, config, archive, whole)
-    write_sentences(whole / TRAIN, sentences)
+    data = _name_of(request.train)
+    write_sentences(whole / data, sentences)
     reader = config[READERS[1]]
     config[READERS[0]] = {
         **MIX_READER,
@@ -241,7 +241,7 @@ def _write_run(request: FineTuning, archive: Archive, files: Path, whole: Path, 
     types = request.types or types_in(sentences)
     trained = archive.model.vocab
     mix = DatasetReader.from_params(Params(config[READERS[0]]).duplicate(), serialization_dir=str(whole))
-    instances = list(mix.read(whole / TRAIN))
+    instances = list(mix.read(whole / data))
     for instance in instances:
         mix.apply_token_indexers(instance)
     vectors = {} if request.vectors is None else vectors_for(request.vectors, archive.model)
@@ -250,6 +250,7 @@ def _write_run(request: FineTuning, archive: Archive, files: Path, whole: Path, 
     model = _model(config, extension, archive.model, vectors, whole)
     save({name: value.detach().clone() for name, value in model.named_parameters()}, whole / START)
 
+    config["train_data_path"] = str(directory / data)
     _finish(config, request, types, model, trained, directory)
     if (whole / ENCODER).is_dir():
         config["include_in_archive"] = [ENCODER]
@@ -262,6 +263,14 @@ def _write_run(request: FineTuning, archive: Archive, files: Path, whole: Path, 
     made["new labels"] = extension.vocab.get_vocab_size("labels") - trained.get_vocab_size("labels")
     text = json.dumps({**request._asdict(), "made": made}, indent=2, ensure_ascii=False)
     (whole / REQUEST).write_text(f"{text}\n", encoding="utf-8")
+
+
+def _name_of(train: str) -> str:
+    """What is trained on, in the directory of the run: by it an archive says what it was trained on."""
+    name = (
+        train.removeprefix(f"{SCHEME}://").partition("/")[0] if train.startswith(f"{SCHEME}://") else Path(train).name
+    )
+    return f"{re.sub(r'[^\w.-]+', '-', name.removesuffix('.conll'))}.conll"
 
 
 def _of_archive(raw: dict[str, Any], archive: Archive) -> dict[str, Any]:
@@ -372,7 +381,6 @@ def _finish(
 ) -> None:
     """Completes the config by what it trains on, and from where."""
     tokens = {"padding_token": trained._padding_token, "oov_token": trained._oov_token}
-    config["train_data_path"] = str(directory / TRAIN)
     config["vocabulary"] = {"type": "from_files", "directory": str(directory / "vocabulary"), **tokens}
     config["model"]["initializer"] = {
         "regexes": [[".*", {"type": "pretrained", "weights_file_path": str(directory / START)}]]

@@ -21,7 +21,9 @@ from roseq_allennlp.data.word_table import word_table
 from roseq_allennlp.models.tagger import Tagger
 from roseq_allennlp.modules.token_embedders.char_cnn_highway import longest_words
 from roseq_allennlp.nn.bfloat16 import bfloat16_autocast
+from roseq_allennlp.predictors.answer import Answer
 from roseq_allennlp.predictors.batching import length_buckets, windows
+from roseq_allennlp.predictors.described import Described
 from roseq_allennlp.predictors.document_answers import document_answer
 from roseq_allennlp.predictors.forking import gate
 from roseq_allennlp.predictors.rows import from_json
@@ -45,7 +47,7 @@ _READING = threading.RLock()  # not every indexer bears several threads
 
 
 @Predictor.register("ner_tagger")
-class NerTagger(Predictor):
+class NerTagger(Described, Predictor):
     """
     Tags text, documents, tokens or column files.
 
@@ -119,15 +121,15 @@ class NerTagger(Predictor):
         labels = list(model.vocab.get_token_to_index_vocabulary(getattr(model, "label_namespace", "labels")))
         self._bioes = dict(zip(labels, bioul_to_bioes(labels), strict=True))
 
-    def tag(self, text: str) -> JsonDict:
+    def tag(self, text: str) -> Answer:
         """Tags one text. Raises `ValueError` if it is no `str`."""
         return _answer_or_raise(self.predict_json({"sentence": text}))
 
-    def tag_document(self, text: str) -> JsonDict:
+    def tag_document(self, text: str) -> Answer:
         """Tags one text sentence by sentence. Raises `ValueError` if it is no `str`."""
         return _answer_or_raise(self.predict_json({"text": text}))
 
-    def tag_tokens(self, tokens: Sequence[str]) -> JsonDict:
+    def tag_tokens(self, tokens: Sequence[str]) -> Answer:
         """Tags one sentence of tokens. Raises `ValueError` if they are not all non-empty `str`."""
         words = list(iterator_of(tokens, "tag_tokens takes a list of strings"))
         return _answer_or_raise(self.predict_json({"tokens": words}))
@@ -323,7 +325,7 @@ class NerTagger(Predictor):
         return list(map(self._bioes.__getitem__, tags))
 
 
-def _answer_or_raise(answer: JsonDict) -> JsonDict:
+def _answer_or_raise(answer: JsonDict) -> Answer:
     if "error" in answer:
         raise ValueError(answer["error"])
-    return answer
+    return Answer(answer)

@@ -25,6 +25,7 @@ from roseq_allennlp.training.layer_rates import with_layer_decay
 OLD = "fixtures/wnut17/wnut17train.conll"
 NEW = "fixtures/conll2003/eng.train"
 DEV = "fixtures/conll2003/eng.testa"
+DATA = "eng.train.conll"
 LIB = Path("training_configs/lib").resolve()
 
 
@@ -183,7 +184,7 @@ def test_label_weights_are_counted_over_what_is_trained_on(archive, tmp_path):
     replay = {OLD: 0.4}
     begin(FineTuning(str(archive("learned")), NEW, DEV, replay=replay, overrides={"trainer.num_epochs": 1}), run)
     model = load_archive(trained(run)).model
-    lines = (run / "train.conll").read_text(encoding="utf-8").splitlines()
+    lines = (run / DATA).read_text(encoding="utf-8").splitlines()
     spelling = {"E": "L", "S": "U"}
     counts = Counter(spelling.get(tag[0], tag[0]) + tag[1:] for tag in (line.split("\t")[1] for line in lines if line))
     labels = list(model.vocab.get_token_to_index_vocabulary("labels"))
@@ -201,11 +202,11 @@ def test_replay_is_a_share_of_the_sentences_and_the_same_for_the_same_seed(archi
     for name, seed in (("one", 1), ("two", 1), ("three", 2)):
         seeds = {"random_seed": seed}
         begin(FineTuning(str(archive("fixed")), NEW, replay={OLD: 0.3}, overrides=seeds), tmp_path / name)
-        runs.append(sentences(tmp_path / name / "train.conll"))
+        runs.append(sentences(tmp_path / name / DATA))
     begin(FineTuning(str(archive("fixed")), NEW), tmp_path / "without")
-    new = sentences(tmp_path / "without" / "train.conll")
+    new = sentences(tmp_path / "without" / DATA)
     begin(FineTuning(str(archive("fixed")), OLD), tmp_path / "old")
-    old = sentences(tmp_path / "old" / "train.conll")
+    old = sentences(tmp_path / "old" / "wnut17train.conll")
     assert runs[0] == runs[1] != runs[2]
     assert all(run[: len(new)] == new and len(run) == len(new) + round(0.3 * len(old)) for run in runs)
     assert set(runs[0][len(new) :]) <= set(old)
@@ -222,19 +223,19 @@ def test_replay_is_a_share_of_the_sentences_and_the_same_for_the_same_seed(archi
 def test_files_of_any_scheme(text, archive, tmp_path):
     (tmp_path / "new").write_text(text)
     begin(FineTuning(str(archive("fixed")), str(tmp_path / "new")), tmp_path / "run")
-    assert (tmp_path / "run" / "train.conll").read_text() == "Oslo\tB-LOC\nFjord\tE-LOC\nis\tO\n\n"
+    assert (tmp_path / "run" / "new.conll").read_text() == "Oslo\tB-LOC\nFjord\tE-LOC\nis\tO\n\n"
 
 
 def test_files_of_annotation_tools(archive, tmp_path):
     row = {"text": "Oslo Fjord is", "label": [[0, 10, "LOC"]]}
     (tmp_path / "new.jsonl").write_text(json.dumps(row) + "\n")
     begin(FineTuning(str(archive("fixed")), str(tmp_path / "new.jsonl")), tmp_path / "run")
-    assert (tmp_path / "run" / "train.conll").read_text() == "Oslo\tB-LOC\nFjord\tE-LOC\nis\tO\n\n"
+    assert (tmp_path / "run" / "new.jsonl.conll").read_text() == "Oslo\tB-LOC\nFjord\tE-LOC\nis\tO\n\n"
 
 
 def test_types_that_are_not_named_are_left_out(archive, tmp_path):
     begin(FineTuning(str(archive("fixed")), NEW, types=["PER"]), tmp_path / "run")
-    text = (tmp_path / "run" / "train.conll").read_text(encoding="utf-8")
+    text = (tmp_path / "run" / DATA).read_text(encoding="utf-8")
     assert "-PER" in text and "-LOC" not in text
     labels = (tmp_path / "run" / "vocabulary" / "labels.txt").read_text().split()
     assert "U-PER" in labels and "U-LOC" not in labels

@@ -1,14 +1,15 @@
-"""Directories of runs that are damaged between a run and `--recover`, through the command."""
+"""Directories of runs that are damaged, or whose config changes, between a run and `--recover`."""
 
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 
-from roseq_allennlp.training.run_directory import check_run
+from roseq_allennlp.training.run_directory import check_run, continue_run
 
 CONFIG = "training_configs/fixture.jsonnet"
 OVERRIDES = json.dumps({"trainer.num_epochs": 1})
@@ -118,3 +119,57 @@ def test_the_vocabulary_of_a_checkpoint_is_any_start_s():
     second.get_vocab_size("elsewhere")
     assert _digest(first) == _digest(second)
     assert _digest(first) != _digest(Vocabulary(tokens_to_add={"tokens": ["b", "a"], "labels": ["O", "U-x", "U-y"]}))
+
+
+def config_of(run: Path) -> dict:
+    return json.loads((run / "config.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data_loader.batch_size": 3}, "data_loader.batch_size is 3, not 16"),
+        ({"trainer.num_epochs": 0}, "trainer.num_epochs is 0, less than 1"),
+        ({"trainer.patience": 1}, "trainer.patience is 1, less than "),
+        ({"model.scale": 1}, "model.scale is new"),
+        ({"trainer.optimizer": None}, r"trainer.optimizer is null, not .*; trainer.optimizer.\w+ is missing"),
+        ({"trainer.callbacks": []}, r"trainer.callbacks is new; trainer.callbacks.0\S* is missing"),
+        ({"train_data_path": "fixtures/sentences.jsonl"}, "fixtures/sentences.jsonl and .* differ"),
+        ({"train_data_path": "fixtures/missing"}, 'train_data_path is "fixtures/missing", not'),
+        ({"trainer.num_epochs": 9, "pytorch_seed": 1, "numpy_seed": 2}, "pytorch_seed is 1.*numpy_seed is 2"),
+    ],
+)
+def test_each_key_that_may_not_differ_is_named(changes, message, run):
+    before = config_of(run)
+    config = Params.from_file(CONFIG, json.dumps({"trainer.num_epochs": 1, **changes})).as_dict(quiet=True)
+    with pytest.raises(ConfigurationError, match=f"not the one that .*: .*{message}.*--force") as caught:
+        continue_run(str(run), config)
+    assert "trainer.num_epochs is 9" not in str(caught.value)
+    assert config_of(run) == before
+
+
+def test_files_may_move_and_epochs_and_patience_grow(run, tmp_path):
+    config = config_of(run)
+    file = Path(config["train_data_path"])
+    for folder in ("one", "two"):  # the file is at both places, and then at the new one only
+        (tmp_path / folder).mkdir()
+        moved = tmp_path / folder / "train.conll"
+        file = Path(shutil.copy(file, moved) if folder == "one" else shutil.move(file, moved))
+        config["train_data_path"] = str(file)
+        config["trainer"] |= {"num_epochs": config["trainer"]["num_epochs"] + 1, "patience": None}
+        continue_run(str(run), config)
+        assert config_of(run) == config
+    del config["trainer"]["patience"]
+    continue_run(str(run), config)  # the trainer's default, which is none
+    continue_run(str(tmp_path / "nothing there"), config)
+
+
+def test_a_schedule_over_all_epochs_cannot_grow(run):
+    config = config_of(run)
+    config["trainer"]["learning_rate_scheduler"] = {"type": "linear_warmup"}
+    (run / "config.json").write_text(json.dumps(config))
+    config["trainer"]["patience"] = 99
+    continue_run(str(run), config)
+    config["trainer"]["num_epochs"] += 1
+    with pytest.raises(ConfigurationError, match="learning_rate_scheduler linear_warmup .*--force"):
+        continue_run(str(run), config)

@@ -15,6 +15,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.training.callbacks import TrainerCallback
 
 from roseq_allennlp.training.callbacks import ExactRecoveryCallback
+from roseq_allennlp.training.run_directory import continue_run
 
 CONFIG = "training_configs/fixture.jsonnet"
 STREAM = {"type": "multiprocess", "batch_size": 8, "max_instances_in_memory": 16, "shuffle": True}
@@ -58,6 +59,13 @@ class EndItself(TrainerCallback):
 
 
 def train(directory: Path, overrides: dict[str, Any], recover: bool = False) -> None:
+    changes = json.dumps(changes_of_config(overrides))
+    if recover:
+        continue_run(str(directory), Params.from_file(CONFIG, changes).as_dict(quiet=True))
+    train_model_from_file(CONFIG, directory, overrides=changes, recover=recover)
+
+
+def changes_of_config(overrides: dict[str, Any]) -> dict[str, Any]:
     config = {
         "data_loader.batch_size": 8,
         "trainer.num_epochs": 5,
@@ -73,7 +81,7 @@ def train(directory: Path, overrides: dict[str, Any], recover: bool = False) -> 
     config.pop("callbacks", None)
     if "data_loader" in overrides:
         del config["data_loader.batch_size"]
-    train_model_from_file(CONFIG, directory, overrides=json.dumps(config), recover=recover)
+    return config
 
 
 def train_and_kill(directory: Path, overrides: dict[str, Any], recover: bool = False, **kill: Any) -> int:
@@ -219,6 +227,24 @@ def test_a_complete_run_is_not_trained_further(unbroken, tmp_path):
         assert (run / "model.tar.gz").exists()
         assert without_time(run / "metrics.json") == metrics
         assert {path: path.read_bytes() for path in run.glob("*_state_*")} == before
+
+
+@pytest.mark.parametrize("name", ["shipped", "larger than memory", "moving average", "augmentation"])
+def test_more_epochs_end_as_if_the_run_had_had_them(name, unbroken, tmp_path):
+    train(tmp_path, {**VARIANTS[name], "trainer.num_epochs": 2})
+    train(tmp_path, VARIANTS[name], recover=True)
+    assert_equal(unbroken(name), tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["trainer"]["num_epochs"] == 5
+
+
+def test_more_patience_ends_as_if_the_run_had_had_it(tmp_path):
+    overrides = {"trainer.num_epochs": 7, "trainer.validation_metric": "+crf_loss"}  # whose best epoch is the first
+    for name, patience in (("long", 4), ("short", 2)):
+        train(tmp_path / name, {**overrides, "trainer.patience": patience})
+    assert json.loads((tmp_path / "short" / "metrics.json").read_text())["epoch"] == 2
+    train(tmp_path / "short", {**overrides, "trainer.patience": 4}, recover=True)
+    assert json.loads((tmp_path / "short" / "metrics.json").read_text())["epoch"] == 4
+    assert_equal(tmp_path / "long", tmp_path / "short")
 
 
 @pytest.mark.parametrize("other", [(3, 0), (2, 0), (3, 4), (0, 0)])
