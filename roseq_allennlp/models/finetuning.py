@@ -267,10 +267,9 @@ def _write_run(request: FineTuning, archive: Archive, files: Path, whole: Path, 
 
 def _name_of(train: str) -> str:
     """What is trained on, in the directory of the run: by it an archive says what it was trained on."""
-    name = (
-        train.removeprefix(f"{SCHEME}://").partition("/")[0] if train.startswith(f"{SCHEME}://") else Path(train).name
-    )
-    return f"{re.sub(r'[^\w.-]+', '-', name.removesuffix('.conll'))}.conll"
+    corpus = train.removeprefix(f"{SCHEME}://")
+    name = Path(train).name.removesuffix(".conll") if corpus == train else corpus.partition("/")[0]
+    return re.sub(r"[^\w.-]+", "-", f"{name}.conll")
 
 
 def _of_archive(raw: dict[str, Any], archive: Archive) -> dict[str, Any]:
