@@ -87,7 +87,7 @@ def main() -> None:
                     )
                     config["validation_dataset_reader"] = config["dataset_reader"]
                     config["dataset_reader"] = {**config["dataset_reader"], **MIX_READER}
-                    train(Params(config), run)
+                    train(Params(config).duplicate(), run)
                     measured(run, "afresh", share, seed)
                 for name, options in json.loads(args.settings).items():
                     if (name, share, seed) in keys:
