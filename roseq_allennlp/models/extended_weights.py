@@ -71,7 +71,7 @@ def begin_new_vectors(
         By namespace, for each new entry the row that stood for it before: mostly that of unknown ones. Its vector is the
         new entry's, so that the tagger answers at first as it did.
     vectors : `Mapping[str, Mapping[str, torch.Tensor]]`
-        By namespace and entry, `(embedding_dim,)` from a file, in place of that.
+        By namespace and entry, `(embedding_dim,)` from a file, in place of that. Tables of another width do without.
     """
     for namespace, of_namespace in rows.items():
         index: Any = model.vocab.get_token_to_index_vocabulary(namespace)
@@ -79,6 +79,6 @@ def begin_new_vectors(
         for module in embeddings_of(model, namespace).values():
             values = module.weight[list(of_namespace.values())]  # (new entries, embedding_dim), a copy
             for position, entry in enumerate(of_namespace):
-                if entry in given:
+                if entry in given and len(given[entry]) == values.size(1):
                     values[position] = given[entry]
             module.weight[[index[entry] for entry in of_namespace]] = values

@@ -125,7 +125,6 @@ def begin(request: FineTuning, directory: Path, recover: bool = False, force: bo
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         if not force:
             raise ConfigurationError(f"{directory} is not empty. Go on with --recover, or train anew with --force.")
-        shutil.rmtree(directory)
     prepare(request, directory)
     return {}
 
@@ -198,8 +197,8 @@ def prepare(request: FineTuning, directory: Path, named: Optional[Path] = None) 
             whole = Path(temporary, "run")
             whole.mkdir()
             _write_run(request, archive, files, whole, named or directory)
-            if directory.exists():
-                directory.rmdir()  # it is empty
+            if directory.is_dir():  # only now: the archive may be in it
+                shutil.rmtree(directory)
             os.rename(whole, directory)
 
 
@@ -210,13 +209,20 @@ def made(directory: Path) -> str:
 
 
 def _check(request: FineTuning) -> None:
+    if not isinstance(request.replay, dict):
+        raise ConfigurationError(f"replay: must be an object of files and shares; got {request.replay!r}.")
     for path, share in request.replay.items():
         if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share <= 1:
             raise ConfigurationError(
                 f"replay: the share of {path} must be above 0 and at most 1, such as 0.3; got {share!r}."
             )
-    if not 0 < request.layer_decay <= 1:
-        raise ConfigurationError(f"layer_decay must be above 0 and at most 1; got {request.layer_decay}.")
+    kinds = {"types": list, "overrides": dict, "archive": str, "train": str, "dev": str, "vectors": str}
+    for field, kind in kinds.items():
+        value = getattr(request, field)
+        if value is not None and not isinstance(value, kind):
+            raise ConfigurationError(f"{field}: must be of type {kind.__name__}; got {value!r}.")
+    if not isinstance(request.layer_decay, (int, float)) or not 0 < request.layer_decay <= 1:
+        raise ConfigurationError(f"layer_decay must be above 0 and at most 1; got {request.layer_decay!r}.")
     if request.types is not None and not request.types:
         raise ConfigurationError("types: name at least one, or leave it out for all that the data has.")
 
@@ -232,12 +238,6 @@ def _write_run(request: FineTuning, archive: Archive, files: Path, whole: Path, 
     sentences = _sentences(request, config, archive, whole)
     data = _name_of(request.train)
     write_sentences(whole / data, sentences)
-    reader = config[READERS[1]]
-    config[READERS[0]] = {
-        **MIX_READER,
-        **{key: reader[key] for key in ("token_indexers", "max_length", "max_instances") if key in reader},
-        "language": getattr(archive.dataset_reader, "language", "xx"),
-    }
     types = request.types or types_in(sentences)
     trained = archive.model.vocab
     mix = DatasetReader.from_params(Params(config[READERS[0]]).duplicate(), serialization_dir=str(whole))
@@ -275,9 +275,15 @@ def _name_of(train: str) -> str:
 def _of_archive(raw: dict[str, Any], archive: Archive) -> dict[str, Any]:
     """What of an archive's config trains again: checked, without paths, and without what belongs to a machine."""
     built = checked_config(raw)
-    reader = built.get(READERS[1], built[READERS[0]])
+    reader = {**built.get(READERS[1], built[READERS[0]])}
+    reader.pop("max_instances", None)  # of other data
     return {
         **{key: raw[key] for key in _SEEDS if raw.get(key) is not None},
+        READERS[0]: {
+            **MIX_READER,
+            **{key: reader[key] for key in ("token_indexers", "max_length") if key in reader},
+            "language": getattr(archive.dataset_reader, "language", "xx"),
+        },
         READERS[1]: reader,
         "model": built["model"],
         "data_loader": built.get("data_loader", {"batch_size": 16, "shuffle": True}),
@@ -353,9 +359,7 @@ def _reader(config: dict[str, Any], path: str, archive: Archive) -> dict[str, An
     if kind == "columns":
         of_corpus = config["type"] in ("conll2002", "conll2003_ner", "wnut")  # whose layout the new file may not have
         return {**language, **config, "type": "columns" if of_corpus else config["type"], "tag_scheme": None}
-    shared: dict[str, Any] = {
-        key: config[key] for key in ("token_indexers", "max_length", "max_instances") if key in config
-    }
+    shared: dict[str, Any] = {key: config[key] for key in ("token_indexers", "max_length") if key in config}
     return {"type": "spans", "format": kind, **language, **shared}
 
 

@@ -18,6 +18,7 @@ from allennlp.models import Model
 
 from roseq_allennlp.data.label_statistics import label_weights
 from roseq_allennlp.data.orthography import word_shape
+from roseq_allennlp.models import TaggerEnsemble, finetuning
 from roseq_allennlp.models.archive import archive_model, load_archive
 from roseq_allennlp.models.finetuning import FineTuning, begin, check_is_new, requested
 from roseq_allennlp.training.layer_rates import with_layer_decay
@@ -297,6 +298,8 @@ def test_characters_and_shapes(archive, tmp_path):
         ({"train": "{none}"}, "has no entity"),
         ({"replay": {"{foreign}": 1.0}}, "entities of the type Z, which neither the archive nor"),
         ({"archive": NEW}, "cannot be read as an archive"),
+        ({"types": "LOC"}, "types: must be of type list"),
+        ({"replay": [OLD]}, "must be an object of files and shares"),
         ({"layer_decay": 2.0}, "layer_decay must be above 0"),
         ({"overrides": {"model.fusion.hidden_dims": 3, "model.nope": 1}}, "fit"),
         ({"overrides": {"model.encoder.hidden_size": 4, "model.fusion.input_dim": 8}}, "Change no sizes"),
@@ -333,6 +336,33 @@ def test_a_directory_that_is_not_empty(archive, tmp_path):
         begin(request_._replace(types=["LOC"]), tmp_path / "run", recover=True)
     epochs = {"trainer.num_epochs": 40}
     assert begin(request_._replace(overrides=epochs), tmp_path / "run", recover=True) == epochs
+
+
+def test_a_run_can_take_the_place_of_its_archive(archive, tmp_path):
+    (tmp_path / "run").mkdir()
+    shutil.copy(archive("fixed"), tmp_path / "run" / "model.tar.gz")
+    request_ = FineTuning(str(tmp_path / "run" / "model.tar.gz"), NEW)
+    with pytest.raises(ConfigurationError, match="no entity of the type X"):
+        begin(request_._replace(types=["X"]), tmp_path / "run", force=True)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["model.tar.gz"]
+    begin(request_, tmp_path / "run", force=True)
+    assert not (tmp_path / "run" / "model.tar.gz").exists() and not_begun(tmp_path / "run")
+
+
+def test_a_model_of_another_kind(archive, tmp_path, monkeypatch):
+    monkeypatch.setattr(finetuning, "Tagger", TaggerEnsemble)
+    with pytest.raises(ConfigurationError, match="its model is a LabelAwareCrfTagger; fine-tuning is for"):
+        begin(FineTuning(str(archive("fixed")), NEW), tmp_path / "run")
+
+
+def test_columns_of_another_layout(archive, tmp_path):
+    (tmp_path / "new").write_text("Oslo U-LOC x\nis O x\n\n")
+    with pytest.raises(ConfigurationError, match="'x' is no tag"):
+        begin(FineTuning(str(archive("fixed")), str(tmp_path / "new")), tmp_path / "run")
+    column = {"validation_dataset_reader.tag_column": 1, "dataset_reader.max_length": 1}
+    begin(FineTuning(str(archive("fixed")), str(tmp_path / "new"), overrides=column), tmp_path / "run")
+    assert (tmp_path / "run" / "new.conll").read_text() == "Oslo\tS-LOC\nis\tO\n\n"
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["dataset_reader"]["max_length"] == 1
 
 
 def rewritten(source: Path, target: Path, change) -> Path:
