@@ -11,6 +11,7 @@ OWN = {
     "convert": "convert.ConvertCommand",
     "corpora": "corpora.CorporaCommand",
     "finetune": "finetune.FinetuneCommand",
+    "info": "info.InfoCommand",
     "label-weights": "label_weights.LabelWeightsCommand",
     "noise": "noise.NoiseCommand",
     "predict-ray": "predict_ray.PredictRayCommand",

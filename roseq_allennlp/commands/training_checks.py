@@ -16,7 +16,7 @@ from allennlp.training import GradientDescentTrainer
 from roseq_allennlp.data.downloads import fetch_vectors
 from roseq_allennlp.data.vectors import readable
 from roseq_allennlp.models.finetuning import FineTuning, begin, check_is_new, requested
-from roseq_allennlp.training.run_directory import check_run
+from roseq_allennlp.training.run_directory import check_run, continue_run
 
 
 def check_training(args: argparse.Namespace) -> None:
@@ -41,6 +41,8 @@ def check_training(args: argparse.Namespace) -> None:
     args.vector_copies = {file: copy for file in files if (copy := readable(file)) != file}
     if args.vector_copies:
         args.overrides = _replaced(config.as_dict(quiet=True), args.vector_copies)
+    if args.recover:
+        continue_run(args.serialization_dir, Params.from_file(args.param_path, args.overrides).as_dict(quiet=True))
 
 
 def go_on_with(request: FineTuning, directory: Path, args: argparse.Namespace) -> None:

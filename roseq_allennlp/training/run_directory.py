@@ -5,7 +5,7 @@ import inspect
 import json
 import math
 import os
-from typing import Any, Union
+from typing import Any
 
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
@@ -109,24 +109,16 @@ def continue_run(directory: str, config: dict[str, Any]) -> None:
 
 def _leaves(value: Any, key: str = "") -> dict[str, Any]:
     """The values of a config by their dotted keys, in which a position in a list is a number. An empty object is a value."""
-    parts: Union[list[tuple[Any, Any]], Any] = ()
-    if isinstance(value, dict):
-        parts = value.items()
-    elif isinstance(value, list):
-        parts = enumerate(value)
-    if not parts:
+    if not (value and isinstance(value, (dict, list))):
         return {key: value}
-    return {
-        leaf: part
-        for name, item in parts
-        for leaf, part in _leaves(item, f"{key}.{name}" if key else str(name)).items()
-    }
+    parts = value.items() if isinstance(value, dict) else enumerate(value)
+    return {leaf: part for name, item in parts for leaf, part in _leaves(item, f"{key}.{name}" if key else str(name)).items()}
 
 
 def _fault(key: str, old: Any, new: Any) -> str:
     """What is wrong with a key that has changed; nothing if it may."""
     if key in _MAY_GROW:
-        if _number(key, new) > _number(key, old):
+        if _number(key, new) >= _number(key, old):
             return ""
         return f"{key} is {_shown(new)}, less than {_shown(old)}"
     if isinstance(old, str) and isinstance(new, str) and os.path.exists(new) and not key.endswith("type"):
@@ -157,6 +149,4 @@ def _same(one: str, other: str) -> bool:
     if not os.path.isdir(one):
         return filecmp.cmp(one, other, shallow=False)
     names = set(os.listdir(one))
-    return names == set(os.listdir(other)) and all(
-        _same(os.path.join(one, name), os.path.join(other, name)) for name in names
-    )
+    return names == set(os.listdir(other)) and all(_same(os.path.join(one, name), os.path.join(other, name)) for name in names)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from allennlp.common.checks import ConfigurationError
-from huggingface_hub import ModelCard, constants
+from huggingface_hub import ModelCard, constants, file_download
 from huggingface_hub.utils import reset_sessions
 
 from roseq_allennlp import load
@@ -43,9 +43,9 @@ def archive(archive_path, tmp_path_factory) -> Path:
 def hub(monkeypatch, tmp_path):
     with hub_server.running() as hub:
         monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-        monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-        )
+        template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+        for module in (constants, file_download):
+            monkeypatch.setattr(module, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         reset_sessions()
