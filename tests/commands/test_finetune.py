@@ -99,6 +99,20 @@ def test_a_killed_run_ends_as_one_that_was_not(epochs, archive_path, tmp_path, r
     assert same[1].items() <= same[0].items()  # AllenNLP keeps scores of types that only earlier epochs found
 
 
+def test_more_epochs_are_those_of_a_run_that_had_them(archive_path, tmp_path, roseq):
+    def run(directory: Path, epochs: int, *options: str) -> None:
+        overrides = json.dumps({**OVERRIDES, "trainer.num_epochs": epochs})
+        line = ["finetune", archive_path, "--train", NEW, "--dev", DEV, "-s", directory, "-o", overrides, *options]
+        assert (result := roseq(*line)).status == 0, result.errors
+
+    run(tmp_path / "whole", 3)
+    run(tmp_path / "more", 2)
+    run(tmp_path / "more", 3, "--recover")
+    expected = weights(tmp_path / "whole" / "model_state_e3_b0.th")
+    result = weights(tmp_path / "more" / "model_state_e3_b0.th")
+    assert all(torch.equal(value, expected[name]) for name, value in result.items())
+
+
 def test_in_two_processes(archive_path, tmp_path):
     overrides = {"distributed": {"cuda_devices": [-1, -1]}, "trainer.num_epochs": 1}
     command = [
