@@ -184,6 +184,20 @@ def test_other_commands_open_it(archive, tmp_path, roseq):
         assert (result := roseq(*line)).status == 0, result.errors
 
 
+def test_new_types_are_declared(archive, tmp_path):
+    begin(FineTuning(str(archive("learned")), NEW, types=["LOC", "PER"]), tmp_path / "run")
+    settings = json.loads((tmp_path / "run" / "config.json").read_text())
+    (declared,) = [each["types"] for each in settings["trainer"]["callbacks"] if each["type"] == "declared_types"]
+    assert declared[-3:] == ["product", "LOC", "PER"] and "person" in declared
+
+
+def test_a_tagger_with_tau_has_its_label_weights_counted(archive, tmp_path):
+    callbacks = {"trainer.callbacks": ["finite_loss"]}
+    begin(FineTuning(str(archive("learned")), NEW, overrides=callbacks), tmp_path / "run")
+    settings = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert settings["trainer"]["callbacks"] == ["finite_loss", {"type": "label_statistics"}]
+
+
 def test_label_weights_are_counted_over_what_is_trained_on(archive, tmp_path):
     run = tmp_path / "run"
     replay = {OLD: 0.4}
