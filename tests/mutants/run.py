@@ -42,7 +42,24 @@ PARTS = {
         name: ([f"{CALLBACKS}/{name}.py"], [f"{CALLBACKS}/test_{name}.py"])
         for name in ("late_start", "score_table", "finite_loss", "label_statistics", "augmentation", "adversarial")
     },
-    "exact_recovery": ([f"{CALLBACKS}/exact_recovery.py"], [f"{CALLBACKS}/test_exact_recovery.py"]),
+    # Each mutant trains several times: only the quickest tests that see all of the callback.
+    "exact_recovery": (
+        [f"{CALLBACKS}/exact_recovery.py"],
+        [
+            f"{CALLBACKS}/test_exact_recovery.py::{test}"
+            for test in (
+                "test_the_scale_of_the_loss_is_kept",
+                "test_a_second_signal_ends_at_once",
+                "test_nodes_that_start_from_different_checkpoints_are_refused",
+                "test_the_signals_are_given_back",
+                "test_a_killed_run_ends_as_one_that_was_not[moving average]",
+                "test_a_killed_run_ends_as_one_that_was_not[accumulation]",
+                "test_a_signal_in_the_last_batch_of_an_epoch",
+                "test_a_checkpoint_after_the_last_batch_before_validation",
+                "test_a_complete_run_is_not_trained_further",
+            )
+        ],
+    ),
 }
 COPIED = ["fixtures", "training_configs", ".allennlp_plugins"]  # beside the package and the tests
 
