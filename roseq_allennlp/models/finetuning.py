@@ -24,7 +24,7 @@ from allennlp.models.archival import CONFIG_NAME, Archive
 
 from roseq_allennlp.data.corpora import SCHEME
 from roseq_allennlp.data.dataset_readers import ColumnReader
-from roseq_allennlp.data.encoder_files import ENCODER, LAYOUT
+from roseq_allennlp.data.encoder_files import CONFIG, ENCODER, LAYOUT, TOKENIZER
 from roseq_allennlp.data.formats import recognised
 from roseq_allennlp.data.text_files import local_path
 from roseq_allennlp.data.training_mix import (
@@ -122,9 +122,8 @@ def begin(request: FineTuning, directory: Path, recover: bool = False, force: bo
     """
     if recover:
         return _overrides_to_go_on(request, directory)
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        if not force:
-            raise ConfigurationError(f"{directory} is not empty. Go on with --recover, or train anew with --force.")
+    if not force and directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise ConfigurationError(f"{directory} is not empty. Go on with --recover, or train anew with --force.")
     prepare(request, directory)
     return {}
 
@@ -223,8 +222,9 @@ def _check(request: FineTuning) -> None:
             raise ConfigurationError(f"{field}: must be of type {kind.__name__}; got {value!r}.")
     if not isinstance(request.layer_decay, (int, float)) or not 0 < request.layer_decay <= 1:
         raise ConfigurationError(f"layer_decay must be above 0 and at most 1; got {request.layer_decay!r}.")
-    if request.types is not None and not request.types:
-        raise ConfigurationError("types: name at least one, or leave it out for all that the data has.")
+    types = request.types
+    if types is not None and not (types and all(isinstance(label, str) and label for label in types)):
+        raise ConfigurationError(f"types: name at least one, or leave it out for all that the data has; got {types!r}.")
 
 
 def _write_run(request: FineTuning, archive: Archive, files: Path, whole: Path, directory: Path) -> None:
@@ -238,7 +238,7 @@ def _write_run(request: FineTuning, archive: Archive, files: Path, whole: Path, 
     sentences = _sentences(request, config, archive, whole)
     data = _name_of(request.train)
     write_sentences(whole / data, sentences)
-    types = request.types or types_in(sentences)
+    types = list(dict.fromkeys([*(request.types or ()), *types_in(sentences)]))
     trained = archive.model.vocab
     mix = DatasetReader.from_params(Params(config[READERS[0]]).duplicate(), serialization_dir=str(whole))
     instances = list(mix.read(whole / data))
@@ -303,7 +303,9 @@ def _changed(request: FineTuning, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _copy_encoder(files: Path, whole: Path, directory: Path) -> None:
-    shutil.copytree(files / ENCODER, whole / ENCODER)
+    (whole / ENCODER).mkdir()
+    for name in (CONFIG, TOKENIZER, LAYOUT):  # and nothing else that an archive may have there
+        shutil.copyfile(files / ENCODER / name, whole / ENCODER / name)
     layout = whole / ENCODER / LAYOUT
     values = {**json.loads(layout.read_text(encoding="utf-8")), "model_name": str(directory / ENCODER)}
     layout.write_text(json.dumps(values, indent=1), encoding="utf-8")

@@ -184,6 +184,18 @@ def test_other_commands_open_it(archive, tmp_path, roseq):
         assert (result := roseq(*line)).status == 0, result.errors
 
 
+def test_an_encoder_brings_no_other_files(archive, tmp_path):
+    with tarfile.open(archive("frozen")) as members:
+        members.extractall(tmp_path / "more", filter="data")
+    (tmp_path / "more" / "encoder" / "pytorch_model.bin").write_bytes(b"x")
+    with tarfile.open(tmp_path / "more.tar.gz", "w:gz") as members:
+        for path in (tmp_path / "more").iterdir():
+            members.add(path, path.name)
+    begin(FineTuning(str(tmp_path / "more.tar.gz"), NEW), tmp_path / "run")
+    names = {path.name for path in (tmp_path / "run" / "encoder").iterdir()}
+    assert names == {"config.json", "layout.json", "tokenizer.json"}
+
+
 def test_new_types_are_declared(archive, tmp_path):
     begin(FineTuning(str(archive("learned")), NEW, types=["LOC", "PER"]), tmp_path / "run")
     settings = json.loads((tmp_path / "run" / "config.json").read_text())
@@ -312,6 +324,8 @@ def test_characters_and_shapes(archive, tmp_path):
         ({"train": "{none}"}, "has no entity"),
         ({"replay": {"{foreign}": 1.0}}, "entities of the type Z, which neither the archive nor"),
         ({"archive": NEW}, "cannot be read as an archive"),
+        ({"types": []}, "types: name at least one"),
+        ({"types": [""]}, "types: name at least one"),
         ({"types": "LOC"}, "types: must be of type list"),
         ({"replay": [OLD]}, "must be an object of files and shares"),
         ({"layer_decay": 2.0}, "layer_decay must be above 0"),
