@@ -67,6 +67,10 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
     "misspelt type": ({"model.encoder.type": "lstmm"}, "lstmm not in acceptable choices for model.encoder.type"),
     "wrong type of a number": ({"model.tau": "abc"}, "Expected tau to be numeric"),
     "two switches that exclude each other": ({"model.label_weights": {"O": 1.0}}, "set only one"),
+    "model from an archive": (
+        {"model": {"type": "from_archive", "archive_file": "fixtures/archive/model.tar.gz"}},
+        "`model` is from_archive: what this trains would need it",
+    ),
     "encoder that is missing": (
         {"dataset_reader.token_indexers.tokens": {"type": "transformer", "model_name": "./nope"}},
         "the encoder './nope' cannot be read",
