@@ -104,6 +104,10 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "overrides of what is not there": ({"trainr.num_epochs": 1}, "-o: `trainr.num_epochs`: the config has no `trainr`"),
     "two switches that exclude each other": ({"model.label_weights": {"O": 1.0}}, "set only one"),
+    "model from an archive": (
+        {"model": {"type": "from_archive", "archive_file": "fixtures/archive/model.tar.gz"}},
+        "`model` is from_archive: what this trains would need it",
+    ),
     "encoder that is missing": (
         {"dataset_reader.token_indexers.tokens": {"type": "transformer", "model_name": "./nope"}},
         "the encoder './nope' cannot be read",

@@ -10,6 +10,7 @@ OWN = {
     "compare": "compare.CompareCommand",
     "convert": "convert.ConvertCommand",
     "corpora": "corpora.CorporaCommand",
+    "finetune": "finetune.FinetuneCommand",
     "info": "info.InfoCommand",
     "init": "init.InitCommand",
     "label-weights": "label_weights.LabelWeightsCommand",

@@ -2,10 +2,14 @@
 
 import gzip
 import io
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
+from allennlp.common.checks import ConfigurationError
+from allennlp.modules.token_embedders.embedding import EmbeddingsTextFile
 
 from roseq_allennlp.files import replacing
 
@@ -31,6 +35,39 @@ def write_vectors(path: str, words: Iterable[str], vectors: np.ndarray) -> None:
         stream = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if path.endswith(".gz") else raw
         with io.TextIOWrapper(stream, encoding="utf-8", newline="\n", write_through=True) as lines:  # type: ignore[arg-type]
             lines.writelines(vector_lines(words, vectors))
+
+
+def read_vectors(file: str, dim: int, wanted: Optional[Container[str]] = None) -> dict[str, np.ndarray]:
+    """
+    The vectors of a file that AllenNLP reads, `(dim,)` float32 by word; of all words, or of the wanted ones. Lines of
+    another width, such as a header, are left out.
+
+    # Raises
+
+    `ConfigurationError`: it has none of that width, or a line holds what is no finite number.
+    """
+    vectors: dict[str, np.ndarray] = {}
+    widths: Counter[int] = Counter()
+    with EmbeddingsTextFile(file) as lines:
+        for number, line in enumerate(lines, 1):
+            word, *fields = line.rstrip().split(" ")
+            widths[len(fields)] += 1
+            if len(fields) != dim or (wanted is not None and word not in wanted):
+                continue
+            try:
+                vectors[word] = np.asarray(fields, np.float32)
+            except ValueError:
+                vectors[word] = np.full(dim, np.nan)
+            if not np.isfinite(vectors[word]).all():
+                raise ConfigurationError(
+                    f"{file}, line {number}: no word and finite numbers. Remove it, or fetch the file again."
+                )
+    if dim not in widths:
+        width = widths.most_common(1)[0][0] if widths else 0
+        raise ConfigurationError(
+            f"{file}: its vectors have {width} numbers, those of the tagger {dim}. Give such a file."
+        )
+    return vectors
 
 
 def vector_lines(words: Iterable[str], vectors: np.ndarray) -> Iterator[str]:

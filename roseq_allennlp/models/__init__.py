@@ -1,4 +1,5 @@
+from roseq_allennlp.models.finetuned_run import FinetunedRun
 from roseq_allennlp.models.label_aware_crf_tagger import LabelAwareCrfTagger
 from roseq_allennlp.models.tagger_ensemble import TaggerEnsemble
 
-__all__ = ["LabelAwareCrfTagger", "TaggerEnsemble"]
+__all__ = ["FinetunedRun", "LabelAwareCrfTagger", "TaggerEnsemble"]

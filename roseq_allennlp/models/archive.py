@@ -83,20 +83,33 @@ def load_described(
 ) -> tuple[Archive, Description]:
     """`load_archive`, and what the archive says of itself."""
     check_device(cuda_device)
+    with opened_archive(archive_file, overrides, weights_file, max_size) as (archive, description, _):
+        archive.model.to(torch.device("cpu") if cuda_device < 0 else torch.device("cuda", cuda_device))
+    return archive, description
+
+
+@contextlib.contextmanager
+def opened_archive(
+    archive_file: Union[str, PathLike],
+    overrides: Union[str, dict[str, Any]] = "",
+    weights_file: Optional[str] = None,
+    max_size: int = MAX_SIZE,
+) -> Iterator[tuple[Archive, Description, Path]]:
+    """As `load_described`, with the temporary directory that has the archive's files, all but the weights of a run."""
     changes = parsed(overrides)
     path = _located(archive_file, max_size)
-    with tempfile.TemporaryDirectory() as temporary, _one_sentence(archive_file, Path(temporary), changes):
+    with tempfile.TemporaryDirectory() as temporary:
         directory = Path(temporary)
-        weights = _open(path, directory, max_size)
-        config, meta = read_config(directory)
-        config, built = _changed(config, changes)  # before the weights are read: they take long
-        check_encoder(directory, built)
-        state = read_weights(Path(weights_file) if weights_file else weights)
-        check_vocabulary(directory, max((max(value.shape, default=0) for value in state.values()), default=0))
-        description = describe(directory, config)
-        archive = _build(built, _complete(config), meta, state, directory)
-    archive.model.to(torch.device("cpu") if cuda_device < 0 else torch.device("cuda", cuda_device))
-    return archive, description
+        with _one_sentence(archive_file, directory, changes):
+            weights = _open(path, directory, max_size)
+            config, meta = read_config(directory)
+            config, built = _changed(config, changes)  # before the weights are read: they take long
+            check_encoder(directory, built)
+            state = read_weights(Path(weights_file) if weights_file else weights)
+            check_vocabulary(directory, max((max(value.shape, default=0) for value in state.values()), default=0))
+            description = describe(directory, config)
+            archive = _build(built, _complete(config), meta, state, directory)
+        yield archive, description, directory
 
 
 def description_of(archive_file: Union[str, PathLike], max_size: int = MAX_SIZE) -> Description:

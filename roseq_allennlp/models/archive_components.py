@@ -14,6 +14,10 @@ from allennlp.models import Model
 from allennlp.modules import FeedForward, Seq2SeqEncoder, Seq2VecEncoder, TextFieldEmbedder, TokenEmbedder
 from allennlp.nn import Activation, RegularizerApplicator
 from allennlp.nn.regularizers import Regularizer
+from allennlp.training import Checkpointer, Trainer, TrainerCallback
+from allennlp.training.learning_rate_schedulers import LearningRateScheduler
+from allennlp.training.moving_average import MovingAverage
+from allennlp.training.optimizers import Optimizer
 
 from roseq_allennlp.data.token_indexers import TransformerIndexer
 from roseq_allennlp.modules.token_embedders import TransformerEmbedder
@@ -47,6 +51,26 @@ COMPONENTS: dict[Any, set[str]] = {
         *("characters", "folded_words", "orthographic", "orthographic_characters", "single_id", "transformer"),
     },
     Tokenizer: {"character"},
+    # Of the trainer, which only fine-tuning builds from an archive's config.
+    Checkpointer: {"atomic", "default"},
+    LearningRateScheduler: {
+        *(
+            "constant",
+            "constant_with_warmup",
+            "cosine_with_warmup",
+            "exponential",
+            "inverse_time_decay",
+            "linear_warmup",
+        ),
+        *("linear_with_warmup", "multi_step", "polynomial_decay", "slanted_triangular", "step"),
+    },
+    MovingAverage: {"exponential"},
+    Optimizer: {"adam", "adamw", "fused_adam", "huggingface_adamw", "sgd"},
+    Trainer: {"gradient_descent"},
+    TrainerCallback: {
+        *("adversarial", "augmentation", "declared_types", "exact_recovery", "finite_loss", "label_statistics"),
+        *("late_start", "score_table", "track_epoch_callback", "vector_coverage"),
+    },
 }
 """The names allowed for each base class."""
 

@@ -19,6 +19,7 @@ from allennlp.data import DataLoader, DatasetReader, Vocabulary
 from allennlp.evaluation import Evaluator
 from allennlp.models import Model
 from allennlp.models.archival import CONFIG_NAME
+from allennlp.training import Trainer
 from allennlp.version import VERSION
 
 from roseq_allennlp.models.archive_components import (
@@ -131,6 +132,24 @@ def checked_config(config: dict[str, Any]) -> dict[str, Any]:
             raise _other_version(key, f"must be an integer from 0 to 2^32 - 1, got {_short(seed)}")
     built["vocabulary"] = _vocabulary(config.get("vocabulary"))
     return built
+
+
+def checked_trainer(config: dict[str, Any]) -> dict[str, Any]:
+    """
+    What training builds from the key `trainer` of a config, without what belongs to a machine: `cuda_device`, `use_amp`.
+
+    # Raises
+
+    `ConfigurationError`, as `checked_config`.
+    """
+    trainer = Params(copy.deepcopy({"trainer": config.get("trainer") or {}})).as_dict(quiet=True)["trainer"]
+    if isinstance(trainer, dict):
+        trainer = {key: value for key, value in trainer.items() if key not in ("cuda_device", "use_amp")}
+    _check_plainness(trainer, "trainer")
+    try:
+        return _component(trainer, Trainer, "trainer")
+    except _Mismatch as error:
+        raise _other_version("trainer", str(error)) from error
 
 
 def _vocabulary(params: Any) -> dict[str, Any]:

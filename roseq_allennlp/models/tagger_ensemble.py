@@ -6,7 +6,7 @@ from allennlp.common import Lazy
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
-from allennlp.nn import RegularizerApplicator
+from allennlp.nn import InitializerApplicator, RegularizerApplicator
 from allennlp.nn.parallel import DdpAccelerator
 
 from roseq_allennlp.models.label_aware_crf_tagger import LabelAwareCrfTagger
@@ -31,6 +31,8 @@ class TaggerEnsemble(Tagger):
         ensemble's.
     size : `int`, optional (default = `3`)
         How many.
+    initializer : `InitializerApplicator`, optional
+        Of all members at once, whose parameters begin with `_members.0.` and so on; after the initializers of each.
     regularizer, ddp_accelerator : optional
         See `LabelAwareCrfTagger`.
 
@@ -44,6 +46,7 @@ class TaggerEnsemble(Tagger):
         vocab: Vocabulary,
         member: Lazy[Model],
         size: int = 3,
+        initializer: InitializerApplicator = InitializerApplicator(),
         regularizer: Optional[RegularizerApplicator] = None,
         ddp_accelerator: Optional[DdpAccelerator] = None,
     ) -> None:
@@ -65,6 +68,7 @@ class TaggerEnsemble(Tagger):
         )
         self._members = torch.nn.ModuleList(members)
         self.crf = copy.deepcopy(first.crf).requires_grad_(False)
+        initializer(self)
 
     @property
     def members(self) -> list[LabelAwareCrfTagger]:

@@ -7,15 +7,18 @@ from typing import Any, Optional
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from roseq_allennlp.data.encoder_files import EncoderFiles
+from roseq_allennlp.data.encoder_files import LAYOUT, EncoderFiles
+
+START = "start.th"
+"""Weights that a run begins with, in its directory."""
 
 _WEIGHTS = ("weights.th", "weights.safetensors", "best.th")
 
 
 def load_encoder(files: EncoderFiles, model_name: Optional[str], serialization_dir: Optional[str]) -> Any:
     """
-    The encoder with its weights, unless an archive or a checkpoint in `serialization_dir` has them, and without the parts
-    that are not used.
+    The encoder with its weights, unless those of the whole model are in `serialization_dir`, or are what a run begins with,
+    and without the parts that are not used.
 
     # Raises
 
@@ -26,7 +29,7 @@ def load_encoder(files: EncoderFiles, model_name: Optional[str], serialization_d
     values = {**files.config}
     config = AutoConfig.for_model(values.pop("model_type"), **values)
     model = None
-    if model_name is not None:
+    if model_name is not None and not _is_of_run(model_name):
         try:
             model = _pretrained(model_name)
         except ConfigurationError:
@@ -67,6 +70,12 @@ def _pretrained(name: str) -> Any:
             f" {missing[0]}. They are not those of its config: fetch it again."
         )
     return model
+
+
+def _is_of_run(model_name: str) -> bool:
+    """Whether it is the folder in that of a run, as `encoder_files` writes it, whose weights come from `START`."""
+    folder = Path(model_name)
+    return (folder / LAYOUT).is_file() and folder.with_name(START).is_file()
 
 
 def _has_weights(directory: Optional[str]) -> bool:

@@ -22,10 +22,14 @@ from allennlp.models import Model
 from allennlp.modules import Seq2SeqEncoder, Seq2VecEncoder, TextFieldEmbedder, TokenEmbedder
 from allennlp.nn import Activation
 from allennlp.nn.regularizers import Regularizer
+from allennlp.training import Checkpointer, Trainer, TrainerCallback
+from allennlp.training.learning_rate_schedulers import LearningRateScheduler
+from allennlp.training.moving_average import MovingAverage
+from allennlp.training.optimizers import Optimizer
 
 import roseq_allennlp
 from roseq_allennlp.models.archive_components import COMPONENTS, LIBRARIES
-from roseq_allennlp.models.archive_config import checked_config
+from roseq_allennlp.models.archive_config import checked_config, checked_trainer
 
 EVIL = {"type": "evil_module.Evil"}
 EMBEDDERS = "model.text_field_embedder.token_embedders"
@@ -190,6 +194,15 @@ SLOTS: dict[str, tuple[Any, str, Any]] = {
     "vocabulary in a model": (None, "model.vocab", "{}"),
     "accelerator": (None, "model.ddp_accelerator", "{}"),
     "plain value": (None, f"{EMBEDDERS}.tokens.weight", {"x": ["{}"]}),
+    # Of the trainer, which only fine-tuning builds.
+    "trainer": (Trainer, "trainer", "{}"),
+    "optimizer": (Optimizer, "trainer.optimizer", "{}"),
+    "scheduler": (LearningRateScheduler, "trainer.learning_rate_scheduler", "{}"),
+    "momentum": (None, "trainer.momentum_scheduler", "{}"),
+    "moving average": (MovingAverage, "trainer.moving_average", "{}"),
+    "checkpointer": (Checkpointer, "trainer.checkpointer", "{}"),
+    "callback": (TrainerCallback, "trainer.callbacks", ["{}"]),
+    "accelerator of the trainer": (None, "trainer.ddp_accelerator", "{}"),
 }
 
 
@@ -241,7 +254,7 @@ def test_no_component_outside_the_table_in_any_slot(slot, config, registered):
         if name in allowed or (as_text and slot == "plain value"):
             continue
         with pytest.raises(ConfigurationError, match="refused|does not fit"):
-            checked_config(hostile)
+            (checked_trainer if place.startswith("trainer") else checked_config)(hostile)
 
 
 def test_none_of_them_is_ever_built(config, registered, archive_path, tmp_path, refused, monkeypatch):
@@ -257,7 +270,7 @@ def test_none_of_them_is_ever_built(config, registered, archive_path, tmp_path, 
     assert {each.__name__ for each in ordinary} >= {"WnutReader", "LabelAwareCrfTagger", "FeedForward"}
     for slot_base, place, template in SLOTS.values():
         for base, name in registered:
-            if base is slot_base and name not in COMPONENTS[base]:
+            if base is slot_base and name not in COMPONENTS[base] and not place.startswith("trainer"):
                 built.clear()
                 hostile = put(config, place, filled(template, {"type": name}))
                 (tmp_path / "config.json").write_text(json.dumps(hostile))
