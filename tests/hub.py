@@ -70,9 +70,7 @@ def running() -> Iterator[Hub]:
             elif match := re.fullmatch("/api/models/(.+)/preupload/.+", path):
                 names = [file["path"] for file in json.loads(body)["files"]]
                 modes = {name: "lfs" if name.endswith(".safetensors") else "regular" for name in names}
-                self.answer(
-                    {"files": [{"path": n, "uploadMode": m, "shouldIgnore": False} for n, m in modes.items()]}
-                )
+                self.answer({"files": [{"path": n, "uploadMode": m, "shouldIgnore": False} for n, m in modes.items()]})
             elif path.endswith("/info/lfs/objects/batch"):
                 objects = json.loads(body)["objects"]
                 for item in objects:

@@ -20,7 +20,5 @@ class Answer(dict[str, Any]):
             }
             for entity in self["entities"]
         ]
-        page = displacy.render(
-            {"text": " ".join(words), "ents": entities}, style="ent", manual=True, jupyter=False
-        )
+        page = displacy.render({"text": " ".join(words), "ents": entities}, style="ent", manual=True, jupyter=False)
         return str(page)

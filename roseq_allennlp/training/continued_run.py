@@ -77,7 +77,11 @@ def _leaves(value: Any, key: str = "") -> dict[str, Any]:
     if not (value and isinstance(value, (dict, list))):
         return {key: value}
     parts = value.items() if isinstance(value, dict) else enumerate(value)
-    return {leaf: part for name, item in parts for leaf, part in _leaves(item, f"{key}.{name}" if key else str(name)).items()}
+    return {
+        leaf: part
+        for name, item in parts
+        for leaf, part in _leaves(item, f"{key}.{name}" if key else str(name)).items()
+    }
 
 
 def _fault(key: str, old: Any, new: Any) -> str:
@@ -114,4 +118,6 @@ def _same(one: str, other: str) -> bool:
     if not os.path.isdir(one):
         return filecmp.cmp(one, other, shallow=False)
     names = set(os.listdir(one))
-    return names == set(os.listdir(other)) and all(_same(os.path.join(one, name), os.path.join(other, name)) for name in names)
+    return names == set(os.listdir(other)) and all(
+        _same(os.path.join(one, name), os.path.join(other, name)) for name in names
+    )

@@ -137,7 +137,10 @@ def config_of(run: Path) -> dict:
         ({"trainer.callbacks": []}, r"trainer.callbacks is new; trainer.callbacks.0\S* is missing"),
         ({"train_data_path": "fixtures/sentences.jsonl"}, "fixtures/sentences.jsonl and .* differ"),
         ({"train_data_path": "fixtures/missing"}, 'train_data_path is "fixtures/missing", not'),
-        ({"trainer.num_epochs": 9, "pytorch_seed": 7, "numpy_seed": 8}, "numpy_seed is 8, not 1; pytorch_seed is 7, not 1"),
+        (
+            {"trainer.num_epochs": 9, "pytorch_seed": 7, "numpy_seed": 8},
+            "numpy_seed is 8, not 1; pytorch_seed is 7, not 1",
+        ),
     ],
 )
 def test_each_key_that_may_not_differ_is_named(changes, message, run):
