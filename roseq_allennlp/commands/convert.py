@@ -56,6 +56,12 @@ class ConvertCommand(Command):
             "--offsets", choices=("code_points", "utf16"), default="code_points", help="what the offsets of IN count"
         )
         parser.add_argument(
+            "--assume-unmarked",
+            choices=("O", "unknown"),
+            default="O",
+            help="what text is in which IN marks no entity: O, or unknown, where there may be one",
+        )
+        parser.add_argument(
             "--columns", metavar="JSON", help='parameters of the reader `columns`, such as {"comment_prefix": "#"}'
         )
         parser.add_argument(
@@ -77,6 +83,7 @@ class ConvertCommand(Command):
             args.offsets,
             args.misaligned,
             None if args.columns is None else _columns(args.columns),
+            args.assume_unmarked,
         )
         tokenizer = functools.cache(SpacyTokenizer)  # made when the first text comes that has no tokens
         conversion = Conversion(

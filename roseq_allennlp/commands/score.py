@@ -11,15 +11,16 @@ from allennlp.common.checks import ConfigurationError
 from roseq_allennlp.commands.command import Command
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.columns import shown_line
-from roseq_allennlp.data.tag_schemes import convert, split_tag
+from roseq_allennlp.data.tag_schemes import UNKNOWN, Span, from_spans, split_tag
 from roseq_allennlp.data.tag_spelling import INVISIBLE, shown_tag, visible
 from roseq_allennlp.data.text_files import Places, lines
 from roseq_allennlp.scoring import error_kinds
 from roseq_allennlp.scoring.conlleval import (
     Counts,
     Score,
+    compared,
     conlleval_layout,
-    entities,
+    scheme_of,
     score,
     token_scores,
     total,
@@ -36,7 +37,8 @@ class ScoreCommand(Command):
 
     description = (
         "Score tagged sentences as conlleval does. Each line holds a token's columns, the last two of them the gold and"
-        " the predicted tag; sentences end with an empty line. Tags are IOB1, IOB2 or BIOES."
+        " the predicted tag; sentences end with an empty line. Tags are IOB1, IOB2 or BIOES; a gold tag may be ?, unknown: its"
+        " token, and predicted entities with it, are left out."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -91,7 +93,8 @@ def _lines(file: Optional[str], name: str) -> Iterator[tuple[int, str]]:
 
 def _sentences(numbered: Iterator[tuple[int, str]], name: str) -> Iterator[list[_Token]]:
     sentence: list[_Token] = []
-    width = first = 0
+    width = first = missing = 0
+    has_outside = False
     invisible = Places()
     for number, line in numbered:
         columns = _columns(line)
@@ -110,13 +113,21 @@ def _sentences(numbered: Iterator[tuple[int, str]], name: str) -> Iterator[list[
         gold, predicted = map(visible, columns[-2:])
         if [gold, predicted] != columns[-2:]:
             invisible.add(f"line {number}: {', '.join(map(shown_tag, columns[-2:]))}")
+        if gold == "-":  # spaCy's unknown tag, in a file with an O
+            gold, missing = UNKNOWN, missing or number
+        has_outside = has_outside or gold == "O"
         try:
-            split_tag(gold), split_tag(predicted)
+            gold == UNKNOWN or split_tag(gold), split_tag(predicted)
         except ValueError as error:
             raise ConfigurationError(f"{name}, line {number}: {error}.") from error
         sentence.append(_Token(columns[0] if width > 2 else None, gold, predicted))
     if sentence:
         yield sentence
+    if missing and not has_outside:
+        raise ConfigurationError(
+            f"{name}, line {missing}: the gold tag '-' is unknown in a file that has the tag O, and this has none. Write O, or ?"
+            " for unknown ones."
+        )
     invisible.warn(name, INVISIBLE)
 
 
@@ -131,14 +142,15 @@ def _columns(line: str) -> list[str]:
 def _everything(
     result: Score, forms: Optional[dict[str, Counts]], gold: list[list[str]], predicted: list[list[str]]
 ) -> dict[str, Any]:
-    pairs = [(entities(gold_tags), entities(tags)) for gold_tags, tags in zip(gold, predicted, strict=True)]
+    scheme = scheme_of(gold)
+    pairs = [compared(*pair, scheme) for pair in zip(gold, predicted, strict=True)]
     kinds = error_kinds.count_kinds(error_kinds.error_kinds(pairs)) if error_kinds.AVAILABLE else None
     return {
         **result.as_dict(),
         "surface_forms": None if forms is None else _as_dicts({"overall": total(forms), **forms}),
         "token_labels": _as_dicts(token_scores(gold, predicted)),
         "errors": kinds,
-        "averages": _seqeval_averages(gold, predicted),
+        "averages": _seqeval_averages(pairs, list(map(len, gold))),
     }
 
 
@@ -146,11 +158,13 @@ def _as_dicts(scores: dict[str, Counts]) -> dict[str, dict[str, float]]:
     return {label: counts.as_dict() for label, counts in scores.items()}
 
 
-def _seqeval_averages(gold: list[list[str]], predicted: list[list[str]]) -> dict[str, dict[str, float]]:
+def _seqeval_averages(pairs: list[tuple[list[Span], list[Span]]], lengths: list[int]) -> dict[str, dict[str, float]]:
     """Returns macro and weighted averages over types in percent, which `conlleval` does not have."""
     from seqeval.metrics import classification_report
 
-    in_iob2 = [[convert(tags, "BIOES", "IOB2") for tags in side] for side in (gold, predicted)]
+    in_iob2 = [
+        [from_spans(pair[side], length, "IOB2") for pair, length in zip(pairs, lengths, strict=True)] for side in (0, 1)
+    ]
     if not any(tag != "O" for side in in_iob2 for tags in side for tag in tags):
         return {}
     report = classification_report(*in_iob2, output_dict=True, zero_division=0)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Union
 
+from roseq_allennlp.data.tag_schemes import UNKNOWN
 from roseq_allennlp.evaluation.breakdown import token_labels
 from roseq_allennlp.evaluation.marked_sentences import marked_sentences
 from roseq_allennlp.evaluation.report_sections import (
@@ -60,6 +61,7 @@ def render(models: Models, data: str, archives: Sequence[str], version: str, tra
 
     sentences = next(iter(models.values()))
     in_data = token_labels(sentence.gold for sentence in sentences)
+    unknown_tags = sum(sentence.gold.count(UNKNOWN) for sentence in sentences)
     in_training = training.labels if isinstance(training, Training) else None
     frequency = in_training or in_data
     everything = {*in_data, *(in_training or {}), *(label for model in models.values() for label in _predicted(model))}
@@ -88,7 +90,10 @@ def render(models: Models, data: str, archives: Sequence[str], version: str, tra
         facts=[
             ("Data", data),
             ("Sentences", f"{len(sentences):,}"),
-            ("Tokens", f"{sum(in_data.values()):,}"),
+            (
+                "Tokens",
+                f"{sum(in_data.values()):,}" + (f", and {unknown_tags:,} of unknown tag" if unknown_tags else ""),
+            ),
             ("Entities", f"{sum(len(sentence.gold_entities) for sentence in sentences):,}"),
             *(("Model", f"{name}: {archive}") for name, archive in zip(models, archives, strict=True)),
             ("Made", f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC, roseq-allennlp {version}"),

@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import functools
 import logging
@@ -17,13 +18,30 @@ from roseq_allennlp.data.columns import (
     starts_document,
 )
 from roseq_allennlp.data.dataset_readers.ner_reader import NerReader
-from roseq_allennlp.data.tag_schemes import SOURCE_SCHEMES, convert, detect_scheme, invalid_positions, split_tag
+from roseq_allennlp.data.tag_schemes import (
+    SOURCE_SCHEMES,
+    UNKNOWN,
+    convert,
+    detect_scheme,
+    invalid_positions,
+    split_tag,
+)
 from roseq_allennlp.data.tag_spelling import INVISIBLE, shown_tag, spelling_of, visible
 from roseq_allennlp.data.text_files import Places, decoded_lines, find_encoding, known_encoding, lines, local_path
 
 logger = logging.getLogger(__name__)
 
 _LONG = 50  # tokens; a file of one longer sentence without any empty line has probably lost its sentences
+
+
+_MISSING = "-"  # spaCy's unknown tag
+
+
+class _Source(NamedTuple):
+    path: str
+    encoding: str
+    columns: Columns
+    names: dict[str, str]  # the file's spelling of a tag → the tag
 
 
 class _Sentence(NamedTuple):
@@ -39,6 +57,9 @@ class ColumnReader(NerReader):
     gzip, a byte order mark at the start of any line, the line ends `\\n`, `\\r\\n` and `\\r`, and a missing one at the end
     are accepted; a token may hold any other of Unicode's line separators. Invisible characters around a tag are left
     out, with a warning.
+
+    A tag `?` is unknown, and so is spaCy's `-` in a file that has the tag `O` too; in one without, `-` may be its O, and is an
+    error that `tag_map` settles. What stands in other columns is no tag.
 
     Each line must have as many columns as most of the first lines have. The file is read as a stream, several times
     where its columns, scheme or encoding must be found first.
@@ -68,7 +89,7 @@ class ColumnReader(NerReader):
     quoting : `str`, optional (default = none)
         `csv`: cells may be in quotation marks; the separator is then a comma unless it is given or a tab is found.
     tag_map : `Dict[str, str]`, optional
-        The file's spelling of a tag, and the tag of the scheme: `{"b-per": "B-PER"}`.
+        The file's spelling of a tag, and the tag of the scheme, or `?`: `{"b-per": "B-PER"}`.
 
     # Raises
 
@@ -125,7 +146,7 @@ class ColumnReader(NerReader):
             raise ConfigurationError(f'`on_invalid_tags` must be "repair" or "error", got {on_invalid_tags!r}.')
         if on_bad_line not in ("skip", "error"):
             raise ConfigurationError(f'`on_bad_line` must be "error" or "skip", got {on_bad_line!r}.')
-        for tag in (tag_map or {}).values():
+        for tag in {*(tag_map or {}).values()} - {UNKNOWN}:
             try:
                 split_tag(tag, tag_scheme)
             except ValueError as error:
@@ -156,15 +177,16 @@ class ColumnReader(NerReader):
             lines(path, encoding), self._separator, self._quoted, self._comment_prefix, self._needed, is_exact
         )
         scheme = self._tag_scheme
+        source = _Source(path, encoding, columns, dict(self._tag_map))
         if scheme is None:
-            parsed = self._parse(path, encoding, columns, None, _Remarks())
+            parsed = self._parse(source, None, _Remarks())
             scheme = detect_scheme(sentence.tags for sentence in parsed)
             logger.info("%s: tags are read as %s", path, scheme)
         remarks = _Remarks()
         sentences = 0
         sentence = _Sentence([], [], [])
         try:
-            for sentence in self._parse(path, encoding, columns, scheme, remarks):
+            for sentence in self._parse(source, scheme, remarks):
                 sentences += 1
                 for position in invalid_positions(sentence.tags, scheme):
                     tag = f"line {sentence.lines[position]}: {sentence.tags[position]}"
@@ -189,9 +211,8 @@ class ColumnReader(NerReader):
                 len(sentence.words),
             )
 
-    def _parse(
-        self, path: str, encoding: str, columns: Columns, scheme: Optional[str], remarks: "_Remarks"
-    ) -> Iterator[_Sentence]:
+    def _parse(self, source: "_Source", scheme: Optional[str], remarks: "_Remarks") -> Iterator[_Sentence]:
+        path, encoding, columns, _ = source
         sentence = _Sentence([], [], [])
         current = ""  # what the sentence column holds
         for number, line in decoded_lines(path, encoding):
@@ -200,7 +221,7 @@ class ColumnReader(NerReader):
             try:
                 cells = columns.split(line)
                 is_end = not line.strip() or not any(cells) or starts_document(cells, bool(sentence.words))
-                problem = None if is_end else self._problem(cells, line, columns, scheme, not sentence.words)
+                problem = None if is_end else self._problem(cells, line, source, scheme, not sentence.words)
             except csv.Error as error:
                 is_end, problem = False, Problem(f"{shown_line(line)} is not quoted as csv is ({error})", LEAVE_OUT)
             if problem is not None:
@@ -222,27 +243,40 @@ class ColumnReader(NerReader):
                 if tag != cells[self._tag_column]:
                     remarks.invisible.add(f"line {number}: {shown_tag(cells[self._tag_column])}")
                 sentence.words.append(cells[self._token_column])
-                sentence.tags.append(self._tag_map.get(tag, tag))
+                sentence.tags.append(source.names.get(tag, tag))
                 sentence.lines.append(number)
         if sentence.words:
             yield sentence
 
     def _problem(
-        self, cells: list[str], line: str, columns: Columns, scheme: Optional[str], is_first: bool
+        self, cells: list[str], line: str, source: "_Source", scheme: Optional[str], is_first: bool
     ) -> Optional[Problem]:
         """What is wrong with the line of a token."""
-        problem = columns.problem(cells, line, self._needed)
+        problem = source.columns.problem(cells, line, self._needed)
         if problem is None and not cells[self._token_column]:
             problem = Problem(f"the token in {shown_line(line)} is empty", LEAVE_OUT)
-        if problem is None and is_first and is_comment(line, columns):
+        if problem is None and is_first and is_comment(line, source.columns):
             problem = Problem(f"{shown_line(line)} is a comment", "Have comments left out")
         if problem is None:
             tag = visible(cells[self._tag_column])
-            problem = _tag_problem(self._tag_map.get(tag, tag), scheme)
+            if tag == _MISSING and tag not in source.names and self._has_outside(source):
+                source.names[tag] = UNKNOWN
+            problem = _tag_problem(source.names.get(tag, tag), scheme)
         if problem is not None and is_first and line.startswith("#") and self._comment_prefix is None:
             way_out = f'{problem.way_out}. If the line is a comment, `comment_prefix: "#"` leaves it out'
             problem = problem._replace(way_out=way_out)
         return problem
+
+    def _has_outside(self, source: "_Source") -> bool:
+        """Whether any token of the file is tagged as O."""
+        for _, line in decoded_lines(source.path, source.encoding):
+            with contextlib.suppress(csv.Error):
+                cells = source.columns.split(line)
+                if len(cells) == source.columns.number and not starts_document(cells, False):
+                    tag = visible(cells[self._tag_column])
+                    if source.names.get(tag, tag) == "O":
+                        return True
+        return False
 
 
 class _Remarks:
@@ -257,6 +291,8 @@ class _Remarks:
 
 @functools.lru_cache(maxsize=4096)
 def _tag_problem(tag: str, scheme: Optional[str]) -> Optional[Problem]:
+    if tag == UNKNOWN:
+        return None
     if not tag:
         return Problem("the tag is empty", f"{LEAVE_OUT}, or check `tag_column`")
     try:
