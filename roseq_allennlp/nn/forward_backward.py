@@ -193,7 +193,7 @@ class _LogLikelihood(torch.autograd.Function):
     def forward(ctx: Any, *args: Any) -> torch.Tensor:
         *scores, tags, mask, partial = args
         dtype, batch_size = scores[0].dtype, len(tags)
-        is_known = None
+        is_known: Any = None
         if partial is not None:
             tags, mask, scores[0], is_known = _with_partial_ones(scores[0], tags, mask, partial)
         potentials = Potentials(*scores)
