@@ -1,4 +1,5 @@
 import logging
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -48,15 +49,11 @@ class LabelStatisticsCallback(TrainerCallback):
                 "Train on labelled data, or turn the label weights off (`tau: null`)."
             )
         by_label = dict(zip(labels, totals, strict=True))
-        tags = (
-            getattr(field, "labels", ())
-            for item in trainer.data_loader.iter_instances()
-            for field in item.fields.values()
-        )
-        if not by_label.get("O") and any(UNKNOWN in row for row in tags):
+        if not by_label.get("O") and any(UNKNOWN in tags for tags in _tags(trainer)):
             raise ConfigurationError(
-                "The training data has unknown tags (`?`) and no token that is known to be O, so the tagger would mark every"
-                " token. Add sentences that are annotated in full, or read what is unmarked as O."
+                f"{getattr(trainer.data_loader, 'data_path', 'The training data')}: has unknown tags (`?`) and no token that is"
+                " known to be O, so the tagger would mark every token. Add sentences that are annotated in full, or read what is"
+                " unmarked as O."
             )
         model.set_label_counts(by_label)
         if is_primary:
@@ -64,3 +61,8 @@ class LabelStatisticsCallback(TrainerCallback):
             logger.info(
                 "Label weights ζ: %s", {label: round(weight, 5) for label, weight in zip(labels, weights, strict=True)}
             )
+
+
+def _tags(trainer: "GradientDescentTrainer") -> Iterator[Sequence[Any]]:
+    for instance in trainer.data_loader.iter_instances():
+        yield from (getattr(field, "labels", ()) for field in instance.fields.values())
