@@ -32,8 +32,6 @@ from roseq_allennlp.data.text_files import Places, decoded_lines, find_encoding,
 logger = logging.getLogger(__name__)
 
 _LONG = 50  # tokens; a file of one longer sentence without any empty line has probably lost its sentences
-
-
 _MISSING = "-"  # spaCy's unknown tag
 
 
@@ -259,8 +257,8 @@ class ColumnReader(NerReader):
             problem = Problem(f"{shown_line(line)} is a comment", "Have comments left out")
         if problem is None:
             tag = visible(cells[self._tag_column])
-            if tag == _MISSING and tag not in source.names and self._has_outside(source):
-                source.names[tag] = UNKNOWN
+            if tag == _MISSING and tag not in source.names:
+                source.names[tag] = UNKNOWN if self._has_outside(source) else tag
             problem = _tag_problem(source.names.get(tag, tag), scheme)
         if problem is not None and is_first and line.startswith("#") and self._comment_prefix is None:
             way_out = f'{problem.way_out}. If the line is a comment, `comment_prefix: "#"` leaves it out'
@@ -270,6 +268,8 @@ class ColumnReader(NerReader):
     def _has_outside(self, source: "_Source") -> bool:
         """Whether any token of the file is tagged as O."""
         for _, line in decoded_lines(source.path, source.encoding):
+            if self._comment_prefix and line.startswith(self._comment_prefix):
+                continue
             with contextlib.suppress(csv.Error):
                 cells = source.columns.split(line)
                 if len(cells) == source.columns.number and not starts_document(cells, False):

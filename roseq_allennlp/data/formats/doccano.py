@@ -36,7 +36,7 @@ def document_of(row: dict[str, Any], where: str, options: ReadOptions, tally: Ta
         )
     spans = [_span(span, where) for some in given for span in some]
     partial = row.get("partial")
-    if partial not in (None, True, False):
+    if partial is not None and not isinstance(partial, bool):
         raise ConfigurationError(f"{where}: `partial` must be true or false, got {reprlib.repr(partial)}.")
     other = {key: value for key, value in row.items() if key not in (*TEXT, *SPANS, *(["partial"] if partial else []))}
     document = checked_document(text, spans, where, options, tally, other=other)
