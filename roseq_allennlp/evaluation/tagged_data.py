@@ -13,7 +13,7 @@ from more_itertools import chunked
 from roseq_allennlp.data.tag_schemes import Span, bioul_to_bioes
 from roseq_allennlp.predictors import NerTagger
 from roseq_allennlp.predictors.sentences import words_of as words_of
-from roseq_allennlp.scoring.conlleval import Score, compared, score
+from roseq_allennlp.scoring.conlleval import Score, comparable, entities, score
 from roseq_allennlp.text import without_secrets
 
 _AT_A_TIME = 2048  # sentences
@@ -36,11 +36,11 @@ class TaggedSentence(NamedTuple):
 
     @property
     def gold_entities(self) -> list[Span]:
-        return compared(self.gold, self.predicted)[0]
+        return entities(self.gold)
 
     @property
     def predicted_entities(self) -> list[Span]:
-        return compared(self.gold, self.predicted)[1]
+        return comparable(self.gold, self.predicted)
 
 
 Models = Mapping[str, Sequence[TaggedSentence]]

@@ -111,18 +111,22 @@ def scheme_of(gold: Sequence[Tags]) -> str:
     return detect_scheme(gold) if any(UNKNOWN in tags for tags in gold) else _ANY
 
 
-def compared(gold: Tags, predicted: Tags, scheme: str = _ANY) -> tuple[list[Span], list[Span]]:
+def comparable(gold: Tags, predicted: Tags, scheme: str = _ANY) -> list[Span]:
     """
-    The gold and the predicted entities of a sentence that can be compared, see above: all where no gold tag is unknown.
-    `scheme` is that of `gold`.
+    The predicted entities of a sentence that can be compared, see above: all where no gold tag is unknown. `scheme` is that of
+    `gold`.
     """
     spans = entities(predicted)
     if UNKNOWN not in gold:
-        return entities(gold), spans
-    whole = entities(gold, scheme)
-    known = {index for span in whole for index in range(span.start, span.end)}
-    known |= {index for index, tag in enumerate(gold) if tag == "O"}
-    return whole, [span for span in spans if known.issuperset(range(span.start, span.end))]
+        return spans
+    known = {index for index, tag in enumerate(gold) if tag == "O"}
+    known.update(index for span in entities(gold, scheme) for index in range(span.start, span.end))
+    return [span for span in spans if known.issuperset(range(span.start, span.end))]
+
+
+def compared(gold: Tags, predicted: Tags, scheme: str) -> tuple[list[Span], list[Span]]:
+    """The gold and the predicted entities of a sentence that are compared; `scheme` is that of `gold`, see `scheme_of`."""
+    return entities(gold, scheme), comparable(gold, predicted, scheme)
 
 
 def score(gold: Iterable[Tags], predicted: Iterable[Tags]) -> Score:

@@ -200,7 +200,10 @@ def test_unknown_gold_tags_are_left_out(seed, share):
         out = {i for s, is_hidden in spans if is_hidden for i in range(s.start, s.end)}
         out |= {i for i, tag in enumerate(tags) if tag == UNKNOWN}
         kept = {s for s in entities(guess) if out.isdisjoint(range(s.start, s.end))}
-        assert compared(tags, guess) == (sorted(known, key=lambda s: s.start), sorted(kept, key=lambda s: s.start))
+        assert compared(tags, guess, "BIOES") == (
+            sorted(known, key=lambda s: s.start),
+            sorted(kept, key=lambda s: s.start),
+        )
         counts.update(gold=len(known), correct=len(known & kept))
     assert result.tokens == sum(tag != UNKNOWN for tags in partial for tag in tags)
     assert (result.overall.gold, result.overall.correct) == (counts["gold"], counts["correct"])
