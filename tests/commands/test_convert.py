@@ -172,6 +172,14 @@ def test_documents_of_which_all_that_is_unmarked_is_unknown(roseq, tmp_path):
     assert result == there.read_text()  # nothing of the last row is unmarked
 
 
+def test_unknown_tags_in_a_document_of_several_sentences(roseq, tmp_path):
+    source = tmp_path / "a.conll"
+    source.write_text(f"-DOCSTART-\tO\n\n{PARTIAL}")
+    assert roseq("convert", source, "-", "--to", "columns").output == source.read_text()
+    lines = [line.split("\t") for line in roseq("convert", source, "-", "--to", "conllu").output.splitlines()]
+    assert [cells[1] for cells in lines if cells[-1] == "NER=?"] == ["left", "Rome"]
+
+
 def test_entities_that_go_on_into_an_unknown_tag_are_unknown(roseq, tmp_path):
     source = tmp_path / "a.conll"
     source.write_text("a\tB-X\nb\t?\nc\tE-X\nd\tS-X\ne\tO\n")
