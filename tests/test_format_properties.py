@@ -49,14 +49,14 @@ def counts():
 
 
 labels = st.sampled_from(["PER", "LOC", "geo-loc", "x"])
-tags = st.one_of(st.just("O"), st.builds("{}-{}".format, st.sampled_from("BIESLU"), labels))
+tags = st.one_of(st.just("O"), st.just("?"), st.builds("{}-{}".format, st.sampled_from("BIESLU"), labels))
 words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\t \r"), min_size=1, max_size=12)
 line = st.builds("{}{}{}".format, words, st.sampled_from(["\t", " "]), tags)
 
 
 @st.composite
-def annotated(draw):
-    """A text and entities in it, that do not overlap and begin and end with a token."""
+def annotated(draw, partly=False):
+    """A text and entities in it, that do not overlap and begin and end with a token, and perhaps tokens of unknown tag."""
     text = draw(st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from(" \n.'-😍a"), max_size=40))
     tokens = [token for token in TOKENIZER(text) if not token.is_space]
     ends = sorted(draw(st.sets(st.integers(0, len(tokens)), max_size=6)))
@@ -65,7 +65,8 @@ def annotated(draw):
         for start, end in zip(ends, ends[1:], strict=False)
         if draw(st.booleans())
     ]
-    return Document(text, entities)
+    hidden = [(token.idx, token.idx + len(token)) for token in tokens if partly and draw(st.booleans())]
+    return Document(text, entities, unknown=hidden)
 
 
 @examples(0.1)
@@ -89,7 +90,7 @@ def test_text_and_spans_to_instances_and_back(tmp_path_factory, document):
 
 
 @examples(0.1)
-@given(annotated(), st.sampled_from(sorted(FORMATS)))
+@given(annotated() | annotated(partly=True), st.sampled_from(sorted(FORMATS)))
 def test_documents_survive_every_format(tmp_path_factory, document, name):
     RUN["formats: written and read"] += 1
     document = aligned(document, TOKENIZER, "error", Tally())
@@ -97,12 +98,20 @@ def test_documents_survive_every_format(tmp_path_factory, document, name):
     if not words or any(word.startswith(("\ufeff", "-DOCSTART-")) for word in words):
         return
     path = Path(tempfile.mkdtemp(dir=tmp_path_factory.getbasetemp())) / f"file{FORMATS[name].extension}"
+    tags = document.tags("IOB2")
+    refusing = {"doccano": "O" in tags, "prodigy": True, "label-studio": True, "brat": True}
+    if "?" in tags and refusing.get(name):
+        with pytest.raises(ConfigurationError, match="unknown"):
+            FORMATS[name].write([document], str(path))
+        return
     FORMATS[name].write([document], str(path))
     tally = Tally()
     options = ReadOptions(columns={"separator": "\t", "tag_scheme": "IOB2"})
     again = list(FORMATS[name].read(str(path), options, tally))
     shutil.rmtree(path.parent)
     assert not tally.counts
+    if name in ("doccano", "hf", "conllu", "columns"):
+        assert [tag for each in again for tag in aligned(each, TOKENIZER, "error", Tally()).tags("IOB2")] == tags
     if name in ("doccano", "prodigy", "label-studio", "brat", "spacy"):
         assert [(each.text, each.entities) for each in again] == [(document.text, document.entities)]
     if name in ("prodigy", "spacy", "hf", "conllu", "columns"):
@@ -112,6 +121,7 @@ def test_documents_survive_every_format(tmp_path_factory, document, name):
             found += each.words()
         if name == "spacy":
             assert [word for word in found if not word.isspace()] == words
+            assert aligned(again[0], TOKENIZER, "error", Tally()).tags("IOB2") == tags
         else:
             assert (found, spans) == (words, [tuple(span) for span in document.token_spans()])
 
@@ -133,6 +143,7 @@ keys = st.sampled_from(
     [
         "text",
         "data",
+        "partial",
         "label",
         "labels",
         "entities",

@@ -29,6 +29,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         args.offsets,
         args.misaligned,
         None if args.columns is None else _columns(args.columns),
+        args.assume_unmarked,
     )
     if not Path(args.output).exists():  # else the format says what may stand there
         prepared(args.output)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Optional
 
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.columns import shown_line
-from roseq_allennlp.data.tag_schemes import split_tag
+from roseq_allennlp.data.tag_schemes import UNKNOWN, split_tag
 from roseq_allennlp.data.tag_spelling import INVISIBLE, shown_tag, visible
 from roseq_allennlp.data.text_files import Places, lines
 from roseq_allennlp.errors import ConfigurationError
@@ -15,8 +15,9 @@ from roseq_allennlp.scoring import error_kinds
 from roseq_allennlp.scoring.conlleval import (
     Counts,
     Score,
+    compared,
     conlleval_layout,
-    entities,
+    scheme_of,
     score,
     token_scores,
     total,
@@ -73,7 +74,8 @@ def _lines(file: Optional[str], name: str) -> Iterator[tuple[int, str]]:
 
 def _sentences(numbered: Iterator[tuple[int, str]], name: str) -> Iterator[list[_Token]]:
     sentence: list[_Token] = []
-    width = first = 0
+    width = first = missing = 0
+    has_outside = False
     invisible = Places()
     for number, line in numbered:
         columns = _columns(line)
@@ -92,13 +94,21 @@ def _sentences(numbered: Iterator[tuple[int, str]], name: str) -> Iterator[list[
         gold, predicted = map(visible, columns[-2:])
         if [gold, predicted] != columns[-2:]:
             invisible.add(f"line {number}: {', '.join(map(shown_tag, columns[-2:]))}")
+        if gold == "-":  # spaCy's unknown tag, in a file with an O
+            gold, missing = UNKNOWN, missing or number
+        has_outside = has_outside or gold == "O"
         try:
-            split_tag(gold), split_tag(predicted)
+            gold == UNKNOWN or split_tag(gold), split_tag(predicted)
         except ValueError as error:
             raise ConfigurationError(f"{name}, line {number}: {error}.") from error
         sentence.append(_Token(columns[0] if width > 2 else None, gold, predicted))
     if sentence:
         yield sentence
+    if missing and not has_outside:
+        raise ConfigurationError(
+            f"{name}, line {missing}: the gold tag '-' is unknown in a file that has the tag O, and this has none. Write O, or ?"
+            " for unknown ones."
+        )
     invisible.warn(name, INVISIBLE)
 
 
@@ -113,7 +123,8 @@ def _columns(line: str) -> list[str]:
 def _everything(
     result: Score, forms: Optional[dict[str, Counts]], gold: list[list[str]], predicted: list[list[str]]
 ) -> dict[str, Any]:
-    pairs = [(entities(gold_tags), entities(tags)) for gold_tags, tags in zip(gold, predicted, strict=True)]
+    scheme = scheme_of(gold)
+    pairs = [compared(*pair, scheme) for pair in zip(gold, predicted, strict=True)]
     kinds = error_kinds.count_kinds(error_kinds.error_kinds(pairs)) if error_kinds.AVAILABLE else None
     return {
         **result.as_dict(),

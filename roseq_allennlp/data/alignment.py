@@ -11,7 +11,6 @@ from spacy.util import filter_spans
 
 from roseq_allennlp.data.documents import Document, Entity, Tally
 from roseq_allennlp.data.sentence_splitting import split_sentences
-from roseq_allennlp.data.tag_schemes import from_spans
 from roseq_allennlp.data.tokenizers import vocabulary
 
 _TOKENS_SHOWN = 5
@@ -81,6 +80,7 @@ def aligned(
         _renumbered(_joined(sentences, kept), numbers),
         document.where,
         document.other,
+        document.unknown,
     )
 
 
@@ -111,9 +111,8 @@ def to_doc(document: Document) -> Doc:
 
 
 def sentences_of(document: Document) -> Iterator[tuple[list[tuple[int, int]], list[str]]]:
-    """The places in the text and the BIOUL tags of the tokens of each sentence of an aligned document."""
-    tokens = document.tokens or []
-    tags = from_spans(document.token_spans(), len(tokens), "BIOUL")
+    """The places in the text and the BIOUL tags (see `Document.tags`) of the tokens of each sentence of an aligned document."""
+    tokens, tags = document.tokens or [], document.tags("BIOUL")
     for start, end in document.sentences or []:
         yield tokens[start:end], tags[start:end]
 

@@ -5,17 +5,18 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from roseq_allennlp.data.noise import add_noise
-from roseq_allennlp.data.tag_schemes import Span, from_spans, to_spans
+from roseq_allennlp.data.tag_schemes import Span, from_spans, whole_spans
 
 Sentence = tuple[Sequence[str], Sequence[str]]
-"""Words, and as many tags in BIOUL."""
+"""Words, and as many tags in BIOUL, `?` for unknown ones."""
 
 _Mentions = Mapping[str, Sequence[Sequence[str]]]  # by type; a mention stands there as often as it occurs
 
 
 def augmented(sentences: Sequence[Sentence], mentions: float, noise: float, seed: str) -> list[Sentence]:
     """
-    A variant of each sentence, all drawn from these sentences alone.
+    A variant of each sentence, all drawn from these sentences alone. Only entities that are known as a whole are replaced and
+    drawn; all other tags stay, unknown ones too.
 
     # Parameters
 
@@ -28,29 +29,36 @@ def augmented(sentences: Sequence[Sentence], mentions: float, noise: float, seed
     seed : `str`
     """
     generator = random.Random(seed)
-    entities = [(words, to_spans(tags, "BIOUL")) for words, tags in sentences]
+    entities = [whole_spans(tags, "BIOUL") for _, tags in sentences]
     pool = defaultdict(list)
-    for words, spans in entities:
+    for (words, _), spans in zip(sentences, entities, strict=True):
         for span in spans:
             pool[span.label].append(words[span.start : span.end])
-    replaced = [_replaced(words, spans, pool, mentions, generator) for words, spans in entities]
+    replaced = [
+        _replaced(*sentence, spans, pool, mentions, generator)
+        for sentence, spans in zip(sentences, entities, strict=True)
+    ]
     noisy = add_noise([words for words, _ in replaced], noise, f"{seed} noise")
     return [(words, tags) for words, (_, tags) in zip(noisy, replaced, strict=True)]
 
 
 def _replaced(
-    words: Sequence[str], entities: Sequence[Span], pool: _Mentions, share: float, generator: random.Random
+    words: Sequence[str],
+    tags: Sequence[str],
+    entities: Sequence[Span],
+    pool: _Mentions,
+    share: float,
+    generator: random.Random,
 ) -> Sentence:
     made: list[str] = []
-    spans = []
+    made_tags: list[str] = []
     end = 0
     for span in entities:
         mention = words[span.start : span.end]
         if generator.random() < share:
             mention = generator.choice(pool[span.label])
-        made += words[end : span.start]
-        spans.append(Span(span.label, len(made), len(made) + len(mention)))
-        made += mention
+        made += [*words[end : span.start], *mention]
+        made_tags += tags[end : span.start]
+        made_tags += from_spans([Span(span.label, 0, len(mention))], len(mention), "BIOUL")
         end = span.end
-    made += words[end:]
-    return made, from_spans(spans, len(made), "BIOUL")
+    return [*made, *words[end:]], [*made_tags, *tags[end:]]

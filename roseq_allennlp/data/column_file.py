@@ -1,3 +1,5 @@
+import contextlib
+
 """Files of a token per line: how they are laid out, and their sentences."""
 
 import csv
@@ -15,7 +17,14 @@ from roseq_allennlp.data.columns import (
     shown_line,
     starts_document,
 )
-from roseq_allennlp.data.tag_schemes import SOURCE_SCHEMES, convert, detect_scheme, invalid_positions, split_tag
+from roseq_allennlp.data.tag_schemes import (
+    SOURCE_SCHEMES,
+    UNKNOWN,
+    convert,
+    detect_scheme,
+    invalid_positions,
+    split_tag,
+)
 from roseq_allennlp.data.tag_spelling import INVISIBLE, shown_tag, spelling_of, visible
 from roseq_allennlp.data.text_files import Places, decoded_lines, find_encoding, known_encoding, lines, local_path
 from roseq_allennlp.errors import ConfigurationError
@@ -30,6 +39,14 @@ LAYOUTS: dict[str, dict[str, Any]] = {
 """What the readers of that name set."""
 
 _LONG = 50  # tokens; a file of one longer sentence without any empty line has probably lost its sentences
+_MISSING = "-"  # spaCy's unknown tag
+
+
+class _Source(NamedTuple):
+    path: str
+    encoding: str
+    columns: Columns
+    names: dict[str, str]  # the file's spelling of a tag → the tag
 
 
 class _Sentence(NamedTuple):
@@ -40,6 +57,9 @@ class _Sentence(NamedTuple):
 
 class ColumnFile:
     """
+    A tag `?` is unknown, and so is spaCy's `-` in a file that has the tag `O` too; in one without, `-` may be its O, and is an
+    error that `tag_map` settles. What stands in other columns is no tag.
+
     How files are read whose parameters `ColumnReader` describes. Imports no AllenNLP.
 
     # Raises
@@ -93,7 +113,7 @@ class ColumnFile:
             raise ConfigurationError(f'`on_invalid_tags` must be "repair" or "error", got {on_invalid_tags!r}.')
         if on_bad_line not in ("skip", "error"):
             raise ConfigurationError(f'`on_bad_line` must be "error" or "skip", got {on_bad_line!r}.')
-        for tag in (tag_map or {}).values():
+        for tag in {*(tag_map or {}).values()} - {UNKNOWN}:
             try:
                 split_tag(tag, tag_scheme)
             except ValueError as error:
@@ -120,15 +140,16 @@ class ColumnFile:
             lines(path, encoding), self.separator, self.quoted, self.comment_prefix, self._needed, is_exact
         )
         scheme = self._tag_scheme
+        source = _Source(path, encoding, columns, dict(self._tag_map))
         if scheme is None:
-            parsed = self._parse(path, encoding, columns, None, _Remarks())
+            parsed = self._parse(source, None, _Remarks())
             scheme = detect_scheme(sentence.tags for sentence in parsed)
             logger.info("%s: tags are read as %s", path, scheme)
         remarks = _Remarks()
         sentences = 0
         sentence = _Sentence([], [], [])
         try:
-            for sentence in self._parse(path, encoding, columns, scheme, remarks):
+            for sentence in self._parse(source, scheme, remarks):
                 sentences += 1
                 for position in invalid_positions(sentence.tags, scheme):
                     tag = f"line {sentence.lines[position]}: {sentence.tags[position]}"
@@ -153,9 +174,8 @@ class ColumnFile:
                 len(sentence.words),
             )
 
-    def _parse(
-        self, path: str, encoding: str, columns: Columns, scheme: Optional[str], remarks: "_Remarks"
-    ) -> Iterator[_Sentence]:
+    def _parse(self, source: "_Source", scheme: Optional[str], remarks: "_Remarks") -> Iterator[_Sentence]:
+        path, encoding, columns, _ = source
         sentence = _Sentence([], [], [])
         current = ""  # what the sentence column holds
         for number, line in decoded_lines(path, encoding):
@@ -164,7 +184,7 @@ class ColumnFile:
             try:
                 cells = columns.split(line)
                 is_end = not line.strip() or not any(cells) or starts_document(cells, bool(sentence.words))
-                problem = None if is_end else self._problem(cells, line, columns, scheme, not sentence.words)
+                problem = None if is_end else self._problem(cells, line, source, scheme, not sentence.words)
             except csv.Error as error:
                 is_end, problem = False, Problem(f"{shown_line(line)} is not quoted as csv is ({error})", LEAVE_OUT)
             if problem is not None:
@@ -186,27 +206,42 @@ class ColumnFile:
                 if tag != cells[self.tag_column]:
                     remarks.invisible.add(f"line {number}: {shown_tag(cells[self.tag_column])}")
                 sentence.words.append(cells[self.token_column])
-                sentence.tags.append(self._tag_map.get(tag, tag))
+                sentence.tags.append(source.names.get(tag, tag))
                 sentence.lines.append(number)
         if sentence.words:
             yield sentence
 
     def _problem(
-        self, cells: list[str], line: str, columns: Columns, scheme: Optional[str], is_first: bool
+        self, cells: list[str], line: str, source: "_Source", scheme: Optional[str], is_first: bool
     ) -> Optional[Problem]:
         """What is wrong with the line of a token."""
-        problem = columns.problem(cells, line, self._needed)
+        problem = source.columns.problem(cells, line, self._needed)
         if problem is None and not cells[self.token_column]:
             problem = Problem(f"the token in {shown_line(line)} is empty", LEAVE_OUT)
-        if problem is None and is_first and is_comment(line, columns):
+        if problem is None and is_first and is_comment(line, source.columns):
             problem = Problem(f"{shown_line(line)} is a comment", "Have comments left out")
         if problem is None:
             tag = visible(cells[self.tag_column])
-            problem = _tag_problem(self._tag_map.get(tag, tag), scheme)
+            if tag == _MISSING and tag not in source.names:
+                source.names[tag] = UNKNOWN if self._has_outside(source) else tag
+            problem = _tag_problem(source.names.get(tag, tag), scheme)
         if problem is not None and is_first and line.startswith("#") and self.comment_prefix is None:
             way_out = f'{problem.way_out}. If the line is a comment, `comment_prefix: "#"` leaves it out'
             problem = problem._replace(way_out=way_out)
         return problem
+
+    def _has_outside(self, source: "_Source") -> bool:
+        """Whether any token of the file is tagged as O."""
+        for _, line in decoded_lines(source.path, source.encoding):
+            if self.comment_prefix and line.startswith(self.comment_prefix):
+                continue
+            with contextlib.suppress(csv.Error):
+                cells = source.columns.split(line)
+                if len(cells) == source.columns.number and not starts_document(cells, False):
+                    tag = visible(cells[self.tag_column])
+                    if source.names.get(tag, tag) == "O":
+                        return True
+        return False
 
 
 class _Remarks:
@@ -221,6 +256,8 @@ class _Remarks:
 
 @functools.lru_cache(maxsize=4096)
 def _tag_problem(tag: str, scheme: Optional[str]) -> Optional[Problem]:
+    if tag == UNKNOWN:
+        return None
     if not tag:
         return Problem("the tag is empty", f"{LEAVE_OUT}, or check `tag_column`")
     try:

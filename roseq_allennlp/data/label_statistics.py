@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from allennlp.data import Instance
 from allennlp.data.fields import SequenceLabelField
 
+from roseq_allennlp.data.tag_schemes import UNKNOWN
+
 
 def label_weights(counts: Mapping[str, int], tau: float) -> dict[str, float]:
     """
@@ -40,10 +42,11 @@ def label_weights(counts: Mapping[str, int], tau: float) -> dict[str, float]:
 
 
 def count_labels(instances: Iterable[Instance], namespace: str) -> "Counter[str]":
-    """Tokens with each tag, over all sequence labels of a namespace."""
+    """Tokens with each tag, over all sequence labels of a namespace; those whose tag is unknown are left out."""
     counts: Counter[str] = Counter()
     for instance in instances:
         for field in instance.fields.values():
             if isinstance(field, SequenceLabelField) and field._label_namespace == namespace:
                 counts.update(map(str, field.labels))
+    counts.pop(UNKNOWN, None)
     return counts

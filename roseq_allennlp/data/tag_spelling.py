@@ -17,7 +17,8 @@ _SPELLINGS: tuple[tuple[str, str, str], ...] = (
     (rf"(?P<prefix>[{_PREFIXES.lower()}])[_.:/|](?P<type>.+)", "{upper}-{type}", "a prefix in lower case without `-`"),
     (rf"(?P<type>.+)[-_.:/|](?P<prefix>[{_PREFIXES}])", "{prefix}-{type}", "a prefix after its type"),
     (rf"(?P<prefix>[{_PREFIXES}])-?", "{prefix}-ENTITY", "a prefix without a type"),
-    (r"[o0_\-]", "O", "an O of another spelling"),
+    (r"-", "O", "an O of another spelling, or spaCy's unknown tag (`?` in place of `O`, in a file without an O)"),
+    (r"[o0_]", "O", "an O of another spelling"),
     (r"(?P<type>[^\W\d_][\w-]*)", "I-{type}", "a type without a prefix"),
 )
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from roseq_allennlp.data.tag_schemes import Span
+from roseq_allennlp.data.tag_schemes import UNKNOWN, Span
 from roseq_allennlp.evaluation.tagged_data import TaggedSentence
 from roseq_allennlp.scoring.conlleval import Counts, count_matches, label_of, total
 
@@ -45,20 +45,21 @@ def by_surface_form(sentences: Iterable[TaggedSentence], seen: set[SurfaceForm])
 def confusion(sentences: Sequence[TaggedSentence], labels: Sequence[str]) -> np.ndarray:
     """
     Counts tokens by their gold label, in rows, and their predicted label, in columns: `(labels, labels)` int64. Labels that
-    are not among `labels` count as the last one.
+    are not among `labels` count as the last one; tokens whose gold tag is unknown are left out.
     """
     indices = {label: index for index, label in enumerate(labels)}
     last = len(labels) - 1
     matrix = np.zeros((len(labels), len(labels)), dtype=np.int64)
     for sentence in sentences:
         for gold, predicted in zip(sentence.gold, sentence.predicted, strict=True):
-            matrix[indices.get(label_of(gold), last), indices.get(label_of(predicted), last)] += 1
+            if gold != UNKNOWN:
+                matrix[indices.get(label_of(gold), last), indices.get(label_of(predicted), last)] += 1
     return matrix
 
 
 def token_labels(tags: Iterable[Sequence[str]]) -> "Counter[str]":
-    """Counts the tokens of each label, O included."""
-    return Counter(label_of(tag) for sentence in tags for tag in sentence)
+    """Counts the tokens of each label, O included, without those of unknown tag."""
+    return Counter(label_of(tag) for sentence in tags for tag in sentence if tag != UNKNOWN)
 
 
 def _by(

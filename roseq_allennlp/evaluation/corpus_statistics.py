@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from roseq_allennlp.data.tag_schemes import UNKNOWN
 from roseq_allennlp.scoring.conlleval import Tags, entities, label_of
 
 
@@ -26,6 +27,6 @@ def split_statistics(tags: Iterable[Tags]) -> SplitStatistics:
     statistics = SplitStatistics()
     for sentence in tags:
         statistics.sentences += 1
-        statistics.tokens.update(map(label_of, sentence))
+        statistics.tokens.update(label_of(tag) for tag in sentence if tag != UNKNOWN)
         statistics.entities.update(span.label for span in entities(sentence))
     return statistics

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional, Union
 
+from roseq_allennlp.data.tag_schemes import UNKNOWN
 from roseq_allennlp.evaluation.breakdown import token_labels
 from roseq_allennlp.evaluation.marked_sentences import marked_sentences, select
 from roseq_allennlp.evaluation.report_sections import (
@@ -78,6 +79,7 @@ def render(
 
     sentences = next(iter(models.values()))
     in_data = token_labels(sentence.gold for sentence in sentences)
+    unknown_tags = sum(sentence.gold.count(UNKNOWN) for sentence in sentences)
     in_training = training.labels if isinstance(training, Training) else None
     frequency = in_training or in_data
     everything = {*in_data, *(in_training or {}), *(label for model in models.values() for label in _predicted(model))}
@@ -104,7 +106,8 @@ def render(
             (
                 "Size",
                 f"{len(sentences):,} sentences, {sum(in_data.values()):,} tokens,"
-                f" {sum(len(sentence.gold_entities) for sentence in sentences):,} entities",
+                + (f" and {unknown_tags:,} of unknown tag," if unknown_tags else "")
+                + f" {sum(len(sentence.gold_entities) for sentence in sentences):,} entities",
             ),
             *(("Model", f"{name}: {archive}") for name, archive in zip(models, archives, strict=True)),
         ],

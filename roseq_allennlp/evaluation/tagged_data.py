@@ -13,7 +13,7 @@ from more_itertools import chunked
 from roseq_allennlp.data.tag_schemes import Span, bioul_to_bioes
 from roseq_allennlp.predictors import NerTagger
 from roseq_allennlp.predictors.sentences import words_of as words_of
-from roseq_allennlp.scoring.conlleval import Score, entities, score
+from roseq_allennlp.scoring.conlleval import Score, comparable, entities, score
 from roseq_allennlp.text import without_secrets
 
 _AT_A_TIME = 2048  # sentences
@@ -25,7 +25,8 @@ Progress = Callable[[list, str], Iterable]
 class TaggedSentence(NamedTuple):
     """
     A sentence with its gold and its predicted tags, both BIOES, and the probability that the tagger gives each of the
-    entities it predicts, as a whole.
+    entities it predicts, as a whole. Where gold tags are unknown, `gold_entities` and `predicted_entities` are those that can
+    be compared, see `scoring.conlleval`.
     """
 
     words: list[str]
@@ -39,7 +40,7 @@ class TaggedSentence(NamedTuple):
 
     @property
     def predicted_entities(self) -> list[Span]:
-        return entities(self.predicted)
+        return comparable(self.gold, self.predicted)
 
 
 Models = Mapping[str, Sequence[TaggedSentence]]

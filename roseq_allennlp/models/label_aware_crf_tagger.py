@@ -17,6 +17,7 @@ from roseq_allennlp.modules.crf import ConditionalRandomField
 from roseq_allennlp.modules.seq2seq_encoders import BidirectionalLstm
 from roseq_allennlp.nn.dropout import dropout as apply_dropout
 from roseq_allennlp.nn.focal_loss import focal_loss
+from roseq_allennlp.nn.forward_backward import UNKNOWN
 from roseq_allennlp.training.metrics.loss_average import LossAverage
 
 REDUCTIONS = ("sentence_sum", "token_mean")
@@ -49,7 +50,7 @@ class LabelAwareCrfTagger(Tagger):
         γ of eq. (11). Set, it turns the focal loss on.
     focal_reduction : `str`, optional (default = `"sentence_sum"`)
         `"sentence_sum"`: the focal loss summed over a sentence's real tokens, averaged over the batch's sentences, as the
-        CRF's loss is; `"token_mean"`: averaged over the batch's real tokens.
+        CRF's loss is; `"token_mean"`: averaged over the batch's real tokens. Tokens of unknown tag are left out.
     embedding_dropout : `float`, optional (default = `0.2`)
         On the concatenated embeddings.
     dropout : `float`, optional (default = `0.5`)
@@ -177,7 +178,7 @@ class LabelAwareCrfTagger(Tagger):
         self.crf.label_weights.copy_(torch.tensor(values))
 
     def score_tags(
-        self, tokens: TextFieldTensors, tags: Optional[torch.Tensor], mask: torch.Tensor
+        self, tokens: TextFieldTensors, tags: Optional[torch.Tensor], mask: torch.Tensor, has_unknown: bool = False
     ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
         embedded = self._text_field_embedder(tokens)  # (B, T, width of the embedders)
         features = apply_dropout(embedded, self._embedding_dropout, self.training)
@@ -189,14 +190,18 @@ class LabelAwareCrfTagger(Tagger):
         with contextlib.nullcontext() if mask.is_meta else torch.autocast(mask.device.type, enabled=False):
             emissions = self._emission_layer(features.to(self._emission_layer.weight.dtype))  # (B, T, K)
         self._check_label_weights()
-        return emissions, None if tags is None else self._loss(emissions, tags, mask)
+        return emissions, None if tags is None else self._loss(emissions, tags, mask, has_unknown)
 
-    def _loss(self, emissions: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        loss = -self.crf(emissions, tags, mask).mean()  # eq. (10)
+    def _loss(self, emissions: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor, has_unknown: bool) -> torch.Tensor:
+        loss = -self.crf(emissions, tags, mask, has_unknown).mean()  # eq. (10)
         self._losses["crf_loss"](loss)
         if self._gamma is not None:
-            focal = focal_loss(emissions, tags, self._gamma) * mask  # eq. (11), (B, T)
-            focal = focal.sum() / (mask.sum() if self._focal_reduction == "token_mean" else mask.size(0))
+            known = mask
+            if has_unknown:
+                known, tags = mask & (tags != UNKNOWN), tags.clamp(min=0)  # (B, T)
+            focal = focal_loss(emissions, tags, self._gamma) * known  # eq. (11), (B, T)
+            count = known.sum().clamp(min=1) if self._focal_reduction == "token_mean" else mask.size(0)
+            focal = focal.sum() / count
             self._losses["focal_loss"](focal)
             loss = loss + focal  # eq. (12)
         return loss

@@ -9,10 +9,12 @@ from allennlp.models import Model
 from allennlp.nn import RegularizerApplicator
 from allennlp.nn.parallel import DdpAccelerator
 
-from roseq_allennlp.data.tag_schemes import split_tag, to_spans
+from roseq_allennlp.data.tag_schemes import UNKNOWN, split_tag, to_spans
 from roseq_allennlp.data.tag_spelling import with_close_ones
+from roseq_allennlp.data.tags_field import UNKNOWN_ID
 from roseq_allennlp.models.token_mask import token_mask, words_in
 from roseq_allennlp.modules.crf import ConditionalRandomField
+from roseq_allennlp.nn.forward_backward import may_have_unknown
 from roseq_allennlp.training.metrics.conll_f1 import ConllF1
 
 logger = logging.getLogger(__name__)
@@ -52,9 +54,12 @@ class Tagger(Model):
         self._warned_of: set[str] = set()  # types
 
     def score_tags(
-        self, tokens: TextFieldTensors, tags: Optional[torch.Tensor], mask: torch.Tensor
+        self, tokens: TextFieldTensors, tags: Optional[torch.Tensor], mask: torch.Tensor, has_unknown: bool = False
     ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
-        """Emissions `(B, T, K)`, unweighted, for `crf` as it is on return; and, with `tags`, the loss, a scalar."""
+        """
+        Emissions `(B, T, K)`, unweighted, for `crf` as it is on return; and, with `tags`, the loss, a scalar. `has_unknown`
+        says whether any of `tags` may be unknown.
+        """
         raise NotImplementedError
 
     def forward(  # type: ignore[override]
@@ -69,12 +74,13 @@ class Tagger(Model):
         tokens : `TextFieldTensors`
             Of B sentences, padded to T tokens.
         tags : `(B, T)` int64, optional
-            Gold tags.
+            Gold tags; −1 where any tag is possible.
         metadata : `List[Dict[str, Any]]`, optional
             `words` of each sentence, which say how many tokens it has, and its gold `tags` where `tags` has ids. Without
             `words` the mask is told from the ids, and a sentence is cut short if it ends with words to which each indexer
             gives the id of padding. Entities of types that the vocabulary lacks have the ids of O, for the loss too, and are
-            scored as missed.
+            scored as missed. Where the tags of a sentence are `?`, its loss is that of all tag sequences that agree with what is
+            known, and the scores leave out the tokens, and the predicted entities with one of them.
 
         # Returns
 
@@ -82,9 +88,12 @@ class Tagger(Model):
         path, `emissions` `(B, T, K)`, `mask` `(B, T)` and, with `top_k` above 1, `top_k_tags` `(B, k, T)` and
         `top_k_log_probabilities` `(B, k)`.
         """
-        unknown = self._unknown_tags(metadata or ())
+        others = self._other_tags(metadata or ())
         mask = token_mask(tokens, metadata)  # (B, T)
-        emissions, loss = self.score_tags(tokens, tags, mask)
+        has_unknown = UNKNOWN in others
+        if tags is not None and not all("tags" in entry for entry in metadata or ({},)):
+            has_unknown = may_have_unknown(tags)
+        emissions, loss = self.score_tags(tokens, tags, mask, has_unknown)
         output: dict[str, Any] = {} if loss is None else {"loss": loss}
         if not self.training or self._decode_in_training:
             paths, scores = self.crf.decode(emissions, mask, self._top_k)  # (B, k, T), (B, k)
@@ -93,19 +102,23 @@ class Tagger(Model):
                 log_z = self.crf.log_partition(emissions, mask)  # (B,)
                 output.update(top_k_tags=paths, top_k_log_probabilities=scores - log_z.unsqueeze(1))
             if tags is not None:
-                gold = [entry["tags"] for entry in metadata or ()] if unknown else self._tag_strings(tags, mask)
+                gold = [entry["tags"] for entry in metadata or ()] if others else self._tag_strings(tags, mask)
                 self._f1(self._tag_strings(paths[:, 0], mask), gold)
         if not self.training and (words := words_in(metadata)) is not None:
             output["words"] = words
         return output
 
-    def _unknown_tags(self, metadata: Sequence[dict[str, Any]]) -> set[str]:
-        """Gold tags that the vocabulary lacks: refused in training, warned of otherwise."""
-        unknown = set().union(*(entry.get("tags", ()) for entry in metadata)) - set(self._labels.values())
-        types = {split_tag(tag)[1] for tag in unknown}
-        if unknown and self.training:
+    def _other_tags(self, metadata: Sequence[dict[str, Any]]) -> set[str]:
+        """
+        Gold tags that are no label: the unknown one, and those that the vocabulary lacks, which are refused in training and
+        warned of otherwise.
+        """
+        others = set().union(*(entry.get("tags", ()) for entry in metadata)) - set(self._labels.values())
+        lacking = others - {UNKNOWN}
+        types = {split_tag(tag)[1] for tag in lacking}
+        if lacking and self.training:
             raise ConfigurationError(
-                f'The training data has tags that the vocabulary lacks: {", ".join(map(repr, sorted(unknown)))}. Add "train" to'
+                f'The training data has tags that the vocabulary lacks: {", ".join(map(repr, sorted(lacking)))}. Add "train" to'
                 " `datasets_for_vocab_creation`, or correct the tags."
             )
         if new := types - self._warned_of:
@@ -115,14 +128,12 @@ class Tagger(Model):
                 "Entities of types that the tagger was not trained on are scored as missed: %s",
                 with_close_ones(new, known),
             )
-        return unknown
+        return others
 
     def _tag_strings(self, tags: torch.Tensor, mask: torch.Tensor) -> list[list[str]]:
         lengths = mask.sum(dim=1).tolist()
-        return [
-            list(map(self._labels.__getitem__, row[:length]))
-            for row, length in zip(tags.tolist(), lengths, strict=True)
-        ]
+        names = {**self._labels, UNKNOWN_ID: UNKNOWN}
+        return [list(map(names.__getitem__, row[:length])) for row, length in zip(tags.tolist(), lengths, strict=True)]
 
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
         """

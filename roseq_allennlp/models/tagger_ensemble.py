@@ -91,9 +91,9 @@ class TaggerEnsemble(Tagger):
         self.crf.load_state_dict({name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]})
 
     def score_tags(
-        self, tokens: TextFieldTensors, tags: Optional[torch.Tensor], mask: torch.Tensor
+        self, tokens: TextFieldTensors, tags: Optional[torch.Tensor], mask: torch.Tensor, has_unknown: bool = False
     ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
-        scored = [member.score_tags(tokens, tags, mask) for member in self.members]
+        scored = [member.score_tags(tokens, tags, mask, has_unknown) for member in self.members]
         if not self.training or self._decode_in_training:
             self._take_means()
         losses = [loss for _, loss in scored if loss is not None]

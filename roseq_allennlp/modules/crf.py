@@ -89,11 +89,16 @@ class ConditionalRandomField(torch.nn.Module):
             start, end = start + self.forbidden_starts.to(dtype), end + self.forbidden_ends.to(dtype)
         return Potentials(emissions * self.label_weights.to(dtype), transitions, start, end)
 
-    def forward(self, emissions: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Log-likelihood of each sentence's `tags` (`(B, T)` int64), log p̃(y|h) of eq. (9), `(B,)`."""
+    def forward(
+        self, emissions: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor, has_unknown: Optional[bool] = None
+    ) -> torch.Tensor:
+        """
+        Log-likelihood of what is known of each sentence's `tags` (`(B, T)` int64), `(B,)`: log p̃(y|h) of eq. (9), summed over
+        the paths that agree where a tag is `UNKNOWN`. See `log_likelihood`.
+        """
         check_mask(mask)
         emissions = emissions.to(at_least_float32(emissions.dtype))  # (B, T, K)
-        return log_likelihood(self.potentials(emissions, constrained=False), tags, mask)
+        return log_likelihood(self.potentials(emissions, constrained=False), tags, mask, has_unknown)
 
     def marginals(self, emissions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Probability of each tag at each token among the paths that decoding may choose, `(B, T, K)`."""

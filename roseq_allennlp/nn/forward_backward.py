@@ -19,6 +19,9 @@ from roseq_allennlp.nn.mirror import mirrored_positions
 from roseq_allennlp.nn.range_sums import range_sums
 from roseq_allennlp.nn.rows import by_token
 
+UNKNOWN = -1
+"""In `tags`: any tag."""
+
 
 class Potentials(NamedTuple):
     """
@@ -179,13 +182,20 @@ def log_sums(potentials: Potentials, mask: torch.Tensor) -> tuple[torch.Tensor, 
 
 class _LogLikelihood(torch.autograd.Function):
     """
-    log p of one path per sentence. The gradient is written out: observed less expected counts, the expected ones from the
-    marginals of tags and of pairs of neighbouring tags.
+    log p of what is known of each sentence's tags. The gradient is written out: observed less expected counts, the expected
+    ones from the marginals of tags and of pairs of neighbouring tags.
+
+    A sentence of the batch whose tags are known in part (`partial`, `(P,)` its index) stands there once more, with only the
+    tags that agree possible. What is expected among these paths takes the place of what is observed.
     """
 
     @staticmethod
-    def forward(ctx: Any, *args: torch.Tensor) -> torch.Tensor:
-        *scores, tags, mask = args
+    def forward(ctx: Any, *args: Any) -> torch.Tensor:
+        *scores, tags, mask, partial = args
+        dtype, batch_size = scores[0].dtype, len(tags)
+        is_known: Any = None
+        if partial is not None:
+            tags, mask, scores[0], is_known = _with_partial_ones(scores[0], tags, mask, partial)
         potentials = Potentials(*scores)
         with torch.autocast("cpu", enabled=False):
             messages = _messages(potentials, mask)
@@ -193,19 +203,31 @@ class _LogLikelihood(torch.autograd.Function):
             potentials = Potentials(*(values.double() for values in scores))
             alphas = forward_scores(potentials, mask)
             log_z = torch.logsumexp(alphas[-1] + potentials.end, dim=1)
-            ctx.save_for_backward(*potentials, tags, mask, alphas)
+            saved = [*potentials, tags, mask, alphas]
         else:
             log_z = messages.log_z
-            ctx.save_for_backward(*scores, tags, mask, *messages[:3], messages.weights)
-        ctx.dtype = scores[0].dtype
-        return (path_score(potentials, tags, mask) - log_z).to(ctx.dtype)
+            saved = [*scores, tags, mask, *messages[:3], messages.weights]
+        ctx.save_for_backward(*saved, partial, is_known)
+        ctx.dtype = dtype
+        if partial is None:
+            return (path_score(potentials, tags, mask) - log_z).to(dtype)
+        known = path_score(
+            potentials._replace(emissions=potentials.emissions[:batch_size]), tags, mask[:batch_size]
+        ).index_copy(0, partial, log_z[batch_size:])
+        return (known - log_z[:batch_size]).masked_fill(~is_known, 0.0).to(dtype)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Optional[torch.Tensor], ...]:
         *scores, tags, mask = ctx.saved_tensors[:6]
-        saved, transitions = ctx.saved_tensors[6:], scores[1]
-        gradient = (gradients[0].unsqueeze(1) * mask).t().to(transitions.dtype)  # (T, B)
+        *saved, partial, is_known = ctx.saved_tensors[6:]
+        transitions, batch_size = scores[1], len(tags)
+        factor = observed_factor = gradients[0]  # (B,)
+        if partial is not None:
+            factor = factor.masked_fill(~is_known, 0.0)
+            observed_factor = factor.index_fill(0, partial, 0.0)
+            factor = torch.cat([factor, -factor[partial]])
+        gradient = (factor.unsqueeze(1) * mask).t().to(transitions.dtype)  # (T, B), or (T, B + P)
         if len(saved) == 1:
             expected, pairs = _expected_counts(Potentials(*scores), mask, saved[0], gradient)
         else:
@@ -217,13 +239,31 @@ class _LogLikelihood(torch.autograd.Function):
             with torch.autocast("cpu", enabled=False):
                 pairs = weights * (left.flatten(0, 1).t() @ gammas[1:].flatten(0, 1))
         counts = expected.neg_().transpose(0, 1)  # observed less expected
+        if partial is not None:
+            counts, mask = counts[:batch_size].index_add(0, partial, counts[batch_size:]), mask[:batch_size]
+            gradient = (observed_factor.unsqueeze(1) * mask).t().to(transitions.dtype)  # (T, B)
         counts.scatter_add_(2, tags.unsqueeze(2), gradient.t().unsqueeze(2))
         moves = (tags[:, :-1] * transitions.size(0) + tags[:, 1:]).flatten()
         observed = torch.zeros_like(transitions).flatten().index_add_(0, moves, gradient[1:].t().flatten())
         is_last = mask & ~torch.nn.functional.pad(mask, (0, 1))[:, 1:]
         ends = counts.masked_fill(~is_last.unsqueeze(2), 0.0).sum(dim=(0, 1))
         results = counts, observed.view_as(transitions) - pairs, counts[:, 0].sum(dim=0), ends
-        return *(result.to(ctx.dtype) for result in results), None, None
+        return *(result.to(ctx.dtype) for result in results), None, None, None
+
+
+def _with_partial_ones(
+    emissions: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor, partial: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """
+    Tags that can be looked up, `(B, T)`; the mask and the emissions of the batch and after it of the sentences `partial`, in
+    which tags that do not agree have `-inf`; whether anything of a sentence is known, `(B,)`.
+    """
+    is_unknown = tags == UNKNOWN  # (B, T)
+    others = tags[partial].unsqueeze(2) != torch.arange(emissions.size(2), device=tags.device)  # (P, T, K)
+    others &= ~is_unknown[partial].unsqueeze(2)
+    agreeing = emissions[partial].masked_fill(others, -math.inf)
+    is_known = (mask & ~is_unknown).any(dim=1)
+    return tags.clamp(min=0), torch.cat([mask, mask[partial]]), torch.cat([emissions, agreeing]), is_known
 
 
 def _expected_counts(
@@ -246,12 +286,45 @@ def _expected_counts(
     return expected, pairs
 
 
-def log_likelihood(potentials: Potentials, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def log_likelihood(
+    potentials: Potentials, tags: torch.Tensor, mask: torch.Tensor, has_unknown: Optional[bool] = None
+) -> torch.Tensor:
     """
-    log p of each sentence's `tags` (`(B, T)` int64), `(B,)`: `path_score` − `log_partition` with the gradient written out.
-    Potentials must be finite.
+    log p of what is known of each sentence's tags: the log of the summed weight of all paths that agree with them, less log
+    Z. Where all are known this is `path_score` − `log_partition`, where none is known it is 0 and so is its gradient. The
+    gradient is written out.
+
+    # Parameters
+
+    potentials : `Potentials`
+        Finite.
+    tags : `(B, T)` int64
+        `UNKNOWN` where any tag agrees.
+    mask : `(B, T)` bool
+    has_unknown : `bool`, optional (default = `may_have_unknown(tags)`)
+        `False`: no tag is `UNKNOWN`. It saves work on an accelerator.
+
+    # Returns
+
+    `(B,)`
     """
-    return _LogLikelihood.apply(*potentials, tags, mask)  # type: ignore[no-any-return]
+    if has_unknown is None:
+        has_unknown = may_have_unknown(tags)
+    partial = _partial(tags, mask) if has_unknown else None
+    return _LogLikelihood.apply(*potentials, tags, mask, partial)  # type: ignore[no-any-return]
+
+
+def may_have_unknown(tags: torch.Tensor) -> bool:
+    """Whether a tag may be `UNKNOWN`: looked for on the CPU, and yes on an accelerator, as to look would synchronise."""
+    return tags.device.type != "cpu" or bool((tags == UNKNOWN).any())
+
+
+def _partial(tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The sentences whose tags are known in part, `(P,)` int64; on an accelerator all, as to look would synchronise."""
+    if mask.device.type != "cpu":
+        return torch.arange(len(tags), device=tags.device)
+    is_unknown = tags == UNKNOWN  # (B, T)
+    return ((is_unknown & mask).any(dim=1) & (~is_unknown & mask).any(dim=1)).nonzero().squeeze(1)
 
 
 def token_marginals(potentials: Potentials, mask: torch.Tensor) -> torch.Tensor:

@@ -22,7 +22,7 @@ from allennlp.data.fields import SequenceLabelField
 from roseq_allennlp.data import corpora
 from roseq_allennlp.data.columns import DOCUMENT_START, find_columns, shown_line, starts_document
 from roseq_allennlp.data.documents import Tally
-from roseq_allennlp.data.tag_schemes import bioul_to_bioes
+from roseq_allennlp.data.tag_schemes import UNKNOWN, bioul_to_bioes
 from roseq_allennlp.data.text_files import marked_encoding, unpacked
 from roseq_allennlp.predictors.batching import windows
 from roseq_allennlp.predictors.ner_tagger import NerTagger
@@ -37,7 +37,7 @@ _EXTENSIONS = {
 }
 _HEAD = 2**16  # bytes by which a file is recognised
 _JSON_OBJECT = re.compile(r'\ufeff?\s*\{\s*["}]')
-_TAG = re.compile(r"O|[BIESLUM]-\S+")
+_TAG = re.compile(r"O|[BIESLUM]-\S+|\?")
 _FIRST_LINES = 200  # by which columns are found
 _MOSTLY = 0.9  # of the first lines; some may be broken
 _WINDOW = 2048  # rows read at a time, or fewer where they are long
@@ -182,7 +182,10 @@ def kind_of(name: str, head: str) -> tuple[str, bool]:
         one_word = all(len(cells) == 1 for cells in split)
         return ("columns", True) if in_blocks and one_word else ("text", False)
     tagged = sum(len(cells) == columns.number and _TAG.fullmatch(cells[-1]) is not None for cells in split)
-    return ("columns", True) if tagged >= _MOSTLY * len(split) else ("text", False)
+    is_tagged = tagged >= _MOSTLY * len(split) and any(
+        cells[-1] != UNKNOWN for cells in split
+    )  # `?` also ends questions
+    return ("columns", True) if is_tagged else ("text", False)
 
 
 def tag_rows(tagger: NerTagger, rows: Iterable[Row], batch_size: int = _WINDOW) -> Iterator[tuple[Row, dict[str, Any]]]:

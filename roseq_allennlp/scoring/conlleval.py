@@ -12,6 +12,10 @@ The rules of `conlleval` (Tjong Kim Sang, version of 2004-01-26) for IOB1 and IO
 The script has no `S`, and takes a `B` after an `E` of its type for the same entity. So BIOES and BIOUL are converted to
 IOB2 first. A valid sequence loses nothing by this; an invalid one is read by `tag_schemes.to_spans`, which applies rules 1
 to 3 and lets nothing continue an `S` or `E`.
+
+Gold tags may be unknown (`?`), which the script does not have. Their tokens are left out of token scores. A gold entity that
+goes on into one is left out, and so is a predicted entity with a token that is unknown or of such an entity: it is neither
+correct nor wrong.
 """
 
 from collections import Counter
@@ -19,7 +23,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from roseq_allennlp.data.tag_schemes import Span, convert, split_tag, to_spans
+from roseq_allennlp.data.tag_schemes import UNKNOWN, Span, convert, detect_scheme, split_tag, whole_spans
 
 Tags = Sequence[str]
 """The tags of the tokens of one sentence."""
@@ -95,28 +99,55 @@ class Score:
         }
 
 
-def entities(tags: Tags) -> list[Span]:
-    """Returns the entities of a sentence in any scheme, by the rules above."""
-    return to_spans(tags, _ANY)
+def entities(tags: Tags, scheme: str = _ANY) -> list[Span]:
+    """
+    Returns the entities of a sentence in any scheme, by the rules above; `scheme` says which ones go on into an unknown tag.
+    """
+    return whole_spans(tags, scheme if UNKNOWN in tags else _ANY)
+
+
+def scheme_of(gold: Sequence[Tags]) -> str:
+    """The scheme by which entities go on into unknown tags; any where there are none."""
+    return detect_scheme(gold) if any(UNKNOWN in tags for tags in gold) else _ANY
+
+
+def comparable(gold: Tags, predicted: Tags, scheme: str = _ANY) -> list[Span]:
+    """
+    The predicted entities of a sentence that can be compared, see above: all where no gold tag is unknown. `scheme` is that of
+    `gold`.
+    """
+    spans = entities(predicted)
+    if UNKNOWN not in gold:
+        return spans
+    known = {index for index, tag in enumerate(gold) if tag == "O"}
+    known.update(index for span in entities(gold, scheme) for index in range(span.start, span.end))
+    return [span for span in spans if known.issuperset(range(span.start, span.end))]
+
+
+def compared(gold: Tags, predicted: Tags, scheme: str) -> tuple[list[Span], list[Span]]:
+    """The gold and the predicted entities of a sentence that are compared; `scheme` is that of `gold`, see `scheme_of`."""
+    return entities(gold, scheme), comparable(gold, predicted, scheme)
 
 
 def score(gold: Iterable[Tags], predicted: Iterable[Tags]) -> Score:
     """
-    Computes what `conlleval` prints, from the tags of each sentence in IOB1, IOB2, BIOES or BIOUL.
+    Computes what `conlleval` prints, from the tags of each sentence in IOB1, IOB2, BIOES or BIOUL; gold ones may be unknown.
 
     # Raises
 
     `ValueError` if the two do not have the same sentences with the same number of tokens each, or a tag is not valid.
     """
     pairs = sentence_pairs(gold, predicted)
-    in_iob2 = any(split_tag(tag)[0] not in "OBI" for pair in pairs for tags in pair for tag in set(tags))
-    correct_tokens = 0
+    scheme = scheme_of([gold_tags for gold_tags, _ in pairs])
+    in_iob2 = any(split_tag(tag)[0] not in "OBI" for pair in pairs for tags in pair for tag in {*tags} - {UNKNOWN})
+    tokens = correct_tokens = 0
     for gold_tags, predicted_tags in pairs:
         if in_iob2 and gold_tags != predicted_tags:
             gold_tags, predicted_tags = convert(gold_tags, _ANY, "IOB2"), convert(predicted_tags, _ANY, "IOB2")
         correct_tokens += sum(map(str.__eq__, gold_tags, predicted_tags))
-    types = count_matches((entities(gold_tags), entities(predicted_tags)) for gold_tags, predicted_tags in pairs)
-    return Score(types, sum(len(gold_tags) for gold_tags, _ in pairs), correct_tokens)
+        tokens += len(gold_tags) - gold_tags.count(UNKNOWN)
+    types = count_matches(compared(*pair, scheme) for pair in pairs)
+    return Score(types, tokens, correct_tokens)
 
 
 def count_matches(pairs: Iterable[tuple[Iterable[Span], Iterable[Span]]]) -> dict[str, Counts]:
@@ -135,15 +166,15 @@ def count_matches(pairs: Iterable[tuple[Iterable[Span], Iterable[Span]]]) -> dic
 def token_scores(gold: Iterable[Tags], predicted: Iterable[Tags]) -> dict[str, Counts]:
     """
     Counts tokens by label, O included, for token precision, recall and F1 (Table I and Fig. 5): a token's label is the
-    type of its tag, whatever the prefix.
+    type of its tag, whatever the prefix. Tokens whose gold tag is unknown are left out.
 
     # Raises
 
     `ValueError` as `score`.
     """
     pairs: Counter[tuple[str, str]] = Counter()
-    for gold_tags, predicted_tags in sentence_pairs(gold, predicted):
-        pairs.update(zip(map(label_of, gold_tags), map(label_of, predicted_tags), strict=True))
+    for pair in sentence_pairs(gold, predicted):
+        pairs.update((label_of(tag), label_of(other)) for tag, other in zip(*pair, strict=True) if tag != UNKNOWN)
     counts: dict[str, Counter[str]] = {"correct": Counter(), "predicted": Counter(), "gold": Counter()}
     for (gold_label, predicted_label), tokens in pairs.items():
         counts["gold"][gold_label] += tokens

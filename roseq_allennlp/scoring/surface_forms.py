@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from roseq_allennlp.scoring.conlleval import (
     Counts,
     Tags,
+    compared,
     counts_by_label,
-    entities,
     ratios,
+    scheme_of,
     sentence_pairs,
     total,
     type_lines,
@@ -27,8 +28,10 @@ def surface_score(words: Iterable[Sequence[str]], gold: Iterable[Tags], predicte
     """
     correct: set[tuple[str, tuple[str, ...]]] = set()
     forms: tuple[set, set] = (set(), set())
-    for sentence, pair in zip(words, sentence_pairs(gold, predicted), strict=True):
-        spans = [set(entities(tags)) for tags in pair]
+    pairs = sentence_pairs(gold, predicted)
+    scheme = scheme_of([tags for tags, _ in pairs])
+    for sentence, pair in zip(words, pairs, strict=True):
+        spans = list(map(set, compared(*pair, scheme)))
         for new_spans, seen_forms in zip((spans[0] & spans[1], *spans), (correct, *forms), strict=True):
             seen_forms.update((span.label, tuple(sentence[span.start : span.end])) for span in new_spans)
     gold_forms, predicted_forms = (Counter(label for label, _ in side) for side in forms)

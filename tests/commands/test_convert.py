@@ -127,3 +127,62 @@ def test_the_output_of_before_stays_on_an_error(roseq, tmp_path):
     out.write_text("before")
     assert roseq("convert", path, out).status == 1
     assert out.read_text() == "before" and sorted(file.name for file in tmp_path.iterdir()) == ["a.jsonl", "b.json"]
+
+
+PARTIAL = "Ann\tB-PER\nleft\t?\nNew\tB-LOC\nYork\tI-LOC\n\nfor\tO\nRome\t?\n\n"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_unknown_tags_to_each_format_and_back(roseq, tmp_path, name):
+    source, there, back = tmp_path / "a.conll", tmp_path / f"there{FORMATS[name].extension}", tmp_path / "back.conll"
+    source.write_text(PARTIAL)
+    result = roseq("convert", source, there, "--to", name)
+    if name not in ("spacy", "hf", "conllu", "columns"):
+        line = 6 if name == "doccano" else 1  # in the first sentence all that is unmarked is unknown
+        assert result.status == 1 and result.errors.count("\n") == 1
+        assert result.errors.startswith(f"convert: error: {source}, line {line}: has ")
+        assert "Write columns, hf, conllu" in result.errors
+        return
+    assert result.status == 0
+    assert roseq("convert", there, back, "--tokenized").status == 0
+    assert back.read_text() == PARTIAL
+
+
+def test_documents_of_which_all_that_is_unmarked_is_unknown(roseq, tmp_path):
+    source, there = tmp_path / "a.jsonl", tmp_path / "b.conll"
+    rows = [
+        {"id": 1, "text": "Ann left", "label": [[0, 3, "PER"]], "partial": True},
+        {"id": 2, "text": "in Rome", "label": [[3, 7, "LOC"]], "partial": False},
+        {"id": 3, "text": "Bo", "label": [[0, 2, "PER"]]},
+    ]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert roseq("convert", source, there).status == 0
+    assert there.read_text() == "Ann\tB-PER\nleft\t?\n\nin\tO\nRome\tB-LOC\n\nBo\tB-PER\n\n"
+    back = map(json.loads, roseq("convert", there, "-", "--to", "doccano").output.splitlines())
+    assert [(row["label"], row.get("partial")) for row in back] == [
+        ([[0, 3, "PER"]], True),
+        ([[3, 7, "LOC"]], None),
+        ([[0, 2, "PER"]], None),
+    ]
+    again = roseq("convert", source, "-", "--to", "doccano").output.splitlines()
+    assert [json.loads(row) for row in again] == rows
+    message = roseq("convert", source, tmp_path / "b.json").errors
+    assert f"{source}, line 1: has unknown tags, which Label Studio's format cannot hold" in message
+    result = roseq("convert", source, "-", "--to", "columns", "--assume-unmarked", "unknown").output
+    assert result == there.read_text()  # nothing of the last row is unmarked
+
+
+def test_unknown_tags_in_a_document_of_several_sentences(roseq, tmp_path):
+    source = tmp_path / "a.conll"
+    source.write_text(f"-DOCSTART-\tO\n\n{PARTIAL}")
+    assert roseq("convert", source, "-", "--to", "columns").output == source.read_text()
+    lines = [line.split("\t") for line in roseq("convert", source, "-", "--to", "conllu").output.splitlines()]
+    assert [cells[1] for cells in lines if cells[-1] == "NER=?"] == ["left", "Rome"]
+
+
+def test_entities_that_go_on_into_an_unknown_tag_are_unknown(roseq, tmp_path):
+    source = tmp_path / "a.conll"
+    source.write_text("a\tB-X\nb\t?\nc\tE-X\nd\tS-X\ne\tO\n")
+    result = roseq("convert", source, "-", "--to", "columns")
+    assert result.output == "a\t?\nb\t?\nc\t?\nd\tB-X\ne\tO\n\n"
+    assert f"tags of entities that go on into an unknown one, unknown too: 2, at {source}, line 1 B-X" in result.errors

@@ -130,3 +130,28 @@ def test_errors_name_the_line(roseq, written, text, message):
 def test_other_errors(roseq, written, tmp_path):
     assert "No such file" in roseq("score", tmp_path / "none").errors
     assert "--surface needs the tokens" in roseq("score", written("O O\n"), "--surface").errors
+
+
+@pytest.mark.parametrize("unknown", ["?", "-"])
+def test_unknown_gold_tags(roseq, written, unknown):
+    text = f"John B-PER B-PER\nSmith I-PER I-PER\nis O O\nin {unknown} B-LOC\nYork {unknown} I-LOC\nnow O B-LOC\n"
+    assert roseq("score", written(text), "--surface").output == (
+        "processed 4 tokens with 1 phrases; found: 2 phrases; correct: 1.\n"
+        "accuracy:  75.00%; precision:  50.00%; recall: 100.00%; FB1:  66.67\n"
+        "              LOC: precision:   0.00%; recall:   0.00%; FB1:   0.00  1\n"
+        "              PER: precision: 100.00%; recall: 100.00%; FB1: 100.00  1\n"
+        "surface forms: 1; found: 2; correct: 1.\n"
+        "precision:  50.00%; recall: 100.00%; FB1:  66.67\n"
+        "              LOC: precision:   0.00%; recall:   0.00%; FB1:   0.00  1\n"
+        "              PER: precision: 100.00%; recall: 100.00%; FB1: 100.00  1\n"
+    )
+    scores = json.loads(roseq("score", written(text), "--json").output)
+    assert scores["tokens"] == 4 and scores["token_labels"]["O"]["gold"] == 2
+    assert scores["averages"]["macro"]["recall"] == 50.0
+
+
+def test_unknown_tags_that_cannot_be(roseq, written):
+    path = written("a - B-X\nb B-X B-X\n")
+    assert roseq("score", path).errors.startswith(f"score: error: {path}, line 1: the gold tag '-' is unknown in a")
+    path = written("a O ?\n")
+    assert f"{path}, line 1: '?' is no tag of a known scheme" in roseq("score", path).errors

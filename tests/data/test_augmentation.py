@@ -76,3 +76,16 @@ def test_the_seed_is_all_that_a_variant_follows_from(sentences):
     assert random.random() == random.Random(1).random()  # nothing was drawn from what the training draws from
     assert one == augmented(sentences, 0.5, 0.1, "1 0")
     assert one != augmented(sentences, 0.5, 0.1, "1 1")
+
+
+def test_unknown_tags_stay_beside_other_mentions():
+    """Entities that go on into an unknown tag are neither replaced nor drawn."""
+    words = ["in", "New", "York", "with", "Ann", "or", "Bo", "Li", "x"]
+    tags = ["?", "B-LOC", "L-LOC", "O", "?", "?", "B-PER", "?", "O"]
+    other = (["Rome", "Ada"], ["U-LOC", "U-PER"])
+    made = {tuple(map(tuple, augmented([(words, tags), other], 1.0, 0.0, str(seed))[0])) for seed in range(20)}
+    rest = ("with", "Ann", "or", "Bo", "Li", "x"), ("O", "?", "?", "B-PER", "?", "O")
+    assert made == {
+        (("in", "New", "York", *rest[0]), ("?", "B-LOC", "L-LOC", *rest[1])),
+        (("in", "Rome", *rest[0]), ("?", "U-LOC", *rest[1])),
+    }

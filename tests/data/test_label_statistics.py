@@ -2,6 +2,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from allennlp.data import Instance, Token
+from allennlp.data.fields import SequenceLabelField, TextField
 
 from roseq_allennlp.data.dataset_readers.conll2002 import Conll2002Reader
 from roseq_allennlp.data.label_statistics import count_labels, label_weights
@@ -67,3 +69,9 @@ def test_counts_of_a_file():
     weights = label_weights(counts, 0.25)
     assert weights["O"] == 1.0
     assert weights["U-LOC"] == pytest.approx((expected["O"] / expected["S-LOC"]) ** 0.25)
+
+
+def test_unknown_tags_are_not_counted():
+    text = TextField([Token("a")] * 4)
+    instances = [Instance({"tags": SequenceLabelField(tags.split(), text)}) for tags in ("? U-X O O", "? ? ? O")]
+    assert count_labels(instances, "labels") == {"O": 3, "U-X": 1}

@@ -5,6 +5,7 @@ import pytest
 from allennlp.data.dataset_readers.dataset_utils import span_utils
 
 from roseq_allennlp.data.tag_schemes import (
+    UNKNOWN,
     Span,
     bioes_to_bioul,
     bioul_to_bioes,
@@ -14,6 +15,8 @@ from roseq_allennlp.data.tag_schemes import (
     invalid_positions,
     split_tag,
     to_spans,
+    unknown_tokens,
+    whole_spans,
 )
 
 SCHEMES = ["IOB1", "IOB2", "BIOES", "BIOUL"]
@@ -168,3 +171,62 @@ def test_spellings_of_bioes():
     assert bioes_to_bioul(bioes) == bioul
     assert bioul_to_bioes(bioul) == bioes
     assert to_spans(bioes, "BIOES") == to_spans(bioul, "BIOES") == to_spans(bioul, "BIOUL")
+
+
+def masks(length):
+    for unknown in itertools.product([False, True], repeat=length):
+        yield lambda tags, unknown=unknown: [
+            UNKNOWN if hidden else tag for tag, hidden in zip(tags, unknown, strict=True)
+        ]
+
+
+@pytest.mark.parametrize("source, target", itertools.product(SCHEMES, SCHEMES))
+def test_what_is_known_of_valid_tags_is_converted_as_in_the_whole(source, target):
+    """Whatever is hidden of BIOES; of the others whatever does not hide the end of an entity of which more is known."""
+    length = 4
+    for spans in all_segmentations(length):
+        tags, whole = from_spans(spans, length, source), from_spans(spans, length, target)
+        for hide in masks(length):
+            hidden, expected = hide(tags), hide(whole)
+            if source not in ("BIOES", "BIOUL") and any(
+                UNKNOWN in hidden[s.start : s.end] and hidden[s.start : s.end] != [UNKNOWN] * (s.end - s.start)
+                for s in spans
+            ):
+                continue
+            if {source, target} & {"IOB1"} and UNKNOWN in hidden:
+                # In IOB1 the first tag of an entity depends on the tag before it, which may be hidden.
+                assert [tag == UNKNOWN for tag in convert(hidden, source, target)] == [t == UNKNOWN for t in hidden]
+                continue
+            assert invalid_positions(hidden, source) == []
+            assert convert(hidden, source, target) == expected, (hidden, expected)
+
+
+@pytest.mark.parametrize(
+    "scheme, tags, bioul, whole",
+    [
+        ("IOB2", "B-X ? O", "U-X ? O", [Span("X", 0, 1)]),
+        ("IOB2", "? I-X I-X O", "? I-X L-X O", []),
+        ("IOB2", "B-X ? I-X", "U-X ? L-X", [Span("X", 0, 1)]),
+        ("IOB2", "? B-X I-X ?", "? B-X L-X ?", [Span("X", 1, 3)]),
+        ("IOB1", "? I-X ?", "? U-X ?", [Span("X", 1, 2)]),
+        ("IOB1", "? B-X ?", "? U-X ?", [Span("X", 1, 2)]),
+        ("BIOES", "B-X ? E-X", "B-X ? L-X", []),
+        ("BIOES", "S-X ? S-X", "U-X ? U-X", [Span("X", 0, 1), Span("X", 2, 3)]),
+        ("BIOES", "? I-X ?", "? I-X ?", []),
+        ("BIOES", "? ? ?", "? ? ?", []),
+    ],
+)
+def test_entities_beside_unknown_tags(scheme, tags, bioul, whole):
+    tags = tags.split()
+    assert convert(tags, scheme, "BIOUL") == bioul.split() and whole_spans(tags, scheme) == whole
+    assert invalid_positions(tags, scheme) == []
+    known = {index for span in whole for index in range(span.start, span.end)}
+    assert unknown_tokens(tags, scheme) == [i for i, tag in enumerate(tags) if tag != "O" and i not in known]
+
+
+def test_an_unknown_tag_makes_no_scheme():
+    assert detect_scheme([["?", "I-X", "?", "I-X"], ["?"]]) == "IOB1"
+    assert detect_scheme([["?", "B-X", "I-X"]]) == "IOB2"
+    assert detect_scheme([["?", "S-X"]]) == "BIOES"
+    with pytest.raises(ValueError, match="'[?]' is no tag"):
+        split_tag(UNKNOWN)

@@ -16,6 +16,7 @@ from roseq_allennlp.modules.crf import ConditionalRandomField
 from roseq_allennlp.modules.seq2seq_encoders.bidirectional_lstm import BidirectionalLstm
 from roseq_allennlp.modules.token_embedders.char_cnn_highway import CharCnnHighway
 from roseq_allennlp.nn.focal_loss import focal_loss
+from roseq_allennlp.nn.forward_backward import UNKNOWN
 
 LENGTHS = [40, 1, 17, 39, 5]
 MASK = torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS).unsqueeze(1)
@@ -47,8 +48,14 @@ def crf(start_end: bool, device: torch.device, dtype: torch.dtype) -> Found:
     spans = torch.tensor([[0, 3, 5], [1, 0, 1], [3, 30, 39], [2, 0, 17]], device=device)
     best, score = module.decode(emissions, mask)
     ranked, ranked_scores = module.decode(emissions, mask, 3)
+    hidden = (torch.rand(MASK.shape, generator=torch.Generator().manual_seed(5)) < 0.5).to(device)
+    hidden[4] = True
     found = with_gradients(
-        {"log-likelihood": module(emissions, tags, mask)}, {"emissions": emissions, **dict(module.named_parameters())}
+        {
+            "log-likelihood": module(emissions, tags, mask),
+            "log-likelihood of partly known tags": module(emissions, tags.masked_fill(hidden, UNKNOWN), mask),
+        },
+        {"emissions": emissions, **dict(module.named_parameters())},
     )
     return found | {
         "log Z": module.log_partition(emissions, mask),

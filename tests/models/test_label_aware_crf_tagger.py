@@ -17,6 +17,7 @@ from allennlp.modules.conditional_random_field import ConditionalRandomField as 
 
 import roseq_allennlp
 from roseq_allennlp.models import LabelAwareCrfTagger
+from roseq_allennlp.nn.focal_loss import focal_loss
 from roseq_allennlp.scoring.conlleval import score
 
 CONFIG = "training_configs/fixture.jsonnet"
@@ -370,3 +371,72 @@ class TestTraining(ModelTestCase):
         metrics = json.loads((self.TEST_DIR / "save_and_load_test" / "metrics.json").read_text())
         for name in ("training_adversarial_loss", "training_focal_loss"):
             assert (name in metrics) == components
+
+
+def partly_known_batch(hidden):
+    """Five sentences with the tags at `hidden`, pairs of sentence and token, unknown; the reader's and by hand."""
+    instances = []
+    for row, instance in enumerate(data()[1][:5]):
+        tags = ["?" if (row, token) in hidden else tag for token, tag in enumerate(instance["tags"].labels)]
+        instances.append(data()[0].text_to_instance(instance["metadata"]["words"], tags))
+        data()[0].apply_token_indexers(instances[-1])
+    return batch_of(instances)
+
+
+@pytest.mark.parametrize("reduction", ["sentence_sum", "token_mean"])
+@pytest.mark.parametrize("with_metadata", [True, False])
+def test_loss_of_partly_known_tags(reduction, with_metadata):
+    """The CRF's against all ways to fill in the tags, the focal one against the known tokens alone."""
+    model = build(focal_reduction=reduction)
+    whole, hidden = train_batch(), {(0, 1), (1, 0), (1, 2)}
+    lengths = [len(entry["words"]) for entry in whole["metadata"]]
+    hidden |= {(3, token) for token in range(lengths[3])}
+    batch = partly_known_batch(hidden)
+    if not with_metadata:
+        batch["metadata"] = None
+    output = model(**batch)
+    losses = {name: value for name, value in model.get_metrics(reset=True).items() if name.endswith("_loss")}
+
+    emissions, mask = output["emissions"], output["mask"]
+    assert (batch["tags"] == -1).sum() == len(hidden) and mask.sum(1).tolist() == lengths
+    expected = []
+    for row in range(5):
+        unknown = sorted(token for sentence, token in hidden if sentence == row)
+        if row == 3:
+            expected.append(0.0)
+            continue
+        fillings = list(itertools.product(range(model.crf.num_tags), repeat=len(unknown)))
+        tags = whole["tags"][row].repeat(len(fillings), 1)
+        tags[:, unknown] = torch.tensor(fillings, dtype=torch.long).reshape(len(fillings), len(unknown))
+        each = model.crf(emissions[row].expand(len(tags), -1, -1), tags, mask[row].expand(len(tags), -1))
+        expected.append(-torch.logsumexp(each, dim=0).item())
+    assert losses["crf_loss"] == pytest.approx(sum(expected) / 5, rel=1e-4)
+    tokens = [(row, token) for row, length in enumerate(lengths) for token in range(length)]
+    focal = sum(focal_loss(emissions[at], whole["tags"][at], GAMMA).item() for at in tokens if at not in hidden)
+    by = {"sentence_sum": focal / 5, "token_mean": focal / (len(tokens) - len(hidden))}
+    assert losses["focal_loss"] == pytest.approx(by[reduction], rel=1e-4)
+    assert output["loss"].item() == pytest.approx(sum(losses.values()))
+
+
+def test_nothing_is_learned_from_unknown_tags():
+    model = build(focal_reduction="token_mean").train()
+    lengths = [len(entry["words"]) for entry in train_batch()["metadata"]]
+    batch = partly_known_batch({(row, token) for row, length in enumerate(lengths) for token in range(length)})
+    loss = model(**batch)["loss"]
+    loss.backward()
+    assert loss.item() == 0
+    assert all((p.grad == 0).all() for p in model.parameters() if p.grad is not None)
+
+
+def test_scores_leave_out_unknown_tags():
+    model = build()
+    hidden = {(0, 1), (1, 0), (1, 2), (4, 3)}
+    batch = partly_known_batch(hidden)
+    output = model.make_output_human_readable(model(**batch))
+    gold = [entry["tags"] for entry in batch["metadata"]]
+    result = score(gold, output["tags"])
+    metrics = model.get_metrics(reset=True)
+    assert metrics["accuracy"] == result.accuracy / 100 and result.tokens == sum(map(len, gold)) - len(hidden)
+    assert metrics["precision-overall"] == result.overall.precision / 100 < 1
+    model(**{**batch, "metadata": [{"words": entry["words"]} for entry in batch["metadata"]]})
+    assert model.get_metrics(reset=True) == metrics

@@ -131,3 +131,20 @@ def test_errors(config, data, changes, message):
         changes = {"member": {**parts, **changes["member"]}}
     with pytest.raises(ConfigurationError, match=message):
         Model.from_params(Params({**config["model"], **changes}), vocab=data[1])
+
+
+def test_each_member_learns_from_partly_known_tags(ensemble, data):
+    batch, _ = data
+    hidden = batch["tags"].clone()
+    hidden[0], hidden[1, 1:3] = -1, -1
+    metadata = [
+        {
+            **entry,
+            "tags": ["?" if tag == -1 else known for tag, known in zip(row.tolist(), entry["tags"], strict=False)],
+        }
+        for row, entry in zip(hidden, batch["metadata"], strict=True)
+    ]
+    batch = {**batch, "tags": hidden, "metadata": metadata}
+    together = ensemble(**batch)["loss"].item()
+    assert together == pytest.approx(sum(member(**batch)["loss"].item() for member in ensemble.members))
+    assert together < ensemble(**data[0])["loss"].item()

@@ -10,8 +10,9 @@ from allennlp.modules.conditional_random_field.conditional_random_field import a
 from torch.testing import assert_close
 
 from roseq_allennlp.modules.crf import ConditionalRandomField
+from roseq_allennlp.nn import forward_backward
 from roseq_allennlp.nn.best_paths import n_best
-from roseq_allennlp.nn.forward_backward import Potentials, log_partition, path_score
+from roseq_allennlp.nn.forward_backward import UNKNOWN, Potentials, log_likelihood, log_partition, path_score
 
 LABELS = ["O", "B-X", "I-X", "L-X", "U-X"]
 ALLOWED = allowed_transitions("BIOUL", dict(enumerate(LABELS)))
@@ -360,3 +361,65 @@ def test_minus_infinity_is_a_legal_emission():
     assert log_partition(potentials, mask).item() == pytest.approx(math.log(math.exp(1) + math.exp(2)))
     tags, scores = n_best(potentials, mask, 3)
     assert tags[0, :2].tolist() == [[0, 1], [0, 0]] and scores.tolist() == [[2.0, 1.0, -math.inf]]
+
+
+@pytest.fixture(params=["rescaled", "logarithms"])
+def way(request, monkeypatch):
+    """Both ways to sum over paths; that of an accelerator sums over all sentences once more."""
+    if request.param == "logarithms":
+        monkeypatch.setattr(forward_backward, "_messages", lambda *args: None)
+        monkeypatch.setattr(forward_backward, "_partial", lambda tags, mask: torch.arange(len(tags)))
+
+
+def agreeing_scores(scores, known):
+    return [score for path, score in scores.items() if all(map(lambda k, tag: k in (UNKNOWN, tag), known, path))]
+
+
+@VARIANTS
+def test_likelihood_of_partly_known_tags(way, start_end, constrained, weighted):
+    """Against all paths that agree, enumerated, with sentences of one token and sentences of which all is unknown."""
+    crf, emissions, tags = make(start_end, constrained, weighted)
+    scores = [all_paths(crf, emissions[row], length, constrained=False) for row, length in enumerate(LENGTHS)]
+    allowed = [all_paths(crf, emissions[row], length, constrained=True) for row, length in enumerate(LENGTHS)]
+    valid = torch.tensor([[0, 1, 2, 3], [4, 0, 0, 0], [1, 3, 4, 0], [1, 3, 0, 0]])
+    for unknown in itertools.product([False, True], repeat=max(LENGTHS)):
+        partial = tags.masked_fill(torch.tensor(unknown), UNKNOWN)
+        actual = crf(emissions, partial, MASK)
+        expected = []
+        for row, length in enumerate(LENGTHS):
+            known = partial[row, :length].tolist()
+            agreeing = agreeing_scores(scores[row], known)
+            expected.append(log_sum(agreeing) - log_sum(scores[row].values()))
+            if set(known) == {UNKNOWN}:
+                assert actual[row] == 0
+        assert_close(actual, torch.tensor(expected, dtype=torch.float64))
+
+        # The function takes forbidden transitions too: then only allowed paths count, in both sums.
+        partial = valid.masked_fill(torch.tensor(unknown), UNKNOWN)
+        actual = log_likelihood(crf.potentials(emissions, constrained=True), partial, MASK)
+        for row, length in enumerate(LENGTHS):
+            known = partial[row, :length].tolist()
+            paths = allowed[row] if constrained else scores[row]
+            agreeing = agreeing_scores(paths, known)
+            assert actual[row].item() == pytest.approx(log_sum(agreeing) - log_sum(paths.values()))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_partial_likelihood_in_lower_precision(way, dtype):
+    crf, emissions, tags = make(True, True, True)
+    partial = tags.masked_fill(torch.tensor([True, False, True, False]), UNKNOWN)
+    rounded = emissions.to(dtype)
+    expected = crf(rounded.double().requires_grad_(), partial, MASK)
+    leaf = rounded.clone().requires_grad_()
+    actual = crf.float()(leaf, partial, MASK)
+    assert actual.dtype == torch.float32
+    assert_close(actual.double(), expected, rtol=1e-5, atol=1e-5)
+    actual.sum().backward()
+    assert leaf.grad.dtype == dtype and leaf.grad.isfinite().all() and leaf.grad[1].eq(0).all()  # one unknown token
+
+
+def test_no_step_of_partly_known_tags_needs_the_values():
+    crf, emissions, tags = make(True, True, True)
+    emissions = emissions.to("meta").requires_grad_()
+    crf.to("meta")(emissions, tags.to("meta"), MASK.to("meta"), has_unknown=True).sum().backward()
+    assert emissions.grad.shape == emissions.shape

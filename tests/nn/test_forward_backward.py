@@ -10,6 +10,7 @@ from roseq_allennlp.modules.crf import ConditionalRandomField
 from roseq_allennlp.nn import forward_backward
 from roseq_allennlp.nn.best_paths import viterbi
 from roseq_allennlp.nn.forward_backward import (
+    UNKNOWN,
     Potentials,
     _messages,
     backward_scores,
@@ -49,7 +50,7 @@ def plain_log_likelihood(potentials, tags, mask):
 def gradients(function, potentials, tags, mask):
     value = function(potentials, tags, mask)
     factors = torch.linspace(-1, 2, len(value)).to(value)  # each sentence with its own, one of them negative
-    return value, *torch.autograd.grad((value * factors).sum(), list(potentials))
+    return value, *torch.autograd.grad((value * factors).sum(), list(potentials), materialize_grads=True)
 
 
 @pytest.fixture(params=["rescaled", "logarithms"])
@@ -255,3 +256,96 @@ def test_a_number_added_to_all_scores_of_a_kind_is_added_to_each_path(way, name,
     assert_close(after[2], before[2] + times * shift)
     assert_close(after[0] + after[1], before[0] + before[1] + times * shift)
     assert_close(log_likelihood(shifted, tags, mask), log_likelihood(potentials, tags, mask))
+
+
+def plain_partial_log_likelihood(potentials, tags, mask):
+    """By autograd through the recursion over the agreeing tags, in float64."""
+    potentials = Potentials(*(value.double() for value in potentials))
+    others = (tags.unsqueeze(2) != torch.arange(potentials.emissions.size(2))) & (tags != UNKNOWN).unsqueeze(2)
+    agreeing = potentials._replace(emissions=potentials.emissions.masked_fill(others, -1e30))
+    return log_partition(agreeing, mask) - log_partition(potentials, mask)
+
+
+def partly_known(tags, share, seed=3):
+    """Some tags unknown; of the first sentence all, of the second none where there is another."""
+    unknown = torch.rand(tags.shape, generator=torch.Generator().manual_seed(seed)) < share
+    unknown[0] = True
+    if len(tags) > 2:
+        unknown[1] = False
+    return tags.masked_fill(unknown, UNKNOWN)
+
+
+@pytest.fixture(params=["chosen sentences", "all sentences"])
+def sentences(request, monkeypatch):
+    """Those that are summed over once more: on the CPU those that are known in part, on an accelerator all."""
+    if request.param == "all sentences":
+        monkeypatch.setattr(forward_backward, "_partial", lambda tags, mask: torch.arange(len(tags)))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 1, 3), (5, 2, 4), (6, 9, 5), (3, 40, 17)], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("share", [0.2, 0.9, 1.0])
+def test_partial_likelihood_and_its_gradient_are_those_of_autograd(way, sentences, shape, dtype, share):
+    potentials, tags, mask = ragged(7, *shape, dtype, scale=3.0)
+    tags = partly_known(tags, share)
+    expected = gradients(plain_partial_log_likelihood, potentials, tags, mask)
+    actual = gradients(log_likelihood, potentials, tags, mask)
+    tolerance = 1e-10 if dtype == torch.float64 else 1e-4
+    for result, wanted in zip(actual, expected, strict=True):
+        assert result.dtype == dtype
+        assert_close(result.double(), wanted.double(), rtol=tolerance, atol=tolerance)
+    assert actual[0][0] == 0 and (actual[1][0] == 0).all()  # exactly: nothing is known of the sentence
+
+
+def test_gradcheck_of_the_partial_likelihood(way, sentences):
+    potentials, tags, mask = ragged(3, 4, 5, 3)
+    tags = partly_known(tags, 0.5)
+    assert torch.autograd.gradcheck(lambda *scores: log_likelihood(Potentials(*scores), tags, mask), tuple(potentials))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_tags_at_padding_do_not_count(way, sentences, share):
+    potentials, tags, mask = ragged(5, 6, 9, 4)
+    tags = partly_known(tags, share)
+    expected = gradients(log_likelihood, potentials, tags.masked_fill(~mask, 0), mask)
+    for padding in (UNKNOWN, 3):
+        actual = gradients(log_likelihood, potentials, tags.masked_fill(~mask, padding), mask)
+        for result, wanted in zip(actual, expected, strict=True):
+            assert_close(result, wanted)
+
+
+@pytest.mark.parametrize("scale, transition_scale", [(1e4, 1.0), (1.0, 1e4), (1e-4, 30.0), (300.0, 9.0)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_partial_likelihood_of_scores_of_any_size(way, sentences, scale, transition_scale, dtype):
+    potentials, tags, mask = ragged(11, 8, 30, 9, dtype, scale, transition_scale)
+    tags = partly_known(tags, 0.5)
+    expected = gradients(plain_partial_log_likelihood, potentials, tags, mask)
+    actual = gradients(log_likelihood, potentials, tags, mask)
+    tolerance = 1e-4 if dtype == torch.float32 else 1e-9
+    tolerance = max(tolerance, 2 * torch.finfo(dtype).eps * max(scale, transition_scale))
+    for result, wanted in zip(actual, expected, strict=True):
+        assert_close(result.double(), wanted.double(), rtol=tolerance, atol=tolerance)
+
+
+def test_the_likelihood_of_a_partial_sentence_does_not_depend_on_its_batch(way):
+    potentials, tags, mask = ragged(19, 12, 33, 7)
+    tags = partly_known(tags, 0.5)
+    together = log_likelihood(potentials, tags, mask)
+    for row, length in enumerate(mask.sum(dim=1).tolist()):
+        alone = potentials._replace(emissions=potentials.emissions[row : row + 1, :length])
+        assert_close(
+            log_likelihood(alone, tags[row : row + 1, :length], mask[row : row + 1, :length])[0], together[row]
+        )
+    assert (together <= 0).all()
+
+
+def test_what_is_not_unknown_costs_no_second_sum(monkeypatch):
+    """Sentences that are known, or not at all, are not summed over once more."""
+    sizes = []
+    messages = forward_backward._messages
+    monkeypatch.setattr(forward_backward, "_messages", lambda p, mask: (sizes.append(len(mask)), messages(p, mask))[1])
+    potentials, tags, mask = ragged(19, 12, 33, 7)
+    log_likelihood(potentials, tags, mask)
+    log_likelihood(potentials, partly_known(tags, 0.0), mask)
+    log_likelihood(potentials, partly_known(tags, 0.7), mask)
+    assert sizes[:2] == [12, 12] and 12 < sizes[2] < 23

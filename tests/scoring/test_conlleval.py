@@ -1,14 +1,16 @@
 import random
+from collections import Counter
 
 import conlleval
 import pytest
 from seqeval.metrics.sequence_labeling import get_entities
 from sklearn.metrics import precision_recall_fscore_support
 
-from roseq_allennlp.data.tag_schemes import convert, from_spans
+from roseq_allennlp.data.tag_schemes import UNKNOWN, convert, from_spans
 from roseq_allennlp.scoring.conlleval import (
     Counts,
     Score,
+    compared,
     conlleval_layout,
     entities,
     score,
@@ -176,3 +178,59 @@ def test_sentences_must_match(function, predicted):
 def test_what_is_no_tag_is_refused():
     with pytest.raises(ValueError, match="'X-LOC' is no tag"):
         score([["X-LOC"]], [["O"]])
+
+
+def hidden(seed, gold, share):
+    rng = random.Random(f"hidden {seed}")
+    return [[UNKNOWN if rng.random() < share else tag for tag in tags] for tags in gold]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
+@pytest.mark.parametrize("seed", range(20))
+def test_unknown_gold_tags_are_left_out(seed, share):
+    """Against a count one by one, of BIOES that is valid before some of it is hidden."""
+    gold, predicted = random_sentences(seed, BIOES_TAGS)
+    gold, predicted = ([convert(tags, "BIOES", "BIOES") for tags in side] for side in (gold, predicted))
+    partial = hidden(seed, gold, share)
+    result = score(partial, predicted)
+    counts = Counter()
+    for whole, tags, guess in zip(gold, partial, predicted, strict=True):
+        spans = [(s, UNKNOWN in tags[s.start : s.end]) for s in entities(whole)]
+        known = {s for s, is_hidden in spans if not is_hidden}
+        out = {i for s, is_hidden in spans if is_hidden for i in range(s.start, s.end)}
+        out |= {i for i, tag in enumerate(tags) if tag == UNKNOWN}
+        kept = {s for s in entities(guess) if out.isdisjoint(range(s.start, s.end))}
+        assert compared(tags, guess, "BIOES") == (
+            sorted(known, key=lambda s: s.start),
+            sorted(kept, key=lambda s: s.start),
+        )
+        counts.update(gold=len(known), correct=len(known & kept))
+    assert result.tokens == sum(tag != UNKNOWN for tags in partial for tag in tags)
+    assert (result.overall.gold, result.overall.correct) == (counts["gold"], counts["correct"])
+    tokens = token_scores(partial, predicted)
+    assert sum(part.gold for part in tokens.values()) == result.tokens
+
+
+@pytest.mark.parametrize(
+    "gold, predicted, counts, tokens",
+    [
+        ("B-X ? O", "B-X B-X O", (1, 1, 1), (2, 2)),  # a prediction at an unknown token is not wrong
+        ("B-X ? O", "B-X I-X O", (0, 0, 1), (2, 2)),  # one over it is not either, but the known entity is missed
+        ("B-X ? O", "B-X O B-X", (1, 2, 1), (2, 1)),
+        ("? ? ?", "B-X O B-X", (0, 0, 0), (0, 0)),
+        ("? I-X O B-X", "B-X I-X O B-X", (1, 1, 1), (3, 3)),  # its beginning is unknown: left out
+        ("S-X ? O", "S-X S-X O", (1, 1, 1), (2, 2)),
+        ("B-X ? E-X S-X", "B-X I-X E-X O", (0, 0, 1), (3, 2)),
+    ],
+)
+def test_what_is_counted_beside_unknown_tags(gold, predicted, counts, tokens):
+    result = score([gold.split()], [predicted.split()])
+    assert result.overall == counts and (result.tokens, result.correct_tokens) == tokens
+    forms = surface_score(["abcd"[: len(gold.split())]], [gold.split()], [predicted.split()])
+    assert {label: part for label, part in forms.items() if part.gold} == ({"X": counts} if counts[2] else {})
+
+
+def test_the_scheme_decides_what_goes_on():
+    """After an unknown tag, in a file that is IOB1 by its other entities."""
+    gold, predicted = [["?", "I-X"], ["I-X", "O"], ["I-X"]], [["O", "I-X"], ["I-X", "O"], ["I-X"]]
+    assert score(gold, predicted).overall == (3, 3, 3)

@@ -45,6 +45,12 @@ class ConvertCommand(Command):
             "--offsets", choices=("code_points", "utf16"), default="code_points", help="what the offsets of IN count"
         )
         parser.add_argument(
+            "--assume-unmarked",
+            choices=("O", "unknown"),
+            default="O",
+            help="what text is in which IN marks no entity: O, or unknown, where there may be one",
+        )
+        parser.add_argument(
             "--columns", metavar="JSON", help='parameters of the reader `columns`, such as {"comment_prefix": "#"}'
         )
         parser.add_argument(

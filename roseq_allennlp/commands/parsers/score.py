@@ -8,7 +8,8 @@ class ScoreCommand(Command):
 
     description = (
         "Score tagged sentences as conlleval does. Each line holds a token's columns, the last two of them the gold and"
-        " the predicted tag; sentences end with an empty line. Tags are IOB1, IOB2 or BIOES."
+        " the predicted tag; sentences end with an empty line. Tags are IOB1, IOB2 or BIOES; a gold tag may be ?,"
+        " unknown: its token, and predicted entities with it, are left out."
     )
     example = "roseq score tagged.conll\nroseq score tagged.conll --surface --json"
     needs_allennlp = False

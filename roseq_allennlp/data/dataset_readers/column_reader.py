@@ -15,6 +15,9 @@ class ColumnReader(NerReader):
     are accepted; a token may hold any other of Unicode's line separators. Invisible characters around a tag are left
     out, with a warning.
 
+    A tag `?` is unknown, and so is spaCy's `-` in a file that has the tag `O` too; in one without, `-` may be its O, and is an
+    error that `tag_map` settles. What stands in other columns is no tag.
+
     Each line must have as many columns as most of the first lines have. The file is read as a stream, several times
     where its columns, scheme or encoding must be found first.
 
@@ -43,7 +46,7 @@ class ColumnReader(NerReader):
     quoting : `str`, optional (default = none)
         `csv`: cells may be in quotation marks; the separator is then a comma unless it is given or a tab is found.
     tag_map : `Dict[str, str]`, optional
-        The file's spelling of a tag, and the tag of the scheme: `{"b-per": "B-PER"}`.
+        The file's spelling of a tag, and the tag of the scheme, or `?`: `{"b-per": "B-PER"}`.
 
     # Raises
 

@@ -7,7 +7,7 @@ from allennlp.data import DatasetReader, Instance, Token, TokenIndexer
 from allennlp.data.fields import Field, MetadataField, TextField
 from allennlp.data.token_indexers import SingleIdTokenIndexer
 
-from roseq_allennlp.data.tag_schemes import bioes_to_bioul, convert, invalid_positions, to_spans
+from roseq_allennlp.data.tag_schemes import UNKNOWN, bioes_to_bioul, convert, invalid_positions, to_spans
 from roseq_allennlp.data.tags_field import TagsField
 
 logger = logging.getLogger(__name__)
@@ -18,8 +18,8 @@ class NerReader(DatasetReader):
     What the readers of labelled sentences share. A subclass gives `read_sentences`.
 
     An instance has `tokens` (`TextField`), `tags` (`SequenceLabelField` in AllenNLP's `BIOUL`, namespace `labels`) and
-    `metadata` (`{"words": [...], "tags": [...]}`, the tags if it has any). Sentences are divided among data loading workers and distributed processes before
-    any instance is built.
+    `metadata` (`{"words": [...], "tags": [...]}`, the tags if it has any). A tag may be `?`, unknown: any tag is possible.
+    Sentences are divided among data loading workers and distributed processes before any instance is built.
 
     # Parameters
 
@@ -52,7 +52,7 @@ class NerReader(DatasetReader):
         self.language = language
 
     def read_sentences(self, file_path: str) -> Iterator[tuple[Sequence[Union[str, Token]], list[str]]]:
-        """Tokens and valid BIOUL tags of each sentence of a file, as a stream."""
+        """Tokens and valid BIOUL tags of each sentence of a file, `?` for unknown ones, as a stream."""
         raise NotImplementedError
 
     def _read(self, file_path) -> Iterator[Instance]:
@@ -67,7 +67,7 @@ class NerReader(DatasetReader):
 
         tokens : `Sequence[Union[str, Token]]`
         tags : `Sequence[str]`, optional
-            One per token, in BIOUL or BIOES.
+            One per token, in BIOUL or BIOES, or `?` where it is unknown.
 
         # Raises
 
@@ -94,9 +94,10 @@ class NerReader(DatasetReader):
         instance["tokens"].token_indexers = self._token_indexers  # type: ignore[attr-defined]
 
     def _cut(self, file_path: str) -> Iterator[tuple[Sequence[Union[str, Token]], list[str]]]:
-        split = 0
+        split = total = unknown = outside = 0
         try:
             for tokens, tags in self.read_sentences(file_path):
+                total, unknown, outside = total + len(tags), unknown + tags.count(UNKNOWN), outside + tags.count("O")
                 ends = _cuts(tags, self._max_length)
                 if len(ends) == 1:
                     yield tokens, tags
@@ -108,6 +109,16 @@ class NerReader(DatasetReader):
         finally:  # also where the reading stops early, at `max_instances`
             if split:
                 logger.warning("%s: sentences split for more than %d tokens: %d", file_path, self._max_length, split)
+            if unknown:
+                logger.info("%s: tokens whose tag is unknown: %d of %d", file_path, unknown, total)
+                if not outside:
+                    logger.warning(
+                        "%s: %d of %d tokens have an unknown tag and none is known to be O. A tagger that is trained on this alone"
+                        " marks every token: add sentences that are annotated in full, or read what is unmarked as O",
+                        file_path,
+                        unknown,
+                        total,
+                    )
 
 
 def _cuts(tags: list[str], max_length: Optional[int]) -> list[int]:

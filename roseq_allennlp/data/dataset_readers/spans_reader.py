@@ -47,6 +47,9 @@ class SpansReader(NerReader):
         Hugging Face: the tags that integers stand for, in order.
     offsets : `str`, optional (default = `"code_points"`)
         What offsets count: `code_points`, or `utf16`, as tools in a browser may.
+    assume_unmarked : `str`, optional (default = `"O"`)
+        What text is in which a file marks no entity: `O`, or `unknown`, where any tag is possible. A token's own tag and
+        doccano's `partial` come first. It holds for all files that this reader reads, development data too.
 
     # Raises
 
@@ -63,6 +66,7 @@ class SpansReader(NerReader):
         annotator: Optional[str] = None,
         labels: Optional[list[str]] = None,
         offsets: str = "code_points",
+        assume_unmarked: str = "O",
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
@@ -70,13 +74,14 @@ class SpansReader(NerReader):
             ("format", format, (None, *FORMATS)),
             ("misaligned", misaligned, MISALIGNED),
             ("offsets", offsets, ("code_points", "utf16")),
+            ("assume_unmarked", assume_unmarked, ("O", "unknown")),
         ):
             if value not in values:
                 raise ConfigurationError(f"`{name}` must be one of {', '.join(filter(None, values))}, got {value!r}.")
         self._format = format
         self._misaligned = misaligned
         self._split_sentences = split_sentences
-        self._options = ReadOptions(annotator, labels, offsets, misaligned)
+        self._options = ReadOptions(annotator, labels, offsets, misaligned, assume_unmarked=assume_unmarked)
         self._tokenizer: Optional[SpacyTokenizer] = None
 
     def read_sentences(self, file_path: str) -> Iterator[tuple[Sequence[Union[str, Token]], list[str]]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from roseq_allennlp.data.documents import Document, Entity, Tally
-from roseq_allennlp.data.formats.checks import RawSpan, checked_document
+from roseq_allennlp.data.formats.checks import RawSpan, checked_document, without_unknown
 from roseq_allennlp.data.formats.format import Output, ReadOptions
 from roseq_allennlp.errors import ConfigurationError
 
@@ -125,7 +125,7 @@ def write(documents: Iterable[Document], output: Output) -> None:
     """
     directory = new_directory(output)
     labels: dict[str, None] = {}
-    for number, document in enumerate(documents, 1):
+    for number, document in enumerate(without_unknown(documents, "BRAT's format"), 1):
         lines = []
         for index, entity in enumerate(document.entities, 1):
             if re.search(r"\s", entity.label):

@@ -3,7 +3,7 @@
 import re
 import reprlib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Optional
 
 from roseq_allennlp.data.documents import Document, Entity, Tally
@@ -71,7 +71,20 @@ def checked_document(
         for index, (previous, token) in enumerate(zip(given, given[1:], strict=False), 1):
             if token[0] < previous[1]:
                 raise ConfigurationError(f"{where}: token {index} begins before the end of the token before it.")
-    return Document(text, entities, given, where=where, other=other or {})
+    document = Document(text, entities, given, where=where, other=other or {})
+    document.unknown = [(0, len(text))] if options.assume_unmarked == "unknown" else []
+    return document
+
+
+def without_unknown(documents: Iterable[Document], name: str) -> Iterator[Document]:
+    """Documents for a format that cannot say that it is unknown whether there is an entity; one with such text is an error."""
+    for document in documents:
+        if document.unknown and document.unmarked()[1]:
+            raise ConfigurationError(
+                f"{document.where}: has unknown tags, which {name} cannot hold. Write columns, hf, conllu, spacy or, for documents"
+                " in which all that is unmarked is unknown, doccano."
+            )
+        yield document
 
 
 def checked_text(text: Any, where: str) -> str:

@@ -8,7 +8,6 @@ from roseq_allennlp.data.columns import DOCUMENT_START
 from roseq_allennlp.data.documents import Document, Tally, joined
 from roseq_allennlp.data.formats.format import Output, ReadOptions
 from roseq_allennlp.data.formats.json_rows import writing
-from roseq_allennlp.data.tag_schemes import to_spans
 from roseq_allennlp.data.text_files import lines
 from roseq_allennlp.errors import ConfigurationError
 
@@ -34,9 +33,7 @@ def read(path: str, options: ReadOptions, tally: Tally) -> Iterator[Document]:
             yield joined(sentences)
             sentences = []
         grouped = grouped or is_start
-        sentence = Document.from_words(words, to_spans(tags, "BIOUL"), where=f"{path}, line {number}")
-        sentence.sentences = [(0, len(words))]
-        sentences.append(sentence)
+        sentences.append(Document.from_tags(words, tags, "BIOUL", tally, where=f"{path}, line {number}"))
     if sentences:
         yield joined(sentences)
 

@@ -10,11 +10,11 @@ from roseq_allennlp.data.documents import Document, Entity, Tally
 from roseq_allennlp.data.formats.checks import checked_label
 from roseq_allennlp.data.formats.format import Output, ReadOptions
 from roseq_allennlp.data.formats.json_rows import text_lines, writing
-from roseq_allennlp.data.tag_schemes import detect_scheme, invalid_positions, split_tag, to_spans
+from roseq_allennlp.data.tag_schemes import UNKNOWN, detect_scheme, invalid_positions, split_tag, whole_spans
 from roseq_allennlp.errors import ConfigurationError
 
 _COLUMNS = 10
-_TAG = re.compile(r"(?:(?:NER|NE|name)=)?(O|[A-Z]-\S+)", re.IGNORECASE)
+_TAG = re.compile(r"(?:(?:NER|NE|name)=)?(O|[A-Z]-\S+|(?<==)\?)", re.IGNORECASE)
 
 
 class _Sentence(NamedTuple):
@@ -30,10 +30,11 @@ def read(path: str, options: ReadOptions, tally: Tally) -> Iterator[Document]:
     See `Format`. Sentences after a comment `# newdoc` are a document; without such comments each sentence is one. Words
     of a multiword token and empty nodes have no text of their own: the token stands for its words.
     """
-    scheme = detect_scheme(sentence.tags for sentence in _sentences(path))
+    unmarked = UNKNOWN if options.assume_unmarked == "unknown" else "O"
+    scheme = detect_scheme(sentence.tags for sentence in _sentences(path, unmarked))
     document: Optional[Document] = None
     grouped = False
-    for sentence in _sentences(path):
+    for sentence in _sentences(path, unmarked):
         grouped = grouped or sentence.begins_document
         if document is not None and (sentence.begins_document or not grouped):
             yield document
@@ -42,12 +43,12 @@ def read(path: str, options: ReadOptions, tally: Tally) -> Iterator[Document]:
             document = Document("", [], [], [], sentence.where)
         for position in invalid_positions(sentence.tags, scheme):
             tally.add(f"invalid {scheme} tags repaired", f"{sentence.where} {sentence.tags[position]}")
-        _append(document, sentence, scheme)
+        _append(document, sentence, scheme, tally)
     if document is not None:
         yield document
 
 
-def _append(document: Document, sentence: _Sentence, scheme: str) -> None:
+def _append(document: Document, sentence: _Sentence, scheme: str, tally: Tally) -> None:
     tokens = document.tokens = document.tokens or []
     first = len(tokens)
     text = document.text + ("\n" if document.text else "")
@@ -56,12 +57,13 @@ def _append(document: Document, sentence: _Sentence, scheme: str) -> None:
         text += word + " " * space
     document.text = text.removesuffix(" ") if sentence.spaces[-1] else text
     document.sentences = [*(document.sentences or []), (first, len(tokens))]
-    for span in to_spans(sentence.tags, scheme):
+    document.set_unknown(sentence.tags, scheme, tally)
+    for span in whole_spans(sentence.tags, scheme):
         start, end = tokens[first + span.start][0], tokens[first + span.end - 1][1]
         document.entities.append(Entity(span.label, start, end))
 
 
-def _sentences(path: str) -> Iterator[_Sentence]:
+def _sentences(path: str, unmarked: str) -> Iterator[_Sentence]:
     sentence = _Sentence([], [], [], "", False)
     begins_document = is_tagged = False
     covered = 0  # the last word that stands in a token before it
@@ -92,7 +94,7 @@ def _sentences(path: str) -> Iterator[_Sentence]:
         if "." in columns[0]:
             continue  # an empty node
         if int(index[1]) <= covered:  # in a multiword token, which has the first tag of its words
-            if sentence.tags[-1] == "O" and tag:
+            if sentence.tags[-1] in ("O", UNKNOWN) and tag:
                 sentence.tags[-1] = tag
             continue
         covered = int(index[2] or 0)
@@ -100,7 +102,7 @@ def _sentences(path: str) -> Iterator[_Sentence]:
             sentence = _Sentence([], [], [], where, begins_document)
         sentence.words.append(columns[1])
         sentence.spaces.append(space)
-        sentence.tags.append(tag or "O")
+        sentence.tags.append(tag or unmarked)
     if not is_tagged:
         raise ConfigurationError(
             f"{path}: no word has a tag in its column MISC, such as NER=B-PER. Another column is read by the format `columns`."
@@ -114,7 +116,8 @@ def _misc(misc: str, where: str) -> tuple[Optional[str], bool]:
     if match is None:
         return None, "SpaceAfter=No" not in features
     try:
-        split_tag(checked_label(match[1], where))
+        if match[1] != UNKNOWN:
+            split_tag(checked_label(match[1], where))
     except ValueError as error:
         raise ConfigurationError(f"{where}: {error}.") from error
     return match[1], "SpaceAfter=No" not in features

@@ -1,6 +1,7 @@
 """
 doccano's JSON lines, `{"text": …, "label": [[start, end, type], …]}`, or with relations
-`{"text": …, "entities": [{"start_offset", "end_offset", "label"}, …]}`.
+`{"text": …, "entities": [{"start_offset", "end_offset", "label"}, …]}`. With `"partial": true` a row has only some of its
+entities: what is unmarked is unknown.
 """
 
 import reprlib
@@ -33,8 +34,14 @@ def document_of(row: dict[str, Any], where: str, options: ReadOptions, tally: Ta
             f" {reprlib.repr(sorted(row))}."
         )
     spans = [_span(span, where) for some in given for span in some]
-    other = {key: value for key, value in row.items() if key not in TEXT and key not in SPANS}
-    return checked_document(text, spans, where, options, tally, other=other)
+    partial = row.get("partial")
+    if partial is not None and not isinstance(partial, bool):
+        raise ConfigurationError(f"{where}: `partial` must be true or false, got {reprlib.repr(partial)}.")
+    other = {key: value for key, value in row.items() if key not in (*TEXT, *SPANS, *(["partial"] if partial else []))}
+    document = checked_document(text, spans, where, options, tally, other=other)
+    if partial is not None:
+        document.unknown = [(0, len(document.text))] if partial else []
+    return document
 
 
 def _span(span: Any, where: str) -> RawSpan:
@@ -49,15 +56,20 @@ def _span(span: Any, where: str) -> RawSpan:
 
 
 def write(documents: Iterable[Document], output: Output) -> None:
-    """See `Format`."""
-    write_rows(
-        (
-            {
-                **document.other,
-                "text": document.text,
-                "label": [[entity.start, entity.end, entity.label] for entity in document.entities],
-            }
-            for document in documents
-        ),
-        output,
-    )
+    """See `Format`. `partial` is written where all text in no entity is unknown."""
+    write_rows(map(_row, documents), output)
+
+
+def _row(document: Document) -> dict[str, Any]:
+    is_known, is_unknown = document.unmarked() if document.unknown else (True, False)
+    if is_known and is_unknown:
+        raise ConfigurationError(
+            f"{document.where}: has both tokens of unknown tag and tokens in no entity, of which `partial` says only one."
+            " Write columns, hf, conllu or spacy."
+        )
+    return {
+        **document.other,
+        "text": document.text,
+        "label": [[entity.start, entity.end, entity.label] for entity in document.entities],
+        **({"partial": True} if is_unknown else {}),
+    }

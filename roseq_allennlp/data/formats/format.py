@@ -23,6 +23,9 @@ class ReadOptions:
         With `skip`, spans for which the file quotes other text than they cover are left out; otherwise they are errors.
     columns : `Dict`, optional
         Parameters of `ColumnReader`.
+    assume_unmarked : `str`, optional (default = `"O"`)
+        What text is in which a file marks no entity: `O`, or `unknown`, where there may be one. Tags, and the file's own word
+        about a document, come first.
     """
 
     annotator: Optional[str] = None
@@ -30,6 +33,7 @@ class ReadOptions:
     offsets: str = "code_points"
     misaligned: str = "expand"
     columns: Optional[dict] = None
+    assume_unmarked: str = "O"
 
 
 class Format(NamedTuple):

@@ -10,7 +10,7 @@ from roseq_allennlp.data.formats.arrow_files import arrow_rows, is_parquet, tag_
 from roseq_allennlp.data.formats.checks import checked_label, checked_text
 from roseq_allennlp.data.formats.format import Output, ReadOptions
 from roseq_allennlp.data.formats.json_rows import rows, write_rows
-from roseq_allennlp.data.tag_schemes import detect_scheme, from_spans, invalid_positions, split_tag, to_spans
+from roseq_allennlp.data.tag_schemes import UNKNOWN, detect_scheme, invalid_positions, split_tag
 from roseq_allennlp.errors import ConfigurationError
 
 TAGS = ("ner_tags", "tags")  # the latter in some datasets of the hub
@@ -26,9 +26,7 @@ def read(path: str, options: ReadOptions, tally: Tally) -> Iterator[Document]:
     for where, words, tags, other in _sentences(path, names):
         for position in invalid_positions(tags, scheme):
             tally.add(f"invalid {scheme} tags repaired", f"{where} {tags[position]}")
-        document = Document.from_words(words, to_spans(tags, scheme), where=where, other=other)
-        document.sentences = [(0, len(words))]
-        yield document
+        yield Document.from_tags(words, tags, scheme, tally, where=where, other=other)
 
 
 def _sentences(path: str, names: Optional[list[str]]) -> Iterator[tuple[str, list[str], list[str], dict[str, Any]]]:
@@ -57,7 +55,8 @@ def _tag(tag: Any, names: Optional[list[str]], where: str) -> str:
             raise ConfigurationError(f"{where}: the tag {tag} has no name; there are {len(names)}, from 0 on.")
         tag = names[tag]
     try:
-        split_tag(checked_label(tag, where))
+        if tag != UNKNOWN:
+            split_tag(checked_label(tag, where))
     except ValueError as error:
         raise ConfigurationError(f"{where}: {error}.") from error
     return tag
@@ -80,7 +79,6 @@ def write(documents: Iterable[Document], output: Output) -> None:
 
 
 def _tagged(document: Document) -> Iterator[dict[str, Any]]:
-    words = document.words()
-    tags = from_spans(document.token_spans(), len(words), "IOB2")
-    for start, end in document.sentences or [(0, len(words))]:
+    words, tags, sentences = document.tagged()
+    for start, end in sentences:
         yield {"tokens": words[start:end], "ner_tags": tags[start:end]}

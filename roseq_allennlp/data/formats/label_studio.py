@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Optional
 
 from roseq_allennlp.data.documents import Document, Tally
-from roseq_allennlp.data.formats.checks import RawSpan, checked_document
+from roseq_allennlp.data.formats.checks import RawSpan, checked_document, without_unknown
 from roseq_allennlp.data.formats.format import Output, ReadOptions
 from roseq_allennlp.data.formats.json_rows import as_json, parsed, whole_text, writing
 from roseq_allennlp.errors import ConfigurationError
@@ -134,7 +134,7 @@ def write(documents: Iterable[Document], output: Output) -> None:
     with writing(output) as file:
         file.write("[")
         separator = "\n"
-        for document in documents:
+        for document in without_unknown(documents, "Label Studio's format"):
             file.write(separator + as_json(_task(document)))
             separator = ",\n"
         file.write("\n]\n")

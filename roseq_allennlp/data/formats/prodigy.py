@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Optional
 
 from roseq_allennlp.data.documents import Document, Tally
-from roseq_allennlp.data.formats.checks import RawSpan, checked_document
+from roseq_allennlp.data.formats.checks import RawSpan, checked_document, without_unknown
 from roseq_allennlp.data.formats.format import Output, ReadOptions
 from roseq_allennlp.data.formats.json_rows import rows, write_rows
 from roseq_allennlp.errors import ConfigurationError
@@ -49,7 +49,7 @@ def _items(items: Any, keys: set[str], name: str, where: str) -> list[dict[str, 
 
 def write(documents: Iterable[Document], output: Output) -> None:
     """See `Format`."""
-    write_rows(map(_row, documents), output)
+    write_rows(map(_row, without_unknown(documents, "Prodigy's format")), output)
 
 
 def _row(document: Document) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """Which format a file is in: by its name, and by how it begins."""
 
+import itertools
 import reprlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from roseq_allennlp.data.formats.arrow_files import is_parquet
 from roseq_allennlp.data.formats.json_rows import parsed, text_lines
-from roseq_allennlp.data.tag_schemes import split_tag
+from roseq_allennlp.data.tag_schemes import UNKNOWN, split_tag
 from roseq_allennlp.errors import ConfigurationError
 
 _BY_EXTENSION = {
@@ -36,7 +38,8 @@ def recognised(path: str) -> str:
         return _BY_EXTENSION[suffix]
     if is_parquet(path):
         return "hf"
-    first = next(((number, line) for number, line in text_lines(path) if line.strip()), None)
+    filled = ((number, line) for number, line in text_lines(path) if line.strip())
+    first = next(filled, None)
     if first is None:
         raise ConfigurationError(f"{path}: the file is empty.")
     number, line = first
@@ -44,7 +47,9 @@ def recognised(path: str) -> str:
         return "label-studio"
     if line.lstrip().startswith("{"):
         return _of_row(parsed(line, f"{path}, line {number}"), f"{path}, line {number}")
-    if _is_tagged(line) or line.startswith("-DOCSTART-"):
+    if line.startswith("-DOCSTART-"):
+        return "columns"
+    if _are_tagged(other for _, other in itertools.chain([first], filled)):
         return "columns"
     raise ConfigurationError(f"{path}, line {number}: {reprlib.repr(line)} begins none of the known formats. {WAY_OUT}")
 
@@ -86,10 +91,16 @@ def _of_row(row: Any, where: str) -> str:
     )
 
 
-def _is_tagged(line: str) -> bool:
-    columns = line.split("\t") if "\t" in line else line.split(" ")
-    try:
-        split_tag(columns[-1].strip())
-    except ValueError:
-        return False
-    return len(columns) > 1
+def _are_tagged(lines: Iterable[str]) -> bool:
+    """By the first line that ends in something other than an unknown tag, as text may."""
+    for line in lines:
+        columns = line.split("\t") if "\t" in line else line.split(" ")
+        tag = columns[-1].strip()
+        if len(columns) > 1 and tag in (UNKNOWN, "-"):
+            continue
+        try:
+            split_tag(tag)
+        except ValueError:
+            return False
+        return len(columns) > 1
+    return False

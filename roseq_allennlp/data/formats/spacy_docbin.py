@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from roseq_allennlp.data.documents import Document, Tally
+from roseq_allennlp.data.documents import Document, Tally, overlapping
 from roseq_allennlp.data.formats.checks import RawSpan, checked_document
 from roseq_allennlp.data.formats.format import Output, ReadOptions
 from roseq_allennlp.errors import ConfigurationError
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def read(path: str, options: ReadOptions, tally: Tally) -> Iterator[Document]:
-    """See `Format`. The tokens, and the sentences if there are some, are those of the file."""
+    """
+    See `Format`. The tokens, and the sentences if there are some, are those of the file. Tokens without an annotation, which
+    spaCy tells from those outside of entities, have an unknown tag.
+    """
     from spacy.tokens import DocBin
 
     from roseq_allennlp.data.tokenizers import vocabulary
@@ -45,6 +48,7 @@ def _document(doc: "Doc", where: str, options: ReadOptions, tally: Tally) -> Doc
     tokens = [(token.idx, token.idx + len(token)) for token in doc]
     code_points = ReadOptions(misaligned=options.misaligned)
     document = checked_document(doc.text, spans, where, code_points, tally, tokens)
+    document.unknown = [tokens[token.i] for token in doc if token.ent_iob == 0]
     if doc.has_annotation("SENT_START"):
         document.sentences = [(sentence.start, sentence.end) for sentence in doc.sents]
     return document
@@ -63,7 +67,10 @@ def write(documents: Iterable[Document], output: Output) -> None:
         document.token_spans()  # refuses an entity that cuts a token
         doc = to_doc(document)
         spans = (doc.char_span(entity.start, entity.end, label=entity.label) for entity in document.entities)
-        doc.ents = [span for span in spans if span is not None]
+        entities = [span for span in spans if span is not None]
+        covered = {index for span in entities for index in range(span.start, span.end)}
+        unknown = overlapping([(token.idx, token.idx + len(token)) for token in doc], document.unknown)
+        doc.set_ents(entities, missing=[doc[index : index + 1] for index in unknown if index not in covered])
         if document.sentences is not None:
             starts = {(document.tokens or [])[start][0] for start, _ in document.sentences[1:]}
             for token in doc:

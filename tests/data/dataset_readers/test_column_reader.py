@@ -427,3 +427,72 @@ def test_text_to_instance():
 def test_text_to_instance_refuses_other_tags(tags):
     with pytest.raises(ConfigurationError):
         build().text_to_instance(["Den", "Haag"], tags)
+
+
+@pytest.mark.parametrize(
+    "tags, expected",
+    [
+        ("B-X ? O", "U-X ? O"),
+        ("B-X - O", "U-X ? O"),
+        ("- - O", "? ? O"),
+        ("? ? ?", "? ? ?"),
+        ("? I-X O", "? U-X O"),  # read as IOB1
+        ("B-X I-X ?", "B-X L-X ?"),
+        ("B-X ? E-X", "B-X ? L-X"),
+        ("S-X - O", "U-X ? O"),
+    ],
+)
+@pytest.mark.parametrize("scheme", [None, "given"])
+def test_unknown_tags(write, tags, expected, scheme):
+    tags = tags.split()
+    path = write("".join(f"{word}\t{tag}\n" for word, tag in zip(["-", "?", "b"], tags, strict=True)))
+    scheme = scheme and ("BIOES" if {tag[0] for tag in tags} & set("SE") else "IOB1" if tags[1] == "I-X" else "IOB2")
+    assert read(build(tag_scheme=scheme), path) == [(["-", "?", "b"], expected.split())]
+
+
+def test_an_i_of_iob2_goes_on_from_an_unknown_tag(write):
+    path = write("a ?\nb I-X\nc B-X\nd I-X\n")
+    assert read(build(tag_scheme="IOB2", on_invalid_tags="error"), path) == [(list("abcd"), ["?", "L-X", "B-X", "L-X"])]
+
+
+def test_a_dash_where_it_may_be_an_o(write, caplog):
+    """Without an O in the file it is not decided, the O of a document's start apart."""
+    path = write("-DOCSTART- O\n\na -\nb B-X\n")
+    message = error(build(), path)
+    assert message.startswith(f"{path}, line 3: '-' is no tag") and '`tag_map: {"-": "O"}`' in message
+    assert "spaCy's unknown tag" in message
+    assert error(build(tag_scheme="IOB2"), path).startswith(f"{path}, line 3: '-' is no tag")
+    for tag in ("O", "?"):
+        assert read(build(tag_map={"-": tag}), path) == [(["a", "b"], [tag, "U-X"])]
+    path = write("a -\nb 0\n\nc B-X\n")  # an O by the tag map
+    assert read(build(tag_map={"0": "O"}), path) == [(["a", "b"], ["?", "O"]), (["c"], ["U-X"])]
+    path = write("a - O\nb ? B-X\nc O -\n")  # only the tag column counts
+    assert read(build(), path) == [(["a", "b", "c"], ["O", "U-X", "?"])]
+
+
+def test_how_many_tags_are_unknown_is_told(write, caplog):
+    caplog.set_level(logging.INFO, "roseq_allennlp")
+    path = write("a ?\nb B-X\n\nc ?\nd O\n")
+    read(build(), path)
+    assert f"{path}: tokens whose tag is unknown: 2 of 4" in caplog.messages
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+    read(build(), write("a ?\nb B-X\n"))
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.startswith(f"{path}: 1 of 2 tokens have an unknown tag and none is known to be O. ")
+
+
+def test_text_to_instance_takes_unknown_tags():
+    reader = build()
+    for tags, bioul in (("B-X ? E-X", "B-X ? L-X"), ("? I-X ?", "? I-X ?"), ("? ? ?", "? ? ?")):
+        assert reader.text_to_instance(list("abc"), tags.split())["metadata"]["tags"] == bioul.split()
+    with pytest.raises(ConfigurationError, match="where B-X are not"):
+        reader.text_to_instance(list("abc"), ["?", "B-X", "O"])
+
+
+def test_cut_sentences_keep_unknown_tags(write):
+    path = write("".join(f"{word} {tag}\n" for word, tag in zip("abcde", "? B-X I-X ? O".split(), strict=True)))
+    assert read(build(max_length=2), path) == [
+        (["a"], ["?"]),
+        (["b", "c"], ["B-X", "L-X"]),
+        (["d", "e"], ["?", "O"]),
+    ]

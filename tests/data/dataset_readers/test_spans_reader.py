@@ -126,3 +126,30 @@ def test_the_docstring_names_all_parameters():
     documented = inspect.getdoc(dataset_readers.SpansReader)
     for name in list(inspect.signature(dataset_readers.SpansReader.__init__).parameters)[1:-1]:
         assert f"\n{name} : `" in documented
+
+
+@pytest.mark.parametrize("unmarked, partial", [("O", True), ("unknown", None), ("unknown", True)])
+def test_what_is_unmarked_may_be_unknown(write, unmarked, partial):
+    path = write([row if partial is None else {**row, "partial": partial} for row in DOCCANO])
+    expected = [(words, [tag.replace("O", "?") if tag == "O" else tag for tag in tags]) for words, tags in SENTENCES]
+    assert read(path, assume_unmarked=unmarked) == expected
+
+
+@pytest.mark.parametrize("unmarked, partial", [("O", None), ("O", False), ("unknown", False)])
+def test_what_is_unmarked_may_be_o(write, unmarked, partial):
+    path = write([row if partial is None else {**row, "partial": partial} for row in DOCCANO])
+    assert read(path, assume_unmarked=unmarked) == SENTENCES
+
+
+def test_unknown_text_is_told_wrongly(write):
+    message = refused(write([{**DOCCANO[0], "partial": "yes"}]))
+    assert message.endswith("line 1: `partial` must be true or false, got 'yes'.")
+    with pytest.raises(ConfigurationError, match="`assume_unmarked` must be one of O, unknown, got '[?]'"):
+        build(assume_unmarked="?")
+
+
+def test_a_tag_comes_before_what_is_assumed(write, tmp_path):
+    path = tmp_path / "a.conll"
+    path.write_text("a ?\nb O\nc B-X\n")
+    for unmarked in ("O", "unknown"):
+        assert read(str(path), assume_unmarked=unmarked) == [(["a", "b", "c"], ["?", "O", "U-X"])]

@@ -81,3 +81,11 @@ def test_written_and_read_again(write, read):
 def test_what_cannot_be_written(document):
     with pytest.raises(ConfigurationError, match="holds what CoNLL-U cannot hold"):
         FORMATS["conllu"].write([document], io.StringIO())
+
+
+def test_unknown_tags(write, read):
+    lines = ["NER=?", "NER=B-X", "_", "SpaceAfter=No|NER=O", "?"]
+    path = write("".join(f"{n}\tw\t_\t_\t_\t_\t_\t_\t_\t{misc}\n" for n, misc in enumerate(lines, 1)), "a.conllu")
+    for unmarked, tag in (("O", "O"), ("unknown", "?")):
+        (document,), counted = read("conllu", path, assume_unmarked=unmarked)
+        assert document.tags("IOB2") == ["?", "B-X", tag, "O", tag] and counted == ""

@@ -64,3 +64,21 @@ def test_the_output_by_its_name():
 )
 def test_extensions_tell_the_format_where_only_one_has_it(name):
     assert format_of_output(f"a{FORMATS[name].extension}") == name
+
+
+@pytest.mark.parametrize(
+    "text, is_columns",
+    [
+        ("Ann\t?\nleft\tO\n", True),
+        ("Ann ?\nleft -\n\nRome B-LOC\n", True),
+        ("Really ?\nAnn left for Rome .\n", False),
+        ("Really ?\nWho ?\n", False),
+    ],
+)
+def test_an_unknown_tag_may_be_a_question(write, text, is_columns):
+    path = write(text, "a.txt")
+    if is_columns:
+        assert recognised(path) == "columns"
+    else:
+        with pytest.raises(ConfigurationError, match="begins none of the known formats"):
+            recognised(path)

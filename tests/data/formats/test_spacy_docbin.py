@@ -65,3 +65,21 @@ def test_what_cannot_be_written(tmp_path):
         FORMATS["spacy"].write([], "-")
     with pytest.raises(ConfigurationError, match="x: the entity 'a' does not begin and end with a token"):
         FORMATS["spacy"].write([Document("ab", [Entity("X", 0, 1)], [(0, 2)], where="x")], str(tmp_path / "x.spacy"))
+
+
+def test_missing_annotation_is_unknown(tmp_path, read):
+    """In what spaCy wrote, and in what is written for spaCy."""
+    nlp = spacy.blank("en")
+    partial, blank, whole, blocked = (nlp("Ann left  Oslo today") for _ in range(4))
+    partial.set_ents([Span(partial, 0, 1, "PER")], missing=[partial[3:4]])
+    whole.ents = []
+    blocked.set_ents([], blocked=[blocked[0:1]])
+    path = tmp_path / "a.spacy"
+    DocBin(docs=[partial, blank, whole, blocked]).to_disk(path)
+    documents, _ = read("spacy", path)
+    tags = [document.tags("IOB2") for document in documents]
+    assert tags == [["B-PER", "O", "O", "?", "O"], ["?"] * 5, ["O"] * 5, ["O"] * 5]
+    FORMATS["spacy"].write(documents, str(path))
+    written = DocBin().from_disk(path).get_docs(nlp.vocab)
+    assert [[token.ent_iob for token in doc] for doc in written] == [[3, 2, 2, 0, 2], [0] * 5, [2] * 5, [2] * 5]
+    assert [document.tags("IOB2") for document in read("spacy", path)[0]] == tags

@@ -139,3 +139,21 @@ def test_other_models_are_refused() -> None:
 
     with pytest.raises(ConfigurationError, match="Linear"):
         LabelStatisticsCallback("").on_start(Trainer())
+
+
+@pytest.mark.parametrize("tags, refused", [("? U-x O", False), ("? U-x ?", True), ("U-x U-x U-x", False)])
+def test_some_token_must_be_known_to_be_o(tags, refused):
+    """Where others are unknown: a tagger would mark each token."""
+    counts = {}
+    vocab = Vocabulary(tokens_to_add={"labels": ["O", "U-x"]})
+    model = SimpleNamespace(
+        vocab=vocab, set_label_counts=counts.update, crf=SimpleNamespace(label_weights=torch.ones(2))
+    )
+    instance = Instance({"tags": SequenceLabelField(tags.split(), TextField([Token("a")] * 3))})
+    trainer: Any = SimpleNamespace(model=model, data_loader=SimpleNamespace(iter_instances=lambda: [instance]))
+    if refused:
+        with pytest.raises(ConfigurationError, match="no token that is known to be O"):
+            LabelStatisticsCallback("").on_start(trainer)
+    else:
+        LabelStatisticsCallback("").on_start(trainer)
+        assert counts == {"O": tags.split().count("O"), "U-x": tags.split().count("U-x")}
