@@ -1,7 +1,6 @@
-import contextlib
-
 """Files of a token per line: how they are laid out, and their sentences."""
 
+import contextlib
 import csv
 import functools
 import logging
