@@ -140,7 +140,7 @@ def test_unknown_tags_to_each_format_and_back(roseq, tmp_path, name):
     if name not in ("spacy", "hf", "conllu", "columns"):
         line = 6 if name == "doccano" else 1  # in the first sentence all that is unmarked is unknown
         assert result.status == 1 and result.errors.count("\n") == 1
-        assert result.errors.startswith(f"convert: error: {source}, line {line}: has ")
+        assert result.errors.startswith(f"roseq convert: error: {source}, line {line}: has ")
         assert "Write columns, hf, conllu" in result.errors
         return
     assert result.status == 0
