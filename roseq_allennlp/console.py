@@ -157,6 +157,7 @@ class Bar:
 
     def set_description(self, title: str) -> None:
         self._title = title
+        self.update(0)
 
 
 def _page(width: Optional[int]) -> rich.console.Console:
