@@ -109,10 +109,6 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
         "the encoder './nope' cannot be read",
     ),
     "ε < 0": ({"trainer.callbacks": [{"type": "adversarial", "epsilon": -1}]}, "epsilon must be a finite number"),
-    "missing file, read by processes": (
-        {"data_loader": {"type": "multiprocess", "batch_size": 4, "num_workers": 1}, "train_data_path": "nope.conll"},
-        "a process that reads data raised ConfigurationError(): set `num_workers` to 0 to be told why",
-    ),
     "dropout > 1": ({"model.dropout": 2}, "dropout is a share of values, from 0 to 1"),
     "γ < 0": ({"model.gamma": -1}, "gamma must be a finite number of at least 0"),
     "τ < 0": ({"model.tau": -0.1}, "tau must be a finite number of at least 0"),
