@@ -104,7 +104,7 @@ setup(
         "tqdm>=4.62",
         # evaluation and reports
         "nervaluate>=1.2; python_version >= '3.11'",
-        "tabulate>=0.9",
+        "rich>=13,<14",
         "matplotlib>=3.8",
         "jinja2>=3.1",
         "safetensors>=0.4",

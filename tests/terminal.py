@@ -62,7 +62,7 @@ def screen(text: str, columns: int) -> list[str]:
         if character == "\n" or column == columns:
             row += 1
             rows += [[]] if row == len(rows) else []
-        if column == columns:
+        if character == "\n" or column == columns:
             column = 0
         if character != "\n":
             rows[row] += " " * (column + 1 - len(rows[row]))

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from allennlp.commands import evaluate
 
+from roseq_allennlp.commands.allennlp_bars import bars_shown
 from roseq_allennlp.commands.evaluation_checks import check_evaluation
-from roseq_allennlp.commands.run_output import bars_shown
 from roseq_allennlp.console import Console
 from roseq_allennlp.training.callbacks.score_table import show_scores
 

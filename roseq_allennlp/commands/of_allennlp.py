@@ -4,8 +4,8 @@ import argparse
 
 from allennlp.commands.subcommand import Subcommand
 
+from roseq_allennlp.commands.allennlp_bars import bars_shown
 from roseq_allennlp.commands.outputs import prepared
-from roseq_allennlp.commands.run_output import bars_shown
 from roseq_allennlp.commands.training_checks import check_training
 from roseq_allennlp.console import Console
 from roseq_allennlp.training.devices import check_device

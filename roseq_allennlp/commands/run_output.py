@@ -1,4 +1,4 @@
-"""What `roseq train`, `evaluate` and `find-lr` show, in place of what AllenNLP would."""
+"""What `roseq train` shows, in place of what AllenNLP would."""
 
 import argparse
 import contextlib
@@ -6,20 +6,21 @@ import json
 import logging
 import multiprocessing
 import shlex
-import time
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from allennlp.commands import train
-from allennlp.common import Params, Tqdm
+from allennlp.common import Params
 from allennlp.common import logging as common_logging
 from allennlp.models import Model
 from allennlp.models.archival import CONFIG_NAME
 from allennlp.training import GradientDescentTrainer
 
 from roseq_allennlp import plugins
+from roseq_allennlp.commands.allennlp_bars import bars_shown, replaced
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.corpora import SCHEME
 from roseq_allennlp.logs import log_to, user_logs
@@ -29,13 +30,11 @@ from roseq_allennlp.training.epoch_lines import EpochLines
 from roseq_allennlp.training.run_header import run_header
 from roseq_allennlp.training.trainer_access import TrainerAccess
 
-logger = logging.getLogger(__name__)
-
 
 @contextlib.contextmanager
 def run_shown(console: Console, verbose: bool) -> Iterator[None]:
     """Within it, training shows its header, epochs and scores, in the processes that it starts too, and logs to its directory."""
-    with _replaced(train, "_train_worker", partial(_train_worker, console, verbose)), _observed(console):
+    with replaced(train, "_train_worker", partial(_train_worker, console, verbose)), _observed(console):
         yield
 
 
@@ -50,8 +49,8 @@ def _train_worker(console: Console, verbose: bool, process_rank: int, *args: Any
 def _observed(console: Console) -> Iterator[None]:
     with (
         bars_shown(console, "training"),
-        _replaced(train, "TrainModel", _ObservedTrainModel(console, train.TrainModel)),
-        _replaced(
+        replaced(train, "TrainModel", _ObservedTrainModel(console, train.TrainModel)),
+        replaced(
             common_logging, "prepare_global_logging", partial(_log_to_directory, common_logging.prepare_global_logging)
         ),
     ):
@@ -80,58 +79,14 @@ class _ObservedTrainModel:
 
 
 def _log_to_directory(prepare: Any, *args: Any, **kwargs: Any) -> None:
-    """AllenNLP's function `prepare`, of whose handlers that of the file is kept."""
+    """AllenNLP's function `prepare`, of which the handler of the file is kept."""
     root = logging.getLogger()
-    handlers = root.handlers[:]
+    handlers, hook = root.handlers[:], sys.excepthook
     prepare(*args, **kwargs)
+    sys.excepthook = hook
     (file,) = [handler for handler in root.handlers if isinstance(handler, logging.FileHandler)]
     root.handlers[:] = handlers
     log_to(file)
-
-
-@contextlib.contextmanager
-def bars_shown(console: Console, title: str) -> Iterator[None]:
-    """Within it, AllenNLP's progress bars are those of `console`; `title` is that of those without a title."""
-
-    def tqdm(iterable: Iterable[Any], desc: str = title, total: Optional[float] = None, **kwargs: Any) -> _Shown:
-        return _Shown(console, iterable, desc, total)
-
-    with _replaced(Tqdm, "tqdm", staticmethod(tqdm)):
-        yield
-
-
-class _Shown:
-    """What AllenNLP uses of a bar of tqdm's."""
-
-    def __init__(self, console: Console, items: Iterable[Any], title: str, total: Optional[float]) -> None:
-        if total is None:
-            # As tqdm does: the length of some data loaders draws random numbers.
-            with contextlib.suppress(TypeError, AttributeError):
-                total = len(items)  # type: ignore[arg-type]
-        self._items, self._title, self._console = items, title, console
-        self._total = None if total in (None, float("inf")) else int(total)  # type: ignore[arg-type]
-
-    def __iter__(self) -> Iterator[Any]:
-        started, count = time.monotonic(), 0
-        with self._console.bar(self._total, self._title) as bar:
-            for item in self._items:
-                yield item
-                count += 1
-                bar.update()
-        logger.info("%s: %d in %.1f s", self._title, count, time.monotonic() - started)
-
-    def set_description(self, *args: Any, **kwargs: Any) -> None:
-        """The metrics so far, which are too many for a line."""
-
-
-@contextlib.contextmanager
-def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    before = vars(owner)[name]
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        setattr(owner, name, before)
 
 
 def show_end_of_run(args: argparse.Namespace, console: Console) -> None:
@@ -141,8 +96,9 @@ def show_end_of_run(args: argparse.Namespace, console: Console) -> None:
         console.print(f"Nothing was trained (--dry-run); the vocabulary is in {directory / 'vocabulary'}.")
         return
     config = json.loads((directory / CONFIG_NAME).read_text(encoding="utf-8"))
-    metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
-    show_scores(metrics, "Test scores of the best epoch", console, "test_")
+    if (file := directory / "metrics.json").exists():
+        metrics = json.loads(file.read_text(encoding="utf-8"))
+        show_scores(metrics, "Test scores of the best epoch", console, "test_")
     archive = str(directory / "model.tar.gz")
     commands = list(_next_commands(config, archive))
     console.print("")
@@ -154,9 +110,10 @@ def show_end_of_run(args: argparse.Namespace, console: Console) -> None:
 
 def _next_commands(config: dict[str, Any], archive: str) -> Iterator[list[Any]]:
     model = config["model"]
-    if not issubclass(Model.by_name(model["type"] if isinstance(model, dict) else model), Tagger):  # type: ignore[arg-type]
+    name = model["type"] if isinstance(model, dict) else model
+    if name != "from_archive" and not issubclass(Model.resolve_class_name(name)[0], Tagger):
         return
-    train_data, test = config["train_data_path"], config.get("test_data_path")
+    train_data, test = config.get("train_data_path"), config.get("test_data_path")
     if isinstance(train_data, str) and train_data.startswith(f"{SCHEME}://"):
         test = test or f"{train_data.rpartition('/')[0]}/test"
     yield ["evaluate", archive, test or "TEST"]

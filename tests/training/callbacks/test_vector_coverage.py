@@ -26,14 +26,22 @@ def trainer(sentences: dict[str, list[str]], indexer: str = "tokens") -> SimpleN
     )
 
 
-def test_tokens_and_words_without_a_vector_are_counted(capsys) -> None:
+def test_tokens_and_words_without_a_vector_are_counted(capsys, caplog) -> None:
     """`Fog` and the number have one, by their folded forms."""
     sentences = {"training": ["Fog in Oslo in 7 days", "in Narvik"], "development": ["fog Oslo"]}
-    VectorCoverageCallback("").on_start(trainer(sentences))
+    with caplog.at_level("INFO"):
+        VectorCoverageCallback("").on_start(trainer(sentences))
     assert capsys.readouterr().err.splitlines() == [
-        "Word vectors, training data: 5 of 8 tokens (62.5%) and 3 of 6 words (50.0%) have none, such as in, Narvik, days",
-        "Word vectors, development data: 0 of 2 tokens (0.0%) and 0 of 2 words (0.0%) have none",
+        "No word vector for 62.5% of training tokens and 50.0% of words: in, Narvik, days",
+        "No word vector for 0.0% of development tokens and 0.0% of words",
     ]
+    assert "training data: 5 of 8 tokens and 3 of 6 words have none" in caplog.text
+
+
+def test_examples_are_as_many_as_a_line_has_room_for(capsys) -> None:
+    words = ["a" * 8, "b" * 30, "c"]
+    VectorCoverageCallback("").on_start(trainer({"training": [" ".join(words)]}))
+    assert capsys.readouterr().err == "No word vector for 100.0% of training tokens and 100.0% of words: aaaaaaaa\n"
 
 
 @pytest.mark.parametrize("primary, said", [(True, 1), (False, 0)])
@@ -44,7 +52,7 @@ def test_the_primary_process_alone_says_so(primary, said, capsys) -> None:
 
 def test_empty_data_has_no_share(capsys) -> None:
     VectorCoverageCallback("").on_start(trainer({"training": []}))
-    assert capsys.readouterr().err == "Word vectors, training data: no sentences\n"
+    assert capsys.readouterr().err == "Word vectors: no sentences in the training data.\n"
 
 
 def test_another_indexer_must_be_named() -> None:
