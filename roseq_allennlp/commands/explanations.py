@@ -7,6 +7,7 @@ import re
 from typing import Any, Optional
 
 from allennlp.common import FromParams, Params
+from allennlp.data.data_loaders.multiprocess_data_loader import WorkerError
 from allennlp.modules.token_embedders.embedding import EmbeddingsTextFile
 from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 
@@ -60,6 +61,9 @@ def explain_component(error: Exception, args: argparse.Namespace) -> Optional[st
         places = places_of(unknown[1], Params.from_file(args.param_path, args.overrides).params)
         where = next((place for place in places if place.startswith(where)), where)
         reason = f"{component} has no such key"
+    elif isinstance(error, WorkerError):  # which has the kind of the error alone
+        kind = reason.partition(" Traceback")[0].removeprefix("worker raised ")
+        reason = f"a process that reads data raised {kind}: set `num_workers` to 0 to be told why"
     elif not isinstance(error, (ValueError, TypeError)):
         reason = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
     return f"`{where or 'the config'}` does not fit: {reason}. Correct the value, or the spelling of its key."

@@ -4,7 +4,7 @@ from typing import Any
 from allennlp.commands import find_learning_rate
 from allennlp.common.checks import ConfigurationError
 
-from roseq_allennlp.commands.run_output import bars_shown
+from roseq_allennlp.commands.allennlp_bars import bars_shown
 from roseq_allennlp.commands.training_checks import check_training
 from roseq_allennlp.console import Console
 from roseq_allennlp.training.callbacks import LabelStatisticsCallback

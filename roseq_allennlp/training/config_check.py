@@ -113,11 +113,15 @@ def _numbers(config: dict[str, Any]) -> list[Problem]:
 
 
 def _names(config: dict[str, Any]) -> list[Problem]:
-    """Texts that AllenNLP looks at late."""
-    found = []
+    """Texts, and what is not there, that AllenNLP looks at late."""
+    found = [
+        Problem(key, "must not be null: a training config needs it.")
+        for key in ("dataset_reader", "train_data_path", "model", "data_loader", "trainer")
+        if key in config and config[key] is None
+    ]
     splits = [split for split in _SPLITS if config.get(f"{split}_data_path") is not None]
     for split in config.get("datasets_for_vocab_creation") or ():
-        if split not in splits:
+        if split not in splits and not found:
             found.append(Problem("datasets_for_vocab_creation", f"has {split!r}; the config has {', '.join(splits)}."))
     trainer = config.get("trainer")
     metrics = trainer.get("validation_metric") if isinstance(trainer, dict) else None

@@ -223,6 +223,8 @@ def test_the_file_and_the_overrides_are_told_apart():
         ({"trainer.validation_metric": ["-loss", "+f1-measure-overal"]}, "did you mean `f1-measure-overall`?"),
         ({"trainer.validation_metric": "+f1"}, "there is no metric f1; did you mean `"),
         ({"datasets_for_vocab_creation": ["trian"]}, "has 'trian'; the config has train, validation."),
+        ({"model": None}, "`model`: must not be null"),
+        ({"train_data_path": None}, "`train_data_path`: must not be null"),
         ({"numpy_seed": -1}, "`numpy_seed`: must be a whole number, at least 0; got -1."),
         ({"random_seed": "abc"}, "`random_seed`: must be a whole number; got 'abc'."),
     ],
