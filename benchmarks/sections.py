@@ -20,6 +20,8 @@ from roseq_allennlp.data.tag_schemes import to_spans
 LIKELIHOOD_SIZES = ((16, 40, 17), (16, 40, 41), (64, 40, 17), (256, 60, 17))
 VITERBI_SIZES = ((64, 40, 17), (256, 60, 17))
 LENGTHS = (10, 100, 1000)
+LATENCY_WORDS = 20
+LATENCY_CALLS = 300
 SHORT_CALL = 0.2  # seconds; what takes less is repeated within one reading
 GIB = 2**30
 
@@ -173,6 +175,36 @@ def tagging(context: Context) -> Iterator[Row]:
             yield measure.speed("tagging", peer, seconds["ours"], seconds[peer], bound, amount)
 
 
+def latency(context: Context) -> Iterator[Row]:
+    """One sentence of `LATENCY_WORDS` words at a time: the median of `LATENCY_CALLS` calls, and the slowest but 1 %."""
+    if torch.get_num_threads() > 1:
+        return
+    stream = [word for sentence in ours.read(ours.TEST) for word in sentence.words]
+    starts = range(0, LATENCY_WORDS * LATENCY_CALLS, LATENCY_WORDS)
+    sentences = [stream[start : start + LATENCY_WORDS] for start in starts]
+    work: dict[str, Callable[[list[str]], Any]] = {"ours": lambda words: context.tagger.tag(" ".join(words))}
+    if context.has_crf_tagger:
+        crf_tagger = peers.CrfTagger(context.training("crf_tagger").archive(), context.device)
+        work["crf_tagger"] = lambda words: crf_tagger.tag([words])
+    if context.has_flair:
+        context.flair.prepare_to_tag()
+        work["Flair"] = lambda words: context.flair.tag([words], 1)
+    if context.device.type == "cpu":
+        spacy = peers.SpacyTagger(context.training_data, True)
+        work["spaCy, one encoder"] = lambda words: spacy.tag([words])
+    medians: dict[str, list[float]] = {name: [] for name in work}
+    slowest: dict[str, list[float]] = {name: [] for name in work}
+    for turn in range(context.repeats + 1):
+        for name, tag in work.items():
+            seconds = sorted(clock(partial(tag, words), context.device)() for words in sentences)
+            if turn:  # after the warm-up
+                medians[name].append(seconds[len(seconds) // 2])
+                slowest[name].append(seconds[len(seconds) * 99 // 100])
+    for peer in work.keys() - {"ours"}:
+        for what, values in (("median", medians), ("99th percentile", slowest)):
+            yield measure.speed(f"one sentence of {LATENCY_WORDS} words, {what}", peer, values["ours"], values[peer])
+
+
 def step(context: Context) -> Iterator[Row]:
     """The training step with adversarial passes and without, LACRF and focal loss on in both."""
     seconds = context.in_turn(
@@ -287,7 +319,7 @@ def batches(context: Context) -> Iterator[Row]:
 
 SECTIONS: dict[str, Callable[[Context], Iterator[Row]]] = {
     section.__name__: section
-    for section in (crf, viterbi, training, tagging, step, length, bfloat16, memory, encoder, batches)
+    for section in (crf, viterbi, training, tagging, latency, step, length, bfloat16, memory, encoder, batches)
 }
 
 

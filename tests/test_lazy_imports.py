@@ -65,10 +65,11 @@ assert region_detector.box_ops.nms(boxes, torch.tensor([0.9, 0.8, 0.7]), 0.5).to
 assert torchvision.models.resnet18(weights=None).eval()(torch.rand(1, 3, 32, 32)).shape == (1, 1000)
 """,
     "others": """
+import numpy
 from nltk import Tree
 assert Tree.fromstring("(S (N Anna) (V lives))").leaves() == ["Anna", "lives"] and Tree is sys.modules["nltk"].Tree
 from transformers.data import glue_compute_metrics
-assert glue_compute_metrics("sst-2", torch.tensor([1, 0]), torch.tensor([1, 1])) == {"acc": 0.5}
+assert glue_compute_metrics("mrpc", numpy.array([1, 0]), numpy.array([1, 1]))["f1"] == 2 / 3
 from boto3.session import Session
 assert Session(region_name="eu-west-1").region_name == "eu-west-1"
 import inspect, sklearn.metrics
