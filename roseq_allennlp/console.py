@@ -17,7 +17,7 @@ from roseq_allennlp.tables import Rows, fitting_table
 from roseq_allennlp.text import shown
 
 T = TypeVar("T")
-_REFRESHED_EVERY = 0.1  # seconds; what takes less has no bar
+_REFRESHED_EVERY = 0.1  # seconds
 _UNLIMITED = 100_000  # columns
 
 
@@ -130,40 +130,34 @@ class Bar:
     def __init__(self, total: Optional[int], title: str, is_shown: bool = True) -> None:
         self._is_shown = is_shown
         self._total, self._title, self._done = total, title, 0
-        self._progress: Optional[Progress] = None
-        self._drawn = time.monotonic()
+        self._drawn = 0.0  # when it was
 
     def __enter__(self) -> "Bar":
         self._is_shown = self._is_shown and Bar._active is None
         if self._is_shown:
             Bar._active = self
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        if Bar._active is self:
-            Bar._active = None
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
-
-    def update(self, steps: int = 1) -> None:
-        self._done += steps
-        if self._is_shown and time.monotonic() - self._drawn >= _REFRESHED_EVERY:
-            self._draw()
-
-    def set_description(self, title: str) -> None:
-        self._title = title
-
-    def _draw(self) -> None:
-        self._drawn = time.monotonic()
-        if self._progress is None:
             columns = (TextColumn("{task.description}", markup=False), BarColumn(None), MofNCompleteColumn())
             self._progress = Progress(
                 *columns, console=_terminal(True), auto_refresh=False, transient=True, expand=True
             )
             self._task = self._progress.add_task(shown(self._title), total=self._total)
             self._progress.start()
-        self._progress.update(self._task, completed=self._done, description=shown(self._title), refresh=True)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self._is_shown:
+            Bar._active = None
+            self._progress.stop()
+
+    def update(self, steps: int = 1) -> None:
+        self._done += steps
+        if self._is_shown and time.monotonic() - self._drawn >= _REFRESHED_EVERY:
+            self._drawn = time.monotonic()
+            self._progress.update(self._task, completed=self._done, description=shown(self._title), refresh=True)
+
+    def set_description(self, title: str) -> None:
+        self._title = title
+        self.update(0)
 
 
 def _page(width: Optional[int]) -> rich.console.Console:

@@ -1,6 +1,7 @@
 """Tables as text: for people, as wide as they can see, and in Markdown."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 from rich import box
@@ -10,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 _LONGEST_NAME = 20  # characters
+_LONGEST_HEADER = 12  # characters of a word
 _UNLIMITED = 100_000  # columns
 Rows = Sequence[Sequence[Any]]
 
@@ -22,7 +24,9 @@ def fitting_table(headers: Sequence[str], rows: Rows, console: Console, ruled: b
     right. `ruled` has a line below the headers.
     """
     cells = _cells(rows)
-    stacked = [header.replace(" ", "\n") for header in headers]
+    stacked = [
+        "\n".join(part for word in header.split() for part in wrap(word, _LONGEST_HEADER) or [""]) for header in headers
+    ]
     tables = [_table(names, cells, ruled, gap) for names, gap in ((headers, 2), (stacked, 2), (stacked, 1))]
     widths = [Measurement.get(console, console.options.update(max_width=_UNLIMITED), result) for result in tables]
     for result, (_, width) in zip(tables, widths, strict=True):

@@ -75,6 +75,10 @@ def test_scores_and_label_weights_are_those_of_one_process(unbroken, dev):
 
 
 def test_no_sentence_is_left_out(unbroken):
+    shown = unbroken.with_suffix(".log").read_text().splitlines()  # by the first process alone
+    names = ["data", "sizes", "model", "components", "directory", "epoch", "epoch", "epoch", "Development"]
+    assert [line.split()[0] for line in shown if line.startswith(tuple(names))] == names
+    assert "25 labels, 2 × CPU" in "".join(shown) and "sizes       130 sentences with 141 entities" in "".join(shown)
     logs = "".join(path.read_text() for path in unbroken.glob("out*.log"))
     assert "completed its entire epoch" in logs and "finishing" not in logs
 

@@ -48,6 +48,11 @@ def test_a_name_is_wrapped_last():
     assert first.startswith("conll2002-nl  word")
 
 
+def test_a_long_header_does_not_take_the_room_of_the_cells():
+    found = lines(["label", "F1 runs/a-long-name/model.tar.gz", "F1 b"], [["creative-work", 1.0, 2.0]], 40)
+    assert max(map(len, found)) <= 40 and found[-1].split() == ["creative-work", "1.00", "2.00"]
+
+
 def test_markup_is_text():
     assert lines(["[b]x[/b]"], [["[red]:smile:"]]) == ["[b]x[/b]", "[red]:smile:"]
 

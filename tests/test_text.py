@@ -75,14 +75,31 @@ def test_short_values_are_no_secrets(monkeypatch):
 
 
 def test_the_console(capsys):
-    console = Console(quiet=True)
+    show_everything(Console(plain=True))
+    output, errors = capsys.readouterr()
+    assert is_safe(output) and output.count(SEEN) == 5
+    assert is_safe(errors) and errors.count(SEEN) == 4
+
+
+def show_everything(console: Console) -> None:
     console.say(EVIL)
+    console.report_fields([(EVIL, EVIL)])
     console.print(EVIL)
+    console.print(EVIL, is_command=True)
     console.table([EVIL], [[EVIL], [1.5]], EVIL)
     assert list(console.progress([1], EVIL)) == [1]
-    output, errors = capsys.readouterr()
-    assert is_safe(output) and output.count(SEEN) == 4
-    assert is_safe(errors) and errors.count(SEEN) == 2
+
+
+def test_the_console_on_a_terminal(capsys, monkeypatch):
+    """But for colours, and what moves the bar, which are the console's own."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("roseq_allennlp.console._is_terminal", lambda stream: True)
+    show_everything(Console())
+    with Console().bar(1, EVIL) as bar:
+        bar.set_description(EVIL)
+        bar.update()
+    parts = [re.sub(r"\x1b\[[\d;]*m|\x1b\[\?25[lh]|\x1b\[1A|\x1b\[2K|\r", "", part) for part in capsys.readouterr()]
+    assert all(map(is_safe, parts)) and all(part.count(SEEN) >= 4 for part in parts), parts
 
 
 @pytest.fixture

@@ -96,8 +96,9 @@ def show_end_of_run(args: argparse.Namespace, console: Console) -> None:
         console.print(f"Nothing was trained (--dry-run); the vocabulary is in {directory / 'vocabulary'}.")
         return
     config = json.loads((directory / CONFIG_NAME).read_text(encoding="utf-8"))
-    metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
-    show_scores(metrics, "Test scores of the best epoch", console, "test_")
+    if (file := directory / "metrics.json").exists():
+        metrics = json.loads(file.read_text(encoding="utf-8"))
+        show_scores(metrics, "Test scores of the best epoch", console, "test_")
     archive = str(directory / "model.tar.gz")
     commands = list(_next_commands(config, archive))
     console.print("")
@@ -109,9 +110,10 @@ def show_end_of_run(args: argparse.Namespace, console: Console) -> None:
 
 def _next_commands(config: dict[str, Any], archive: str) -> Iterator[list[Any]]:
     model = config["model"]
-    if not issubclass(Model.by_name(model["type"] if isinstance(model, dict) else model), Tagger):  # type: ignore[arg-type]
+    name = model["type"] if isinstance(model, dict) else model
+    if name != "from_archive" and not issubclass(Model.resolve_class_name(name)[0], Tagger):
         return
-    train_data, test = config["train_data_path"], config.get("test_data_path")
+    train_data, test = config.get("train_data_path"), config.get("test_data_path")
     if isinstance(train_data, str) and train_data.startswith(f"{SCHEME}://"):
         test = test or f"{train_data.rpartition('/')[0]}/test"
     yield ["evaluate", archive, test or "TEST"]

@@ -38,7 +38,7 @@ def run_header(config: dict[str, Any], access: TrainerAccess, directory: str) ->
         ("data", _paths(config.get("train_data_path"), config.get("validation_data_path"))),
         ("sizes", "; development ".join(sizes)),
         ("model", _model(config.get("model"), access)),
-        ("components", ", ".join(filter(None, summaries)) or "none of RoSeq's"),
+        ("components", ", ".join(text for text in summaries if isinstance(text, str) and text) or "none of RoSeq's"),
         ("directory", f"{directory}, with the log {'out_worker0.log' if access.is_distributed else 'out.log'}"),
     ]
 
@@ -86,14 +86,15 @@ def _entities(instance: Instance) -> Optional[int]:
 def _model(config: Any, access: TrainerAccess) -> str:
     model = access.plain_model
     kind = config.get("type") if isinstance(config, dict) else config
-    members = f" of {len(model.members)}" if hasattr(model, "members") else ""
+    members = getattr(model, "members", None)
+    number = f" of {len(members)}" if isinstance(members, list) else ""
     sizes = {True: 0, False: 0}  # by whether they are trained
     for parameter in model.parameters():
         sizes[parameter.requires_grad] += parameter.numel()
     fixed = f" + {_rounded(sizes[False])} fixed" if sizes[False] else ""
-    labels = model.vocab.get_vocab_size("labels") if "labels" in model.vocab.get_namespaces() else 0
+    labels = model.vocab.get_vocab_size("labels") if model.vocab and "labels" in model.vocab.get_namespaces() else 0
     weights = f"{_rounded(sizes[True])} weights{fixed}" + (f", {labels} labels" if labels else "")
-    return f"{kind}{members}, {weights}, {access.devices}"
+    return f"{kind}{number}, {weights}, {access.devices}"
 
 
 def _rounded(number: int) -> str:

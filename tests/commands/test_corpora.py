@@ -1,10 +1,12 @@
 import hashlib
 import shutil
+import sys
 
 import pytest
 from allennlp.common import file_utils
 
 from roseq_allennlp.data import corpora
+from tests.terminal import in_terminal
 
 NAMES = [*corpora.CORPORA, *corpora.VECTORS]
 
@@ -34,15 +36,41 @@ def rows(output):
     return dict(line.split(maxsplit=1) for line in output.splitlines() if len(line.split()) > 1)
 
 
-def test_list(roseq, monkeypatch):
+def test_list(roseq):
     result = roseq("corpora", "list")
+    lines = result.output.splitlines()
+    assert result.status == 0 and max(map(len, lines)) <= 80
+    assert lines[0].split() == ["name", "language", "types", "where", "licence"]
+    assert [line.split()[0] for line in lines[1:] if line[:1] != " "] == NAMES
     cells = rows(result.output)
-    assert result.status == 0 and set(NAMES) <= cells.keys()
-    assert " here " in cells["wnut17"] and "creative-work" in cells["wnut17"] and "CC BY 4.0" in cells["wnut17"]
+    assert (
+        " here " in cells["wnut17"] and "CC BY 4.0" in cells["wnut17"] and "300 dimensions" in cells["fasttext-cc-nl"]
+    )
+    assert set(corpora.CORPORA["wnut17"].types) <= set(result.output.split())
+
+
+@pytest.mark.parametrize("columns", [30, 40, 80])
+def test_list_on_a_terminal(columns):
+    shown = in_terminal([sys.executable, "-m", "roseq_allennlp", "corpora", "list"], columns)
+    assert shown.status == 0 and max(map(len, shown.lines)) <= columns
+    words = " ".join(shown.lines).split()
+    assert set(NAMES) <= set(words) and "creative-work" in words
+
+
+def test_all_that_is_known_of_a_corpus(roseq, monkeypatch):
+    output = roseq("corpora", "list", "wnut17").output
+    assert (
+        output.startswith("wnut17\n")
+        and rows(output)["reader"].split() == ["wnut"]
+        and "2017" in rows(output)["citation"]
+    )
+    assert rows(output)["where"].strip() == "here"
     monkeypatch.delenv("ROSEQ_DATA")
-    cells = rows(roseq("corpora", "list", "wnut17", "conll2003-en", "fasttext-cc-nl").output)
-    assert "to be downloaded" in cells["wnut17"] and "300 dimensions" in cells["fasttext-cc-nl"]
-    assert "conll2003/eng.train" in cells["conll2003-en"] and "$ROSEQ_DATA" in cells["conll2003-en"]
+    wheres = [
+        rows(roseq("corpora", "list", name).output)["where"] for name in ("wnut17", "conll2003-en", "fasttext-cc-nl")
+    ]
+    assert "to be downloaded" in wheres[0] and "to be downloaded" in wheres[2]
+    assert "conll2003/eng.train" in wheres[1] and "$ROSEQ_DATA" in wheres[1]
 
 
 @pytest.mark.parametrize("action", ["list", "fetch", "verify", "stats"])
@@ -62,7 +90,8 @@ def test_fetch_what_is_here(roseq):
 
 
 def test_what_has_to_be_below_the_data_directory_is_not_to_be_downloaded(roseq, data):
-    assert "put wnut17/wnut17train.conll" in rows(roseq("corpora", "list", "wnut17").output)["wnut17"]
+    assert "put wnut17/wnut17train.conll" in rows(roseq("corpora", "list", "wnut17").output)["where"]
+    assert "put 3 files" in rows(roseq("corpora", "list").output)["wnut17"]
 
 
 def test_vectors_cached_from_the_data_directory_are_not_those_that_would_be_downloaded(roseq, monkeypatch):
@@ -130,8 +159,10 @@ def test_stats(roseq):
     result = roseq("corpora", "stats")
     assert result.status == 0
     *labels, summary = result.output.split("\n\n")
-    table = {line.split()[0]: line.split()[1:] for line in summary.splitlines()[2:]}
-    assert list(table) == list(corpora.CORPORA)
+    table = [line.split() for line in summary.splitlines()[2:]]
+    assert [row[:3] for row in table] == [
+        [name, corpus.language, split] for name, corpus in corpora.CORPORA.items() for split in corpus.files
+    ]
     for part, (name, corpus) in zip(labels, corpora.CORPORA.items(), strict=True):
         title, _, *lines = part.strip().splitlines()
         assert title.startswith(f"{name}:")
@@ -139,7 +170,7 @@ def test_stats(roseq):
         assert set(cells) - {"O"} <= set(corpus.types)
         outside = cells.pop("O")
         for split in range(3):
-            sentences, tokens, entities = map(int, table[name][1 + 3 * split : 4 + 3 * split])
+            sentences, tokens, entities = map(int, [row[3:] for row in table if row[0] == name][split])
             # A type has tokens, share and entities; O has tokens and share.
             of_types = [cell[3 * split : 3 * split + 3] for cell in cells.values()]
             assert int(outside[2 * split]) + sum(int(cell[0]) for cell in of_types) == tokens >= sentences > 0
@@ -151,9 +182,11 @@ def test_stats(roseq):
 def test_stats_of_the_corpora(roseq, real_data):
     result = roseq("corpora", "stats", "wnut17", "conll2002-es")
     lines = [" ".join(line.split()) for line in result.output.splitlines()]
-    assert "wnut17 en 3394 62730 1975 1009 15733 836 1287 23394 1079" in lines
+    for row in ("train 3394 62730 1975", "dev 1009 15733 836", "test 1287 23394 1079"):
+        assert f"wnut17 en {row}" in lines
     # One entity more than the file has `B-` tags.
-    assert "conll2002-es es 8323 264715 18798 1915 52923 4352 1517 51533 3559" in lines
+    for row in ("train 8323 264715 18798", "dev 1915 52923 4352", "test 1517 51533 3559"):
+        assert f"conll2002-es es {row}" in lines
     assert any(line.startswith("O 59570 94.96 14483 92.05 21654 92.56") for line in lines)
 
 

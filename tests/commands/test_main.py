@@ -1,17 +1,11 @@
 """`roseq` and `allennlp` as programs."""
 
 import argparse
-import contextlib
 import errno
-import fcntl
-import os
-import pty
 import re
 import shlex
-import struct
 import subprocess
 import sys
-import termios
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,6 +16,7 @@ from torch.multiprocessing import ProcessRaisedException
 
 import roseq_allennlp.__main__
 from roseq_allennlp.commands.table import COMMANDS, IN_PLACE, OF_ALLENNLP, OWN, command
+from tests.terminal import in_terminal
 
 
 def test_the_commands_are_allennlp_commands():
@@ -120,19 +115,6 @@ def test_the_console_script():
 
 
 @pytest.mark.parametrize(
-    "terminal, arguments, friendly", [(True, [], False), (True, ["--quiet"], True), (False, [], True)]
-)
-def test_training_shows_plain_lines_where_they_are_asked_for(roseq, monkeypatch, terminal, arguments, friendly):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
-    monkeypatch.delenv("ALLENNLP_LOG_LEVEL", raising=False)
-    called = []
-    monkeypatch.setattr("allennlp.commands.train.train_model_from_args", called.append)
-    status = roseq("train", "training_configs/fixture.jsonnet", "-s", "runs/none", *arguments).status
-    assert status == 0 and called[0].file_friendly_logging is friendly
-    assert os.environ.get("ALLENNLP_LOG_LEVEL") == ("WARNING" if arguments else None)
-
-
-@pytest.mark.parametrize(
     "error, status, message",
     [
         (KeyboardInterrupt(), 130, "roseq train: stopped. Go on with --recover."),
@@ -179,19 +161,16 @@ def test_what_ends_a_run_is_one_line(error, status, message, roseq, monkeypatch)
 
 
 @pytest.mark.parametrize("arguments", [[], ["--quiet"]])
-def test_a_bar_on_a_terminal_and_lines_elsewhere(arguments, archive_path):
+def test_a_bar_on_a_terminal(arguments, archive_path):
     command = [sys.executable, "-m", "roseq_allennlp", "compare", archive_path, archive_path]
-    command += ["fixtures/wnut17/emerging.test.annotated", *arguments]
-    master, terminal = pty.openpty()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))  # else it has no columns
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=terminal, text=True, encoding="utf-8") as process:
-        os.close(terminal)
-        shown = b""
-        with contextlib.suppress(OSError):  # how a terminal says that nobody writes to it any more
-            while part := os.read(master, 4096):
-                shown += part
-        output, _ = process.communicate()
-    os.close(master)
-    assert process.returncode == 0
-    assert (b"100%" in shown) == (not arguments) and (b"done in" in shown) == bool(arguments)
-    assert ("│" in output) == (not arguments)
+    shown = in_terminal([*command, "fixtures/wnut17/emerging.test.annotated", *arguments], 80)
+    assert shown.status == 0 and ("━" in shown.sent) == (not arguments)
+    text = "".join(shown.lines)  # what is left: the bar is not
+    assert "━" not in text and "─" in text and "done in" not in text
+    assert max(map(len, shown.lines)) <= 80
+
+
+@pytest.mark.parametrize("arguments", [[], ["--quiet"]])
+def test_lines_elsewhere(arguments, archive_path, roseq):
+    result = roseq("compare", archive_path, archive_path, "fixtures/wnut17/emerging.test.annotated", *arguments)
+    assert ("done in" in result.errors) == (not arguments) and "─" not in result.output
