@@ -78,6 +78,7 @@ setup(
         "roseq_allennlp.training_configs.lib": ["*.json", "*.libsonnet"],
         "roseq_allennlp.fixtures.wnut17": ["*"],
     },
+    # All these have wheels for 3.14, or are built as on others; but gensim has none, and AllenNLP has not run on it yet.
     python_requires=">=3.10,<3.14",
     install_requires=[
         "torch>=2.6",

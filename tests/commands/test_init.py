@@ -156,6 +156,18 @@ def test_vectors_encoder_and_language(roseq, tmp_path):
         assert config["dataset_reader"]["language"] == "de"
 
 
+def test_what_is_odd_about_a_file_is_said_once(roseq, tmp_path):
+    for role in ("train", "dev"):
+        (tmp_path / f"{role}.txt").write_bytes("“Zürich” B-LOC\n\nis I-X\n".encode("cp1252"))
+    result = roseq("init", tmp_path / "new", "--data", tmp_path / "train.txt", tmp_path / "dev.txt")
+    lines = result.errors.splitlines()
+    assert [line.split(": ")[1] for line in lines] == [
+        *("line 1 is not UTF-8, the file is read as cp1252",) * 2,
+        *("invalid IOB2 tags repaired",) * 2,
+    ] and result.status == 0
+    assert read(config_of(tmp_path / "new"), "train_data_path")[0] == [("“Zürich”", "U-LOC")]
+
+
 def test_any_name_of_a_directory(roseq, tmp_path):
     directory = tmp_path / "it's\nmine"
     result = roseq("init", directory)
