@@ -163,6 +163,33 @@ def test_commands_within_the_text_exist(page):
     assert set(re.findall(r"(?m)(?:`|^)make ([a-z]+)", text)) <= targets
 
 
+def test_the_figures_of_the_readme_are_those_of_the_measurements():
+    table = {}
+    for row in re.findall(r"(?m)^\| (.*) \|$", text_of("README.md").split("| test F1 |")[1].split("\n\n")[0]):
+        name, *cells = (cell.strip(" *") for cell in row.split("|"))
+        table[name] = cells
+    results = text_of("docs/results.md").split("<!-- results: gains -->")[1].split("<!-- end -->")[0]
+    for name, system in (("RoSeq", "RoSeq Model"), ("its base model", "Base Model")):
+        assert re.search(rf"wnut17 +\| {system} .*\| {table[name][0]} ", results)
+    rows = json.loads(text_of("benchmarks/results/cpu.json"))["ratios"]
+    rates = {(row["name"], row["against"]): (row["ours"], row["theirs"]) for row in rows if row["threads"] == 1}
+    plain, whole = "training, plain", "training, LACRF + FL + AT"
+    for name, rate in (
+        ("RoSeq", rates[whole, "crf_tagger, plain"][0]),
+        ("its base model", rates[plain, "crf_tagger, plain"][0]),
+        ("AllenNLP's `crf_tagger`", rates[plain, "crf_tagger, plain"][1]),
+        ("Flair's BiLSTM-CRF", rates[plain, "Flair, plain"][1]),
+    ):
+        assert table[name][1] == f"{62730 / rate:.1f} s"
+    for name, rate in (
+        ("RoSeq", rates["tagging", "crf_tagger"][0]),
+        ("AllenNLP's `crf_tagger`", rates["tagging", "crf_tagger"][1]),
+        ("Flair's BiLSTM-CRF", rates["tagging", "Flair"][1]),
+        ("spaCy's small architecture", rates["tagging", "spaCy, one encoder"][1]),
+    ):
+        assert table[name][2] == f"{rate:,.0f}".replace(",", " ")
+
+
 @pytest.mark.parametrize(
     "expected, printed, detail, equal",
     [

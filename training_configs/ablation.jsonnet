@@ -4,8 +4,8 @@
 // lib/vectors.libsonnet, `fixed:FILE:DIMENSION`, or an encoder, `frozen:NAME` or `tuned:NAME`.
 //
 //   ROSEQ_CORPUS=wnut16 ROSEQ_COMPONENTS=lacrf,at ROSEQ_VECTORS= \
-//     allennlp train training_configs/ablation.jsonnet -s runs/wnut16_lacrf_at --include-package roseq_allennlp
-//   ROSEQ_CORPUS=wnut16 ROSEQ_COMPONENTS= ROSEQ_VECTORS=frozen:intfloat/multilingual-e5-small allennlp train …
+//     roseq train training_configs/ablation.jsonnet -s runs/wnut16_lacrf_at
+//   ROSEQ_CORPUS=wnut16 ROSEQ_COMPONENTS= ROSEQ_VECTORS=frozen:intfloat/multilingual-e5-small roseq train …
 local corpus = import 'lib/corpus.libsonnet';
 local vectors = import 'lib/vectors.libsonnet';
 

@@ -2,7 +2,7 @@
 // The paper's Table III has test F1 85.37, with the epoch chosen by test F1; here development F1 chooses it.
 // The paper's 50-d Wikipedia vectors have no lasting address, so words are learned with the model, 50-d.
 //
-//   allennlp train training_configs/base_conll02_es.jsonnet -s runs/base_conll02_es --include-package roseq_allennlp
+//   roseq train training_configs/base_conll02_es.jsonnet -s runs/base_conll02_es
 local corpus = import 'lib/corpus.libsonnet';
 
 local vectors = 'learned';  // or 'fasttext-cc-es', or (import 'lib/vectors.libsonnet').fixed(file, dim)

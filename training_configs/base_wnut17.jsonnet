@@ -2,7 +2,7 @@
 // The paper's Table III has test F1 39.12, with the epoch chosen by test F1; here development F1 chooses it.
 // Vectors: GloVe 6B, 100-d, fixed, as in the paper.
 //
-//   allennlp train training_configs/base_wnut17.jsonnet -s runs/base_wnut17 --include-package roseq_allennlp
+//   roseq train training_configs/base_wnut17.jsonnet -s runs/base_wnut17
 local corpus = import 'lib/corpus.libsonnet';
 
 local vectors = 'glove-6b-100d';  // or 'learned', or (import 'lib/vectors.libsonnet').fixed(file, dim)

@@ -3,7 +3,7 @@
 // docs/results.md has what else was tried.
 // The paper's 50-d Wikipedia vectors have no lasting address, so words are learned with the model, 50-d.
 //
-//   allennlp train training_configs/best_conll02_es.jsonnet -s runs/best_conll02_es --include-package roseq_allennlp
+//   roseq train training_configs/best_conll02_es.jsonnet -s runs/best_conll02_es
 local corpus = import 'lib/corpus.libsonnet';
 
 local vectors = 'learned';  // or 'fasttext-cc-es', or (import 'lib/vectors.libsonnet').fixed(file, dim)

@@ -3,7 +3,7 @@
 // gains on the others and what else was tried.
 // Vectors: GloVe 6B, 100-d, fixed, as in the paper.
 //
-//   allennlp train training_configs/best_conll03_en.jsonnet -s runs/best_conll03_en --include-package roseq_allennlp
+//   roseq train training_configs/best_conll03_en.jsonnet -s runs/best_conll03_en
 local corpus = import 'lib/corpus.libsonnet';
 
 local vectors = 'glove-6b-100d';  // or 'learned', or (import 'lib/vectors.libsonnet').fixed(file, dim)

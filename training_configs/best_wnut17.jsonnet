@@ -3,7 +3,7 @@
 // docs/results.md has what else was tried.
 // Vectors: GloVe 6B, 100-d, fixed, as in the paper.
 //
-//   allennlp train training_configs/best_wnut17.jsonnet -s runs/best_wnut17 --include-package roseq_allennlp
+//   roseq train training_configs/best_wnut17.jsonnet -s runs/best_wnut17
 local corpus = import 'lib/corpus.libsonnet';
 
 local vectors = 'glove-6b-100d';  // or 'learned', or (import 'lib/vectors.libsonnet').fixed(file, dim)

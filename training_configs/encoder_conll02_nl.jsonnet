@@ -1,7 +1,7 @@
 // RoSeq on CoNLL-2002 Dutch, on the features of an encoder, which is not trained: a learned mix of its layers, computed once.
 // The paper's Table III has test F1 88.07 with word vectors, with the epoch chosen by test F1; here development F1 chooses it.
 //
-//   allennlp train training_configs/encoder_conll02_nl.jsonnet -s runs/encoder_conll02_nl --include-package roseq_allennlp
+//   roseq train training_configs/encoder_conll02_nl.jsonnet -s runs/encoder_conll02_nl
 local encoder = 'intfloat/multilingual-e5-small';  // a name of the Hugging Face hub, or a folder
 
 local corpus = import 'lib/corpus.libsonnet';

@@ -1,6 +1,6 @@
 // RoSeq with all three components on the sentences of fixtures/, in seconds, from the root of the repository: `make demo`.
 //
-//   allennlp train training_configs/fixture.jsonnet -s runs/fixture --include-package roseq_allennlp
+//   roseq train training_configs/fixture.jsonnet -s runs/fixture
 local corpora = import 'lib/corpora.libsonnet';
 local roseq = import 'lib/roseq.libsonnet';
 local vectors = import 'lib/vectors.libsonnet';
