@@ -128,7 +128,7 @@ def test_data_without_tags_is_refused() -> None:
     with pytest.raises(ConfigurationError) as caught:
         LabelStatisticsCallback("").on_start(Counted([]))  # type: ignore[arg-type]
     assert caught.value.message == (
-        "The training data has no tags of the namespace `labels`, so ζ cannot be computed. "
+        "The training data has no known tags of the namespace `labels`, so ζ cannot be computed. "
         "Train on labelled data, or turn the label weights off (`tau: null`)."
     )
 
