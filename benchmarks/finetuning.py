@@ -64,7 +64,7 @@ def main() -> None:
     directory.mkdir(parents=True, exist_ok=True)
     rows = directory / "rows.jsonl"
     done = [json.loads(line) for line in rows.read_text(encoding="utf-8").splitlines()] if rows.exists() else []
-    keys = {(each["system"], each["share"], each["seed"]) for each in done}
+    keys = {(result["system"], result["share"], result["seed"]) for result in done}
 
     def measured(run: Path, system: str, share: float, seed: int) -> None:
         result = row(run, args.old, args.new, system=system, share=share, seed=seed)

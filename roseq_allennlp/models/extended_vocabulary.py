@@ -19,6 +19,7 @@ from roseq_allennlp.data.vectors import readable
 from roseq_allennlp.models.extended_weights import embeddings_of, is_fixed
 
 _MIN_COUNT = 2  # where the archive's config has none: what is met once trains the vector of what is unknown
+_LINE_ENDS = {"\n", "\r"}  # which a line of a vocabulary's file cannot hold
 _WORDS = "tokens"
 _LABELS = "labels"
 _COMPARED = 100  # words that the archive and a file have in common
@@ -67,29 +68,34 @@ def extended(
         instance.count_vocab_items(counter)
         field: Any = instance["tokens"]
         indexers = field.token_indexers if isinstance(field, TextField) else {}
-    folding = {each.namespace: each for each in indexers.values() if isinstance(each, FoldedWordsIndexer)}
     vocab = copy.deepcopy(trained)
     rows: dict[str, dict[str, int]] = {}
     for namespace, counts in counter.items():
         if namespace == _LABELS or namespace not in trained.get_namespaces() or not trained.is_padded(namespace):
             continue
+        least = _min_count(params, namespace)
+        frequent = [entry for entry in sorted(counts, key=lambda entry: -counts[entry]) if counts[entry] >= least]
+        entries: Iterable[str] = vectors.get(namespace, {}) if is_fixed(model, namespace) else frequent
         known = trained.get_token_to_index_vocabulary(namespace)
-        if is_fixed(model, namespace):
-            entries: Iterable[str] = vectors.get(namespace, {})
-        else:
-            least = _min_count(params, namespace)
-            entries = [entry for entry in sorted(counts, key=lambda entry: -counts[entry]) if counts[entry] >= least]
-        unknown = trained.get_token_index(trained._oov_token, namespace)
-        rows[namespace] = {}
-        for entry in entries:
-            if entry not in known and not {*entry} & {"\n", "\r"}:  # which a line of a file cannot hold
-                vocab.add_token_to_namespace(entry, namespace)
-                before = folding[namespace].tokens_to_indices([Token(entry)], trained) if namespace in folding else {}
-                rows[namespace][entry] = before.get("tokens", [unknown])[0]
+        new = [entry for entry in entries if entry not in known and not {*entry} & _LINE_ENDS]
+        for entry in new:
+            vocab.add_token_to_namespace(entry, namespace)
+        if new:
+            rows[namespace] = dict(zip(new, _rows_before(new, namespace, trained, indexers), strict=True))
     for label in types:
         for prefix in "BILU":
             vocab.add_token_to_namespace(f"{prefix}-{label}", _LABELS)
-    return Extension(vocab, {namespace: entries for namespace, entries in rows.items() if entries})
+    return Extension(vocab, rows)
+
+
+def _rows_before(
+    entries: Sequence[str], namespace: str, trained: Vocabulary, indexers: Mapping[str, TokenIndexer]
+) -> list[int]:
+    """The rows that the trained tagger took for entries it lacks: `folded_words` may know another form of a word."""
+    for indexer in indexers.values():
+        if isinstance(indexer, FoldedWordsIndexer) and indexer.namespace == namespace:
+            return indexer.tokens_to_indices([Token(entry) for entry in entries], trained)["tokens"]
+    return [trained.get_token_index(trained._oov_token, namespace)] * len(entries)
 
 
 def _min_count(params: Any, namespace: str) -> int:

@@ -95,7 +95,7 @@ def test_a_killed_run_ends_as_one_that_was_not(epochs, archive_path, tmp_path, r
         expected = weights(whole / name)
         assert all(torch.equal(value, expected[key]) for key, value in weights(broken / name).items())
     metrics = [json.loads((run / "metrics.json").read_text()) for run in (whole, broken)]
-    same = [{key: each[key] for key in each if "duration" not in key and "memory" not in key} for each in metrics]
+    same = [{key: run[key] for key in run if "duration" not in key and "memory" not in key} for run in metrics]
     assert same[1].items() <= same[0].items()  # AllenNLP keeps scores of types that only earlier epochs found
 
 

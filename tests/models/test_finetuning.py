@@ -134,12 +134,12 @@ def test_without_new_types_it_answers_at_first_as_the_archive(kind, archive, tmp
         member.crf.label_weights.fill_(1.0)  # not counted yet
     with torch.no_grad():
         emissions = []
-        for each in (model, loaded.model.eval()):
+        for tagger in (model, loaded.model.eval()):
             batch = Batch([loaded.dataset_reader.text_to_instance(["Zürich", "zürich", "ß123", "4711", "Oslo", "ü"])])
             for instance in batch:
                 loaded.dataset_reader.apply_token_indexers(instance)
-            batch.index_instances(each.vocab)
-            emissions.append(each(**batch.as_tensor_dict())["emissions"])
+            batch.index_instances(tagger.vocab)
+            emissions.append(tagger(**batch.as_tensor_dict())["emissions"])
     assert torch.equal(*emissions)
 
 
@@ -199,7 +199,7 @@ def test_an_encoder_brings_no_other_files(archive, tmp_path):
 def test_new_types_are_declared(archive, tmp_path):
     begin(FineTuning(str(archive("learned")), NEW, types=["LOC", "PER"]), tmp_path / "run")
     settings = json.loads((tmp_path / "run" / "config.json").read_text())
-    (declared,) = [each["types"] for each in settings["trainer"]["callbacks"] if each["type"] == "declared_types"]
+    (declared,) = [part["types"] for part in settings["trainer"]["callbacks"] if part["type"] == "declared_types"]
     assert declared[-3:] == ["product", "LOC", "PER"] and "person" in declared
 
 
