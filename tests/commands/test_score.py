@@ -152,6 +152,8 @@ def test_unknown_gold_tags(roseq, written, unknown):
 
 def test_unknown_tags_that_cannot_be(roseq, written):
     path = written("a - B-X\nb B-X B-X\n")
-    assert roseq("score", path).errors.startswith(f"roseq score: error: {path}, line 1: the gold tag '-' is unknown in a")
+    assert roseq("score", path).errors.startswith(
+        f"roseq score: error: {path}, line 1: the gold tag '-' is unknown in a"
+    )
     path = written("a O ?\n")
     assert f"{path}, line 1: '?' is no tag of a known scheme" in roseq("score", path).errors
