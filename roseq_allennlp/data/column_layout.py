@@ -18,6 +18,7 @@ _FIRST = 1000  # lines with text that decide
 _MOST = 0.9  # of the cells of a column of tags; the others are errors, which the reader names
 _SEPARATORS = (None, ",", ";", "|")
 _NAMED = re.compile(r"#[ \t]+[\w.:-]+[ \t]+=([ \t]|$)")  # `# sent_id = O`, which may have as many columns as a token
+_TITLE = re.compile(r"(\w+[ _-])?(tags?|labels?|ner|entity|entities|iob2?|bio|class|category)", re.IGNORECASE)
 _CHUNKS = {"NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP"}  # CoNLL-2000's and 2003's
 
 
@@ -42,6 +43,7 @@ class _Rows(NamedTuple):
     columns: Columns
     cells: list[list[str]]
     starts: list[bool]  # whether each begins a sentence
+    title: Optional[str]  # a first line that names the columns
 
     def column(self, index: int) -> list[str]:
         return [cells[index] for cells in self.cells]
@@ -69,8 +71,6 @@ def find_layout(paths: Sequence[str]) -> Layout:
             " tag on each line, or an export of an annotation tool."
         )
     prefix = _comment_prefix(lines, rows, tag_column)
-    if prefix == lines[0][1]:  # titles
-        del rows.cells[0], rows.starts[0]
     token_column, sentence_column = _token_column(rows, tag_column)
     options: dict[str, Any] = {}
     if separator is not None and (separator, rows.columns.quoted) != (",", True):
@@ -111,13 +111,17 @@ def _first_lines(path: str) -> list[tuple[int, str, bool]]:
 def _rows(lines: list[tuple[int, str, bool]], separator: Optional[str]) -> _Rows:
     quoted = separator is not None and any('"' in line for _, line, _ in lines)
     columns = find_columns(((number, line) for number, line, _ in lines), separator, quoted, None, 2, False)
-    rows = _Rows(columns, [], [])
-    for _, line, is_start in [item for item in lines if not item[1].startswith("#")] or lines:
-        cells = _cells(line, columns)
-        if cells:
-            rows.cells.append(cells)
-            rows.starts.append(is_start)
-    return rows
+    rows = [(cells, is_start) for _, line, is_start in _unmarked(lines) if (cells := _cells(line, columns))]
+    first = _cells(lines[0][1], columns)
+    title = None
+    if any(map(_TITLE.fullmatch, first[1:])) and not any(map(_is_tag, first)):
+        title = lines[0][1]
+        rows = rows[1:]
+    return _Rows(columns, [cells for cells, _ in rows], [is_start for _, is_start in rows], title)
+
+
+def _unmarked(lines: list[tuple[int, str, bool]]) -> list[tuple[int, str, bool]]:
+    return [item for item in lines if not item[1].startswith("#")] or lines
 
 
 def _cells(line: str, columns: Columns) -> list[str]:
@@ -145,13 +149,13 @@ def _tag_column(rows: _Rows) -> Optional[int]:
 
 
 def _is_proper(cells: list[str]) -> bool:
-    cells = cells[1:] or cells  # the first one may be a title
-    return sum(map(_is_tag, cells)) >= _MOST * len(cells)
+    """Nearly all cells are tags, and so are most of those that are no O, which may be few."""
+    others = [cell for cell in cells if visible(cell) != "O"]
+    return sum(map(_is_tag, cells)) >= _MOST * len(cells) and 2 * sum(map(_is_tag, others)) >= len(others)
 
 
 def _is_spelled(cells: list[str]) -> bool:
     """A type alone may be any word, so there must be an O then."""
-    cells = cells[1:] or cells  # the first one may be a title
     meanings = [_meaning(cell) for cell in cells]
     known = [meaning for meaning in meanings if meaning is not None]
     is_sure = "O" in known or all(
@@ -201,7 +205,7 @@ def _tells_sentences(cells: list[str]) -> bool:
 
 
 def _comment_prefix(lines: list[tuple[int, str, bool]], rows: _Rows, tag_column: int) -> Optional[str]:
-    """What begins comments. A first line of titles is one too."""
+    """What begins comments. A first line that names the columns is one too."""
     is_tag = _is_tag if _is_proper(rows.column(tag_column)) else _meaning
 
     def is_token(line: str) -> bool:
@@ -216,9 +220,7 @@ def _comment_prefix(lines: list[tuple[int, str, bool]], rows: _Rows, tag_column:
         common = os.path.commonprefix(comments)
         prefixes = (prefix for prefix in ("# ", "#\t", "#", common) if common.startswith(prefix))
         return next((prefix for prefix in prefixes if not any(line.startswith(prefix) for line in tokens)), None)
-    first = _cells(lines[0][1], rows.columns)
-    is_title = bool(first) and not is_token(lines[0][1]) and re.fullmatch(r"\w+", first[tag_column]) is not None
-    return lines[0][1] if is_title and len(rows.cells) > 1 else None
+    return rows.title
 
 
 def _tags(path: str, columns: Columns, tag_column: int, prefix: Optional[str]) -> Iterator[list[str]]:

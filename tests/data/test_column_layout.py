@@ -73,6 +73,13 @@ def test_the_scheme(tags, scheme, tmp_path):
     assert find_layout([str(path)]).scheme == scheme
 
 
+@pytest.mark.parametrize("text", ["Paris LOC\nis O\n", "Paris LOC\nis O\n. O\n", "Paris LOC\n" + "is O\n" * 30])
+def test_a_first_tag_of_another_spelling_is_no_title(text, tmp_path):
+    path = tmp_path / "a"
+    path.write_text(text)
+    assert find_layout([str(path)]).options == {"tag_map": {"LOC": "I-LOC"}}
+
+
 def test_tags_that_only_a_later_file_has_are_in_the_map(tmp_path):
     for name, tag in (("train", "per"), ("dev", "loc")):
         (tmp_path / name).write_text(f"He o\nsaw o\nAnna {tag}\n")
