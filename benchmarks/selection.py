@@ -33,7 +33,7 @@ class Selection:
 
     corpus : `str`
     system : `str`
-        A name in `ablation.TITLES`.
+        A name in `systems.TITLES`.
     seed : `int`
     patience : `int`, optional
         Epochs without a better development F1 after which `look` says that it is enough.

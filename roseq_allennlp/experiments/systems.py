@@ -40,6 +40,6 @@ TITLES = {name: system.title for name, system in SYSTEMS.items()} | {
     "flair": "Flair's BiLSTM-CRF",
     "spacy": "spaCy's tok2vec + ner",
 }
-"""What results call their systems: those that `ablation` trains, and the token classifier of `transformers` itself."""
+"""What results call their systems: those that `ablation` trains, and those that benchmarks/ trains beside them."""
 
 TABLE_IV = [name for name, system in SYSTEMS.items() if system.in_table_iv]
