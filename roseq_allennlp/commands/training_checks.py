@@ -15,7 +15,8 @@ from allennlp.training import GradientDescentTrainer
 
 from roseq_allennlp.data.downloads import fetch_vectors
 from roseq_allennlp.data.vectors import readable
-from roseq_allennlp.models.finetuning import FineTuning, begin, check_is_new, requested
+from roseq_allennlp.models.finetuning import begin, check_is_new
+from roseq_allennlp.models.finetuning_request import FineTuning, requested
 from roseq_allennlp.training.run_directory import check_run, continue_run
 
 
