@@ -21,7 +21,8 @@ from roseq_allennlp.data.catalogue import CORPORA
 from roseq_allennlp.data.training_mix import MIX_READER, read_sentences, share_of, write_sentences
 from roseq_allennlp.evaluation.tagged_data import read_labelled, score_of, tag_instances
 from roseq_allennlp.models.archive import load_archive
-from roseq_allennlp.models.finetuning import FineTuning, begin
+from roseq_allennlp.models.finetuning import begin
+from roseq_allennlp.models.finetuning_request import FineTuning
 
 SETTINGS: dict[str, dict[str, Any]] = {"fine-tuned": {}, "with replay": {"replay": 0.3}}
 

@@ -7,7 +7,8 @@ from allennlp.common.params import parse_overrides
 from roseq_allennlp.commands import train
 from roseq_allennlp.commands.training_checks import go_on_with
 from roseq_allennlp.console import Console
-from roseq_allennlp.models.finetuning import FineTuning, made
+from roseq_allennlp.models.finetuning import made
+from roseq_allennlp.models.finetuning_request import FineTuning
 
 
 def run(args: argparse.Namespace, console: Console) -> int:

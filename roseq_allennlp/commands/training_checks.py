@@ -11,7 +11,8 @@ from allennlp.models.archival import CONFIG_NAME
 
 from roseq_allennlp.data.downloads import fetch_vectors
 from roseq_allennlp.data.vectors import readable
-from roseq_allennlp.models.finetuning import FineTuning, begin, check_is_new, requested
+from roseq_allennlp.models.finetuning import begin, check_is_new
+from roseq_allennlp.models.finetuning_request import FineTuning, requested
 from roseq_allennlp.training.config_check import check_config
 from roseq_allennlp.training.continued_run import continue_run
 from roseq_allennlp.training.overrides import read_config

@@ -10,7 +10,8 @@ from allennlp.models.archival import CONFIG_NAME
 from allennlp.nn.parallel import DdpAccelerator
 
 from roseq_allennlp.data.encoder_files import ENCODER
-from roseq_allennlp.models.finetuning import begin_in, requested
+from roseq_allennlp.models.finetuning import begin_in
+from roseq_allennlp.models.finetuning_request import requested
 
 _TAKEN = ("evaluation", "include_in_archive")  # by AllenNLP's command, from a config
 
@@ -29,7 +30,7 @@ class FinetunedRun(TrainModel):
     serialization_dir, local_rank, ddp_accelerator : optional
         Set by AllenNLP.
     archive, train_data_path, validation_data_path, types, replay, vectors, layer_decay, overrides : optional
-        See `roseq_allennlp.models.finetuning.FineTuning`; the first two are needed.
+        See `roseq_allennlp.models.finetuning_request.FineTuning`; the first two are needed.
 
     # Raises
 

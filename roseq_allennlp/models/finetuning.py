@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 import torch
 from allennlp.common import Params
@@ -23,24 +23,15 @@ from allennlp.models import Model
 from allennlp.models.archival import CONFIG_NAME, Archive
 
 from roseq_allennlp.data.corpora import SCHEME
-from roseq_allennlp.data.dataset_readers import ColumnReader
 from roseq_allennlp.data.encoder_files import CONFIG, ENCODER, LAYOUT, TOKENIZER
-from roseq_allennlp.data.formats import recognised
-from roseq_allennlp.data.text_files import local_path
-from roseq_allennlp.data.training_mix import (
-    MIX_READER,
-    Sentence,
-    only_types,
-    read_sentences,
-    share_of,
-    types_in,
-    write_sentences,
-)
+from roseq_allennlp.data.training_mix import MIX_READER, types_in, write_sentences
 from roseq_allennlp.files import save
 from roseq_allennlp.models.archive import opened_archive
 from roseq_allennlp.models.archive_config import READERS, checked_config, checked_trainer
 from roseq_allennlp.models.extended_vocabulary import Extension, extended, vectors_for
 from roseq_allennlp.models.extended_weights import begin_new_vectors, take_over
+from roseq_allennlp.models.finetuning_data import reader_for, sentences_of
+from roseq_allennlp.models.finetuning_request import FineTuning, check_request
 from roseq_allennlp.models.tagger import Tagger
 from roseq_allennlp.modules.encoder_loading import START
 from roseq_allennlp.training.layer_rates import with_layer_decay
@@ -49,62 +40,7 @@ REQUEST = "finetune.json"
 """What was asked for and what it came to, in the directory of the run."""
 
 _SEEDS = ("random_seed", "numpy_seed", "pytorch_seed")
-_READ = {"train": "train_data_path", "dev": "validation_data_path"}  # keys of a config, for those of a request
-_IGNORED = {"type", "datasets_for_vocab_creation"}  # the latter is for AllenNLP's command, in distributed training
 _GOES_ON = {"trainer.num_epochs", "trainer.patience"}  # what may change when a run goes on
-
-
-class FineTuning(NamedTuple):
-    """
-    # Parameters
-
-    archive : `str`
-        A `model.tar.gz`, also an address, or the directory of a run.
-    train : `str`
-        A labelled file, or `corpus://NAME/SPLIT`, in the archive's format or in another that is recognised.
-    dev : `str`, optional
-        Chooses the best epoch. Without it the last one is kept.
-    types : `List[str]`, optional (default = those in `train`)
-        The entity types that are taken from `train`; entities of others there are left out.
-    replay : `Dict[str, float]`, optional
-        Files with older training data, and the share of their sentences that is trained on too, above 0 and at most 1.
-    vectors : `str`, optional
-        A file of word vectors, of the kind that the archive was trained with, for the words that it lacks.
-    layer_decay : `float`, optional (default = `1`)
-        What the learning rate is multiplied by for each layer below the emissions, see `training.layer_rates`.
-    overrides : `Dict[str, Any]`, optional
-        For the archive's config, with dotted keys.
-    """
-
-    archive: str
-    train: str
-    dev: Optional[str] = None
-    types: Optional[list[str]] = None
-    replay: dict[str, float] = {}
-    vectors: Optional[str] = None
-    layer_decay: float = 1.0
-    overrides: dict[str, Any] = {}
-
-
-def requested(config: Mapping[str, Any]) -> FineTuning:
-    """
-    # Parameters
-
-    config : `Mapping[str, Any]`
-        As `training_configs/lib/finetune.libsonnet` gives it.
-
-    # Raises
-
-    `ConfigurationError`: it has other keys, or a value of another type.
-    """
-    keys = {_READ.get(field, field): field for field in FineTuning._fields}
-    unknown = sorted(config.keys() - keys.keys() - _IGNORED)
-    missing = [key for key in ("archive", "train_data_path") if not isinstance(config.get(key), str)]
-    if unknown or missing:
-        what = f"there is no {unknown}" if unknown else f"{missing} must be the name of a file"
-        raise ConfigurationError(f"finetune: {what}. Its keys are {', '.join(keys)}.")
-    values = {keys[key]: value for key, value in config.items() if key in keys and value is not None}
-    return FineTuning(**values)
 
 
 def begin(request: FineTuning, directory: Path, recover: bool = False, force: bool = False) -> dict[str, Any]:
@@ -184,7 +120,7 @@ def prepare(request: FineTuning, directory: Path, named: Optional[Path] = None) 
 
     `ConfigurationError`, as `begin`.
     """
-    _check(request)
+    check_request(request)
     with opened_archive(request.archive) as (archive, _, files):
         if not isinstance(archive.model, Tagger):
             raise ConfigurationError(
@@ -207,26 +143,6 @@ def made(directory: Path) -> str:
     return ", ".join(f"{number} {name}" for name, number in counts.items())
 
 
-def _check(request: FineTuning) -> None:
-    if not isinstance(request.replay, dict):
-        raise ConfigurationError(f"replay: must be an object of files and shares; got {request.replay!r}.")
-    for path, share in request.replay.items():
-        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share <= 1:
-            raise ConfigurationError(
-                f"replay: the share of {path} must be above 0 and at most 1, such as 0.3; got {share!r}."
-            )
-    kinds = {"types": list, "overrides": dict, "archive": str, "train": str, "dev": str, "vectors": str}
-    for field, kind in kinds.items():
-        value = getattr(request, field)
-        if value is not None and not isinstance(value, kind):
-            raise ConfigurationError(f"{field}: must be of type {kind.__name__}; got {value!r}.")
-    if not isinstance(request.layer_decay, (int, float)) or not 0 < request.layer_decay <= 1:
-        raise ConfigurationError(f"layer_decay must be above 0 and at most 1; got {request.layer_decay!r}.")
-    types = request.types
-    if types is not None and not (types and all(isinstance(label, str) and label for label in types)):
-        raise ConfigurationError(f"types: name at least one, or leave it out for all that the data has; got {types!r}.")
-
-
 def _write_run(request: FineTuning, archive: Archive, files: Path, whole: Path, directory: Path) -> None:
     """Into `whole`, with paths as they will be in `directory`."""
     raw = archive.config.as_dict(quiet=True)
@@ -235,7 +151,9 @@ def _write_run(request: FineTuning, archive: Archive, files: Path, whole: Path, 
         _copy_encoder(files, whole, directory)
     prepare_environment(Params({key: config[key] for key in _SEEDS if key in config}))
 
-    sentences = _sentences(request, config, archive, whole)
+    sentences = sentences_of(request, config, archive, whole)
+    if request.dev is not None:
+        config[READERS[1]] = reader_for(config[READERS[1]], request.dev, archive)
     data = _name_of(request.train)
     write_sentences(whole / data, sentences)
     types = list(dict.fromkeys([*(request.types or ()), *types_in(sentences)]))
@@ -309,60 +227,6 @@ def _copy_encoder(files: Path, whole: Path, directory: Path) -> None:
     layout = whole / ENCODER / LAYOUT
     values = {**json.loads(layout.read_text(encoding="utf-8")), "model_name": str(directory / ENCODER)}
     layout.write_text(json.dumps(values, indent=1), encoding="utf-8")
-
-
-def _sentences(request: FineTuning, config: dict[str, Any], archive: Archive, whole: Path) -> list[Sentence]:
-    """What is trained on: the new sentences with the entities that count, then shares of the older ones."""
-
-    def read(path: str) -> list[Sentence]:
-        reader = _reader(config[READERS[1]], path, archive)
-        return read_sentences(DatasetReader.from_params(Params(reader).duplicate(), serialization_dir=str(whole)), path)
-
-    new = read(request.train)
-    present = types_in(new)
-    if not present:
-        raise ConfigurationError(
-            f"{request.train}: the training data has no entity. Give a file with tags of entities."
-        )
-    if absent := [label for label in request.types or () if label not in present]:
-        raise ConfigurationError(
-            f"{request.train}: has no entity of the type {', '.join(absent)}; its types are {', '.join(present)}."
-        )
-    if request.types is not None:
-        new = only_types(new, request.types)
-    known = {label.partition("-")[2] for label in archive.model.vocab.get_token_to_index_vocabulary("labels")}
-    known.update(types_in(new))
-    replayed = []
-    for path, share in request.replay.items():
-        older = read(path)
-        if foreign := [label for label in types_in(older) if label not in known]:
-            raise ConfigurationError(
-                f"replay: {path} has entities of the type {', '.join(foreign)}, which neither the archive nor the training"
-                " data knows. Give data that the archive was trained on."
-            )
-        replayed += share_of(older, share, config.get("random_seed", 0))
-    if request.dev is not None:
-        config[READERS[1]] = _reader(config[READERS[1]], request.dev, archive)
-    return new + replayed
-
-
-def _reader(config: dict[str, Any], path: str, archive: Archive) -> dict[str, Any]:
-    """
-    The archive's reader where it is not one of columns. Else one of columns that detects what the config does not set, the
-    scheme of the tags always, or that of annotation tools, where the file is of one.
-    """
-    if not issubclass(DatasetReader.resolve_class_name(config["type"])[0], ColumnReader):
-        return config
-    language = {"language": getattr(archive.dataset_reader, "language", "xx")}
-    try:
-        kind = recognised(path if Path(path).is_dir() else local_path(path))
-    except (ConfigurationError, OSError):  # the reader says it better
-        kind = "columns"
-    if kind == "columns":
-        of_corpus = config["type"] in ("conll2002", "conll2003_ner", "wnut")  # whose layout the new file may not have
-        return {**language, **config, "type": "columns" if of_corpus else config["type"], "tag_scheme": None}
-    shared: dict[str, Any] = {key: config[key] for key in ("token_indexers", "max_length") if key in config}
-    return {"type": "spans", "format": kind, **language, **shared}
 
 
 def _model(

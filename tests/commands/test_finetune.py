@@ -16,7 +16,8 @@ from allennlp.commands.train import train_model_from_file
 from allennlp.training.callbacks import TrainerCallback
 
 import roseq_allennlp
-from roseq_allennlp.models.finetuning import FineTuning, begin
+from roseq_allennlp.models.finetuning import begin
+from roseq_allennlp.models.finetuning_request import FineTuning
 
 OLD = "fixtures/wnut17/wnut17train.conll"
 NEW = "fixtures/conll2003/eng.train"

@@ -20,7 +20,8 @@ from roseq_allennlp.data.label_statistics import label_weights
 from roseq_allennlp.data.orthography import word_shape
 from roseq_allennlp.models import TaggerEnsemble, finetuning
 from roseq_allennlp.models.archive import archive_model, load_archive
-from roseq_allennlp.models.finetuning import FineTuning, begin, check_is_new, requested
+from roseq_allennlp.models.finetuning import begin, check_is_new
+from roseq_allennlp.models.finetuning_request import FineTuning, requested
 from roseq_allennlp.training.layer_rates import with_layer_decay
 
 OLD = "fixtures/wnut17/wnut17train.conll"
@@ -260,8 +261,12 @@ def test_files_of_any_scheme(text, archive, tmp_path):
 def test_files_of_annotation_tools(archive, tmp_path):
     row = {"text": "Oslo Fjord is", "label": [[0, 10, "LOC"]]}
     (tmp_path / "new.jsonl").write_text(json.dumps(row) + "\n")
-    begin(FineTuning(str(archive("fixed")), str(tmp_path / "new.jsonl")), tmp_path / "run")
+    file = str(tmp_path / "new.jsonl")
+    begin(FineTuning(str(archive("fixed")), file, file, overrides={"trainer.num_epochs": 1}), tmp_path / "run")
     assert (tmp_path / "run" / "new.jsonl.conll").read_text() == "Oslo\tB-LOC\nFjord\tE-LOC\nis\tO\n\n"
+    reader = load_archive(trained(tmp_path / "run")).validation_dataset_reader
+    assert next(iter(reader.read(file)))["metadata"]["tags"] == ["B-LOC", "L-LOC", "O"]  # type: ignore[index]
+    assert len(list(reader.read(OLD))) > 100
 
 
 def test_types_that_are_not_named_are_left_out(archive, tmp_path):
