@@ -26,6 +26,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         args.vectors,
         args.layer_decay,
         overrides,
+        args.unmarked,
     )
     directory, begins = Path(args.serialization_dir), not args.recover
     go_on_with(request, directory, args)

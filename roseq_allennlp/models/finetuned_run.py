@@ -29,7 +29,7 @@ class FinetunedRun(TrainModel):
 
     serialization_dir, local_rank, ddp_accelerator : optional
         Set by AllenNLP.
-    archive, train_data_path, validation_data_path, types, replay, vectors, layer_decay, overrides : optional
+    archive, train_data_path, validation_data_path, types, replay, vectors, layer_decay, overrides, unmarked : optional
         See `roseq_allennlp.models.finetuning_request.FineTuning`; the first two are needed.
 
     # Raises
@@ -51,6 +51,7 @@ class FinetunedRun(TrainModel):
         vectors: Optional[str] = None,
         layer_decay: float = 1.0,
         overrides: Optional[dict[str, Any]] = None,
+        unmarked: Optional[str] = None,
         datasets_for_vocab_creation: Optional[list[str]] = None,
         ddp_accelerator: Optional[DdpAccelerator] = None,
     ) -> TrainModel:
@@ -64,6 +65,7 @@ class FinetunedRun(TrainModel):
             "vectors": vectors,
             "layer_decay": layer_decay,
             "overrides": overrides,
+            "unmarked": unmarked,
         }
         begin_in(requested(config), Path(serialization_dir))
         params = Params.from_file(Path(serialization_dir, CONFIG_NAME))

@@ -24,6 +24,7 @@ from allennlp.models.archival import CONFIG_NAME, Archive
 
 from roseq_allennlp.data.corpora import SCHEME
 from roseq_allennlp.data.encoder_files import CONFIG, ENCODER, LAYOUT, TOKENIZER
+from roseq_allennlp.data.tag_schemes import UNKNOWN
 from roseq_allennlp.data.training_mix import MIX_READER, types_in, write_sentences
 from roseq_allennlp.files import save
 from roseq_allennlp.models.archive import opened_archive
@@ -177,7 +178,12 @@ def _write_run(request: FineTuning, archive: Archive, files: Path, whole: Path, 
                 part["model_name"] = str(directory / ENCODER)
     Params(config).to_file(str(whole / CONFIG_NAME))
     Meta.new().to_file(whole / META_NAME)
-    made = {"sentences": len(sentences), **{f"new {name}": len(rows) for name, rows in extension.rows.items()}}
+    unknown = sum(tags.count(UNKNOWN) for _, tags in sentences)
+    made = {
+        "sentences": len(sentences),
+        "tokens of unknown tag": unknown,
+        **{f"new {name}": len(rows) for name, rows in extension.rows.items()},
+    }
     made["new labels"] = extension.vocab.get_vocab_size("labels") - trained.get_vocab_size("labels")
     text = json.dumps({**request._asdict(), "made": made}, indent=2, ensure_ascii=False)
     (whole / REQUEST).write_text(f"{text}\n", encoding="utf-8")

@@ -14,6 +14,7 @@ from roseq_allennlp.data.text_files import local_path
 from roseq_allennlp.data.training_mix import Sentence, only_types, read_sentences, share_of, types_in
 from roseq_allennlp.models.archive_config import READERS
 from roseq_allennlp.models.finetuning_request import FineTuning
+from roseq_allennlp.models.unannotated import with_unknown_tags
 
 
 def sentences_of(request: FineTuning, config: dict[str, Any], archive: Archive, whole: Path) -> list[Sentence]:
@@ -43,6 +44,9 @@ def sentences_of(request: FineTuning, config: dict[str, Any], archive: Archive, 
     if request.types is not None:
         new = only_types(new, request.types)
     known = {label.partition("-")[2] for label in archive.model.vocab.get_token_to_index_vocabulary("labels")}
+    missing = sorted(known - {*types_in(new), ""})
+    if missing and (request.unmarked or ("unknown" if request.replay else "O")) == "unknown":
+        new = with_unknown_tags(new, archive, missing)
     known.update(types_in(new))
     replayed = []
     for path, share in request.replay.items():

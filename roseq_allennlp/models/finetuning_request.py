@@ -29,6 +29,9 @@ class FineTuning(NamedTuple):
         What the learning rate is multiplied by for each layer below the emissions, see `training.layer_rates`.
     overrides : `Dict[str, Any]`, optional
         For the archive's config, with dotted keys.
+    unmarked : `str`, optional (default = `"unknown"` with `replay`, else `"O"`)
+        What a token of `train` is that no entity marks and to which the archive gives a type that `train` lacks: `O`, or
+        `unknown`, where any tag is possible, see `unannotated.with_unknown_tags`.
     """
 
     archive: str
@@ -39,6 +42,7 @@ class FineTuning(NamedTuple):
     vectors: Optional[str] = None
     layer_decay: float = 1.0
     overrides: dict[str, Any] = {}
+    unmarked: Optional[str] = None
 
 
 def requested(config: Mapping[str, Any]) -> FineTuning:
@@ -81,3 +85,5 @@ def check_request(request: FineTuning) -> None:
     types = request.types
     if types is not None and not (types and all(isinstance(label, str) and label for label in types)):
         raise ConfigurationError(f"types: name at least one, or leave it out for all that the data has; got {types!r}.")
+    if request.unmarked not in (None, "O", "unknown"):
+        raise ConfigurationError(f"unmarked: must be O or unknown; got {request.unmarked!r}.")

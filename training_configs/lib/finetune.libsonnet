@@ -12,6 +12,7 @@ local defaults = {
   replay: {},  // file: share of its sentences
   vectors: null,  // a file of word vectors
   layer_decay: 1,
+  unmarked: null,  // 'unknown' or 'O': unmarked tokens to which the archive gives a type that the new data lacks
   overrides: {},  // of the archive's config, with dotted keys
 };
 

@@ -37,6 +37,12 @@ class FinetuneCommand(AllenNlpsCommand):
             help="older training data, of which that share is trained on too, such as old.conll=0.3; may be repeated",
         )
         parser.add_argument(
+            "--unmarked",
+            choices=("O", "unknown"),
+            help="what a token is that the training data leaves unmarked and the archive gives a type which the data lacks"
+            " (default: unknown with --replay, else O)",
+        )
+        parser.add_argument(
             "--vectors", metavar="FILE", help="word vectors of the kind that the archive has, for words that it lacks"
         )
         parser.add_argument(
