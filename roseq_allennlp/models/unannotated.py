@@ -52,7 +52,7 @@ def _probabilities(sentences: Sequence[Sentence], archive: Archive, types: Seque
         batch = Batch(instances)
         batch.index_instances(model.vocab)
         output = model(**batch.as_tensor_dict())
-        marginals = model.crf.marginals(output["emissions"], output["mask"])  # type: ignore[operator]  # (B, T, K)
+        marginals = model.crf.marginals(output["emissions"], output["mask"])  # type: ignore[operator, union-attr]  # (B, T, K)
         of_types = marginals[..., columns].sum(dim=-1)  # (B, T)
         for (words, _), row in zip(part, of_types.tolist(), strict=True):
             yield row[: len(words)]
