@@ -22,7 +22,19 @@ from typing import Any
 from benchmarks import report
 
 ROOT = Path(__file__).parents[1]
-NAMES = ("crf", "viterbi", "training", "tagging", "latency", "step", "length", "bfloat16", "memory", "encoder", "batches")
+NAMES = (
+    "crf",
+    "viterbi",
+    "training",
+    "tagging",
+    "latency",
+    "step",
+    "length",
+    "bfloat16",
+    "memory",
+    "encoder",
+    "batches",
+)
 ON_ONE = {"memory": "cpu", "batches": "cuda"}  # sections that are measured on one kind of device unless asked for
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "BLIS_NUM_THREADS")
 
