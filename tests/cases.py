@@ -229,7 +229,10 @@ CASES = [
     Case("v5_bom_header.txt", b"\xef\xbb\xbf4 3\n" + WORDS, vectors, "oslo visit we likes"),
     Case("v6_tabs.txt", WORDS.replace(b" ", b"\t"), vectors, "oslo visit we likes"),
     Case(
-        "v11_bin.bin", b"4 3\noslo \x00\x00\x80?\x00\x00\x80?\x00\x00\x80?\n", vectors, ("line 2: is binary", "gensim")
+        "v11_bin.bin",
+        b"4 3\noslo \x00\x00\x80?\x00\x00\x80?\x00\x00\x80?\n",
+        vectors,
+        ("is binary, as word2vec writes it", "gensim"),
     ),
 ]
 

@@ -6,6 +6,7 @@ import re
 import socket
 
 import pytest
+from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Registrable
 from click.testing import CliRunner
 from mkdocs.__main__ import cli
@@ -17,7 +18,7 @@ COMPONENTS = {
     name: cls
     for names in Registrable._registry.values()
     for name, (cls, _) in names.items()
-    if cls.__module__.startswith("roseq_allennlp.") and name not in OWN
+    if cls.__module__.startswith("roseq_allennlp.") and not issubclass(cls, Subcommand)
 }
 
 
@@ -57,6 +58,11 @@ def test_each_registered_component_has_an_entry(site, name):
     assert f"Registered as <code>{name}</code>" in entry
     for parameter in re.findall(r"^(\w+) : ", inspect.getdoc(cls) or "", re.MULTILINE):
         assert f"<dt>{parameter} : " in entry
+
+
+def test_each_command_has_an_entry(site):
+    for path in OWN.values():
+        assert page(site, "commands").count(f'id="roseq_allennlp.commands.parsers.{path}"') == 1
 
 
 def test_each_module_has_an_entry(site, repository):

@@ -155,7 +155,7 @@ def test_most_commands_are_run():
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_within_the_text_exist(page):
     text = text_of(page)
-    for name, arguments in re.findall(r"`roseq ([a-z-]+)\b([^`]*)`", text):
+    for name, arguments in re.findall(r"`roseq ([a-z][a-z-]*)\b([^`]*)`", text):
         known = command(name).parser().format_help()
         for option in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", re.sub(r"'[^']*'", "", arguments)):
             assert re.search(rf"(?m)(?<![\w-]){option}(?![\w-])", known), f"{page}: `roseq {name}` has no {option}"

@@ -10,7 +10,7 @@ import io
 import logging
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -126,22 +126,11 @@ def find_encoding(path: str) -> str:
     for start, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
         if len(begins) > 3 and not any(begins[start::2]) and all(begins[1 - start :: 2]):
             raise ConfigurationError(f'{path}: is {encoding} without a mark, it seems. Set `encoding: "{encoding}"`.')
-    return encoding_of(lines(path, "utf-8"), path, "or give the file's `encoding`")
-
-
-def encoding_of(numbered: Iterable[tuple[int, str]], name: str, way_out: str) -> str:
-    """
-    As `find_encoding`, of what `lines` gives of a file of that name for UTF-8.
-
-    # Raises
-
-    `ConfigurationError`: a good part of the file is UTF-8, and another is not; `way_out` follows "Correct the line, ".
-    """
     in_utf8: list[int] = []  # the lines that are not ASCII
     others: list[int] = []
     present: set[int] = set()  # bytes of these lines
     problem: Optional[str] = None
-    for number, line in numbered:
+    for number, line in lines(path, "utf-8"):
         if not line.isascii():
             in_line = undecodable(line, "UTF-8")
             problem = problem or in_line
@@ -152,11 +141,12 @@ def encoding_of(numbered: Iterable[tuple[int, str]], name: str, way_out: str) ->
     # In other encodings hardly a line in a hundred happens to be UTF-8, as `ß“` in cp1252 is.
     if 10 * len(in_utf8) > len(others):
         raise ConfigurationError(
-            f"{name}, line {others[0]}: {problem}, which line {in_utf8[0]} is in. Correct the line, {way_out}."
+            f"{path}, line {others[0]}: {problem}, which line {in_utf8[0]} is in. Correct the line,"
+            " or give the file's `encoding`."
         )
     of_windows = present.intersection(range(0x80, 0xA0))
     encoding = "cp1252" if of_windows and not of_windows & {0x81, 0x8D, 0x8F, 0x90, 0x9D} else "iso-8859-1"
-    logger.warning("%s: line %d is not UTF-8, the file is read as %s", name, others[0], encoding.replace("iso", "ISO"))
+    logger.warning("%s: line %d is not UTF-8, the file is read as %s", path, others[0], encoding.replace("iso", "ISO"))
     return encoding
 
 

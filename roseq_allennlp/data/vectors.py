@@ -20,7 +20,7 @@ from allennlp.modules.token_embedders.embedding import EmbeddingsTextFile, parse
 
 from roseq_allennlp.data.columns import shown_line
 from roseq_allennlp.data.downloads import BROKEN, is_archive, opened
-from roseq_allennlp.data.text_files import encoding_of, lines, undecodable
+from roseq_allennlp.data.text_files import lines, undecodable
 from roseq_allennlp.files import replacing
 
 logger = logging.getLogger(__name__)
@@ -40,8 +40,7 @@ _LOOKED_AT = 100  # lines, one of which must be a word and its numbers
 def readable(file: str, dimension: Optional[int] = None) -> str:
     """
     The file itself where AllenNLP reads it as it is meant, and otherwise a copy in the cache: without byte order marks, with a
-    space for each run of tabs and spaces, in UTF-8, uncompressed. A file that is not UTF-8 is read as cp1252 or ISO-8859-1,
-    with a warning, where all of it is.
+    space for each run of tabs and spaces, in UTF-8, uncompressed.
 
     # Parameters
 
@@ -52,7 +51,7 @@ def readable(file: str, dimension: Optional[int] = None) -> str:
 
     # Raises
 
-    `ConfigurationError`: there is no such file, it is binary, a part of it is not UTF-8, or none of its first lines is a word
+    `ConfigurationError`: there is no such file, it is binary or not UTF-8, or none of its first lines is a word
     and such numbers.
     """
     url, member = parse_embeddings_file_uri(file)
@@ -97,11 +96,8 @@ def _as_allennlp_reads_it(file: str, path: str, url: str, member: Optional[str])
     time = Path(path).stat().st_mtime_ns
     if not copy.is_file() or copy.stat().st_mtime_ns != time:
         copy.parent.mkdir(parents=True, exist_ok=True)
-        with _stream(path, member, begins) as stream:
-            way_out = "or recode the file: iconv -f iso-8859-1 -t utf-8 FILE > NEW"
-            encoding = encoding_of(_text(stream, file), file, way_out)
         with _stream(path, member, begins) as stream, replacing(copy) as temporary:
-            _copy(stream, file, temporary, encoding)
+            _copy(stream, file, temporary)
             os.utime(temporary, ns=(time, time))  # by which it is known to be of this version
     return str(copy)
 
@@ -155,18 +151,15 @@ def _is_plain(stream: IO[bytes]) -> bool:
     return True
 
 
-def _text(stream: io.BufferedReader, file: str, encoding: Optional[str] = None) -> Iterator[tuple[int, str]]:
-    for number, line in lines(stream, encoding, file):
-        if _BINARY.search(line):
-            raise ConfigurationError(f"{file}, line {number}: is binary. {_AS_TEXT}")
-        yield number, line
-
-
-def _copy(stream: io.BufferedReader, file: str, target: Path, encoding: str) -> None:
+def _copy(stream: io.BufferedReader, file: str, target: Path) -> None:
     with open(target, "w", encoding="utf-8") as copy:
-        for number, line in _text(stream, file, None if encoding == "utf-8" else encoding):
-            if problem := undecodable(line, encoding):
-                raise ConfigurationError(f"{file}, line {number}: {problem}. Correct the line.")
+        for number, line in lines(stream, None, file):
+            if _BINARY.search(line):
+                raise ConfigurationError(f"{file}, line {number}: is binary. {_AS_TEXT}")
+            if problem := undecodable(line):
+                raise ConfigurationError(
+                    f"{file}, line {number}: {problem}. Recode the file, such as by iconv -f iso-8859-1 -t utf-8 FILE > NEW."
+                )
             copy.write(re.sub("[ \t]+", " ", line.strip(" \t")) + "\n")
 
 

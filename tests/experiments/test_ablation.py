@@ -5,7 +5,6 @@ import pytest
 from roseq_allennlp.experiments.ablation import (
     HEADERS,
     SYSTEMS,
-    TABLE_IV,
     mean_and_deviation,
     summary,
     write_tables,

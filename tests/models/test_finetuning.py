@@ -233,7 +233,8 @@ def test_replay_is_a_share_of_the_sentences_and_the_same_for_the_same_seed(archi
     runs = []
     for name, seed in (("one", 1), ("two", 1), ("three", 2)):
         seeds = {"random_seed": seed}
-        begin(FineTuning(str(archive("fixed")), NEW, replay={OLD: 0.3}, overrides=seeds), tmp_path / name)
+        request = FineTuning(str(archive("fixed")), NEW, replay={OLD: 0.3}, overrides=seeds, unmarked="O")
+        begin(request, tmp_path / name)
         runs.append(sentences(tmp_path / name / DATA))
     begin(FineTuning(str(archive("fixed")), NEW), tmp_path / "without")
     new = sentences(tmp_path / "without" / DATA)

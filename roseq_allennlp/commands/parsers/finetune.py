@@ -57,3 +57,4 @@ class FinetuneCommand(AllenNlpsCommand):
         parser.add_argument("-f", "--force", action="store_true", help="replace the directory if it exists")
         parser.add_argument("--dry-run", action="store_true", help="make the directory, do not train")
         add_file_friendly_logging(parser)
+        parser.add_argument("-v", "--verbose", action="store_true", help="show the whole log")

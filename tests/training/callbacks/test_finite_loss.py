@@ -21,9 +21,9 @@ def test_the_error_names_epoch_batch_and_sentences(value, call, monkeypatch, tmp
     calls = []
     plain = LabelAwareCrfTagger._loss
 
-    def loss(self, emissions, tags, mask):
+    def loss(self, *args):
         calls.append(self.training)
-        result = plain(self, emissions, tags, mask)
+        result = plain(self, *args)
         return result * value if self.training and sum(calls) == call else result
 
     monkeypatch.setattr(LabelAwareCrfTagger, "_loss", loss)
