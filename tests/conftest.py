@@ -39,7 +39,8 @@ def environment(request, monkeypatch, cache_root) -> None:
     monkeypatch.chdir(ROOT)
     for name, value in (("OMP_NUM_THREADS", "1"), ("ALLENNLP_CACHE_ROOT", str(cache_root))):  # for processes started
         monkeypatch.setenv(name, value)
-    for name in ("ALLENNLP_LOG_LEVEL", "ROSEQ_SHOWN_LOGS"):  # which commands set: as before after each test
+    # The first two are set by commands, and are as before after each test; the others by a terminal, or pytest-xdist.
+    for name in ("ALLENNLP_LOG_LEVEL", "ROSEQ_SHOWN_LOGS", "COLUMNS", "NO_COLOR"):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     monkeypatch.setattr(file_utils, "CACHE_DIRECTORY", str(cache_root / "cache"))

@@ -60,11 +60,6 @@ def test_each_registered_component_has_an_entry(site, name):
         assert f"<dt>{parameter} : " in entry
 
 
-def test_each_command_has_an_entry(site):
-    for path in OWN.values():
-        assert page(site, "commands").count(f'id="roseq_allennlp.commands.parsers.{path}"') == 1
-
-
 def test_each_module_has_an_entry(site, repository):
     package = repository / roseq_allennlp.__name__
     for path in package.rglob("*.py"):

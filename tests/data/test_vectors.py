@@ -93,7 +93,7 @@ def test_a_member_of_an_archive(tmp_path):
     [
         (
             PLAIN + b"z\xfcrich 0.1 0.2\n",
-            "line 3: byte 0xfc is not UTF-8, which line 2 is in. Correct the line, or recode",
+            "line 3: byte 0xfc is not utf-8. Recode the file",
         ),
         (PLAIN * 200_000 + b"\xfc 0.1\n", "line 400001: byte 0xfc"),
         (b"1 1\nno \x00\x00\x80?", "is binary, as word2vec writes it. Write the vectors as text"),

@@ -9,6 +9,7 @@ from roseq_allennlp.experiments.ablation import (
     summary,
     write_tables,
 )
+from roseq_allennlp.experiments.systems import TABLE_IV
 
 
 @pytest.fixture

@@ -42,7 +42,9 @@ def config(tiny_encoder: Path, repository: Path) -> Any:
 def test_training_makes_them_once_for_training_and_development_words(config, tmp_path, monkeypatch, capsys) -> None:
     model = train_model(Params.from_file(str(config)), str(tmp_path / "run"))
     err = capsys.readouterr().err
-    assert "Word vectors, development data: 0 of " in err, [line for line in err.splitlines() if "ectors" in line]
+    assert "No word vector for 0.0% of development tokens" in err, [
+        line for line in err.splitlines() if "ectors" in line
+    ]
     words = set(model.vocab.get_token_to_index_vocabulary("tokens"))
     assert words_of("wnut17train.conll") | words_of("emerging.dev.conll") <= words
     assert not words_of("emerging.test.annotated") <= words

@@ -12,8 +12,8 @@ class FinetuneCommand(AllenNlpsCommand):
         " first one no more."
     )
     example = (
-        "roseq finetune model.tar.gz --train new.conll --dev dev.conll --replay old.conll=0.3 -s runs/new\n"
-        "roseq finetune model.tar.gz --train corpus://wnut17/train --types product -s runs/product"
+        "roseq finetune model.tar.gz --train new.conll -s runs/new\n"
+        "roseq finetune model.tar.gz --train new --replay old=0.3 -s runs/new"
     )
     advice = " Go on with --recover."
 
