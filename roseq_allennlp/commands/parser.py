@@ -32,7 +32,8 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Sequence[str], namespace: Any = None) -> Any:  # type: ignore[override]
         self._check_options(args)
-        known, unknown = self.parse_known_args(args, namespace)
+        # Intermixed: `predict ARCHIVE --batch-size 8 FILE` too.
+        known, unknown = self.parse_known_intermixed_args(args, namespace)
         if unknown:
             self.error(f"there is no argument {' '.join(unknown)}")
         return known

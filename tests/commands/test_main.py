@@ -53,6 +53,11 @@ def test_help_names_defaults_once():
     assert "(default: )" not in command("train").parser().format_help()
 
 
+def test_options_may_stand_between_arguments():
+    args = command("predict").parser().parse_args(["a", "one.txt", "--batch-size", "8", "two.txt"])
+    assert (args.archive, args.input, args.batch_size) == ("a", ["one.txt", "two.txt"], 8)
+
+
 @pytest.mark.parametrize("name", {**OF_ALLENNLP, "train": "", "evaluate": ""})
 def test_allennlps_commands_take_what_they_took(name):
     """By their own parsers: each option, whether it needs values and of which type, and what it is if left out."""
