@@ -45,6 +45,7 @@ def test_each_help_has_an_example_and_says_what_each_argument_is(name, roseq):
         arguments = shlex.split(example.rpartition(" | ")[2])
         assert arguments[:2] == ["roseq", name]
         assert parser.parse_args(arguments[2:])
+        assert all(Path(argument).is_file() for argument in arguments if argument.startswith("training_configs/"))
 
 
 def test_help_names_defaults_once():

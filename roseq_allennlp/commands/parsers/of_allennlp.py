@@ -24,7 +24,7 @@ class BuildVocabCommand(_Unchanged):
     """`build-vocab CONFIG OUTPUT`."""
 
     description = "Make the vocabulary of a training config, as a tar.gz."
-    example = "roseq build-vocab training_configs/wnut17.jsonnet vocabulary.tar.gz"
+    example = "roseq build-vocab training_configs/roseq_wnut17.jsonnet vocabulary.tar.gz"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("param_path", metavar="CONFIG", help="a training config (jsonnet)")
@@ -74,7 +74,7 @@ class CountInstancesCommand(_Unchanged):
     """`count-instances CONFIG`."""
 
     description = "Count the training sentences of a config."
-    example = "roseq count-instances training_configs/wnut17.jsonnet"
+    example = "roseq count-instances training_configs/roseq_wnut17.jsonnet"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("param_path", metavar="CONFIG", help="a training config (jsonnet)")
@@ -109,7 +109,7 @@ class FindLearningRateCommand(AllenNlpsCommand):
     """`find-lr CONFIG -s DIR`."""
 
     description = "Find the learning rates at which the loss falls fast. Their plot is in the directory."
-    example = "roseq find-lr training_configs/wnut17.jsonnet -s runs/find-lr"
+    example = "roseq find-lr training_configs/roseq_wnut17.jsonnet -s runs/find-lr"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("param_path", metavar="CONFIG", help="a training config (jsonnet)")

@@ -11,7 +11,7 @@ class TrainCommand(AllenNlpsCommand):
         "Train a model on a config's data. The run's directory gets its log, its checkpoints and, at the end, the archive"
         " model.tar.gz."
     )
-    example = "roseq train training_configs/wnut17.jsonnet -s runs/wnut17"
+    example = "roseq train training_configs/roseq_wnut17.jsonnet -s runs/wnut17"
     advice = " Go on with --recover."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
