@@ -10,7 +10,7 @@ class LabelWeightsCommand(Command):
         "Show the share θ and the label-aware weight ζ of each tag for a training config. ζ is that of the config's τ and"
         " of two others, as a table and a plot."
     )
-    example = "roseq label-weights training_configs/roseq_wnut17.jsonnet --tau 0.1,0.5"
+    example = "roseq label-weights training_configs/roseq_wnut17.jsonnet --tau 0.1"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("config", metavar="CONFIG", help="a training config (jsonnet)")

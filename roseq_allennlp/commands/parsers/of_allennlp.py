@@ -24,7 +24,7 @@ class BuildVocabCommand(_Unchanged):
     """`build-vocab CONFIG OUTPUT`."""
 
     description = "Make the vocabulary of a training config, as a tar.gz."
-    example = "roseq build-vocab training_configs/roseq_wnut17.jsonnet vocabulary.tar.gz"
+    example = "roseq build-vocab training_configs/roseq_wnut17.jsonnet v.tar.gz"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("param_path", metavar="CONFIG", help="a training config (jsonnet)")
