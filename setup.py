@@ -11,7 +11,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ARROW = "pyarrow>=15"  # for Parquet and what Hugging Face's datasets save
-RAY = "ray[data]>=2.44"
+RAY = "ray[data]>=2.44,<2.64"  # which will not take the restarts of an actor
 GENSIM = "gensim>=4.3.3"
 # MkDocs 2 takes no plugins and no theme of MkDocs 1; Material for MkDocs, which gets no new features, needs MkDocs 1.
 DOCS = [

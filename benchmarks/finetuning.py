@@ -8,6 +8,7 @@ trained first, or are those of --archives, with {seed} in the name. All choices 
 """
 
 import argparse
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -86,8 +87,9 @@ def main() -> None:
                     config = corpus_config(args.new, seed, {**overrides, "train_data_path": str(data)}).as_dict(
                         quiet=True
                     )
-                    config["validation_dataset_reader"] = config["dataset_reader"]
-                    config["dataset_reader"] = {**config["dataset_reader"], **MIX_READER}
+                    # Copies: AllenNLP takes apart what it builds from.
+                    config["validation_dataset_reader"] = copy.deepcopy(config["dataset_reader"])
+                    config["dataset_reader"].update(MIX_READER)
                     train(Params(config).duplicate(), run)
                     measured(run, "afresh", share, seed)
                 for name, options in json.loads(args.settings).items():

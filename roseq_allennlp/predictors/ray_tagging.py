@@ -1,5 +1,6 @@
 """Tagging by a pool of actors on a Ray cluster. Only what needs it imports Ray, an extra: `roseq-allennlp[ray]`."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
@@ -205,19 +206,22 @@ def tag_dataset(
     if not pieces:
         return 0
     rows = ray.data.from_items(pieces).map_batches(read, batch_size=1, num_cpus=0.1)
-    tagged = rows.map_batches(
-        TaggingActor,  # type: ignore[arg-type]
-        fn_constructor_args=(archive, source, output, 0 if gpus else -1, packages),
-        batch_format="pyarrow",
-        batch_size=batch_size,
-        compute=ActorPoolStrategy(size=min(actors, len(pieces))),
-        # Less than a processor each, so that reading and writing find one where all have an actor.
-        num_cpus=0.9,
-        num_gpus=gpus or None,
-        # An actor that dies is started again and its rows are tagged again; not for ever, as they may be what kills it.
-        max_restarts=_STARTS_OF_AN_ACTOR,
-        max_task_retries=_TRIES_OF_A_BLOCK,
-    )
-    sink = Sink(directory, file_format=output)
-    tagged.write_datasink(sink, ray_remote_args={"num_cpus": 0.1})
+    with warnings.catch_warnings():
+        # Ray 2.60 has no named parameters for restarts and retries, whatever its warning says.
+        warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
+        tagged = rows.map_batches(
+            TaggingActor,  # type: ignore[arg-type]
+            fn_constructor_args=(archive, source, output, 0 if gpus else -1, packages),
+            batch_format="pyarrow",
+            batch_size=batch_size,
+            compute=ActorPoolStrategy(size=min(actors, len(pieces))),
+            # Less than a processor each, so that reading and writing find one where all have an actor.
+            num_cpus=0.9,
+            num_gpus=gpus or None,
+            # An actor that dies is started again and its rows are tagged again; not for ever, as they may be what kills it.
+            max_restarts=_STARTS_OF_AN_ACTOR,
+            max_task_retries=_TRIES_OF_A_BLOCK,
+        )
+        sink = Sink(directory, file_format=output)
+        tagged.write_datasink(sink, ray_remote_args={"num_cpus": 0.1})
     return sink.rows
