@@ -39,7 +39,7 @@ def train(config: Params, directory: Path, recover: bool = False) -> None:
 
 def f1(archive: Any, corpus: str, split: str) -> float:
     instances = read_labelled(archive.validation_dataset_reader, f"corpus://{corpus}/{split}")
-    return 100 * score_of(tag_instances(archive, instances)).overall.f1
+    return score_of(tag_instances(archive, instances)).overall.f1
 
 
 def row(directory: Path, old: str, new: str, **fields: Any) -> dict[str, Any]:
