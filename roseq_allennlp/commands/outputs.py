@@ -8,7 +8,7 @@ from roseq_allennlp.errors import ConfigurationError
 
 def prepared(path: str) -> str:
     """
-    The path of a file that is to be written. Its directory is made where there is none.
+    The path of a file that is to be written. Its directory is made if it does not exist.
 
     # Raises
 

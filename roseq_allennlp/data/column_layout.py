@@ -134,7 +134,7 @@ def _cells(line: str, columns: Columns) -> list[str]:
 
 
 def _tag_column(rows: _Rows) -> Optional[int]:
-    """The column of tags with most entities, the last of several; if there is none, the last one of tags in another spelling."""
+    """The column of tags with most entities, the last of several. Without such a column, the last one of tags in another spelling."""
     entities = {}
     for index in range(rows.columns.number if rows.cells else 0):
         cells = [visible(cell) for cell in rows.column(index)]

@@ -20,7 +20,7 @@ class Bars(NamedTuple):
     labels: Sequence[tuple[str, str]]
     """The name of each group, and what is said below it."""
     series: Mapping[str, Sequence[float]]
-    """By model or split, a value for each of `labels`; NaN where there is none."""
+    """By model or split, a value for each of `labels`; NaN for a missing value."""
     scale: Literal["percent", "count", "log"] = "percent"
     """`log` is a logarithmic scale of counts."""
 

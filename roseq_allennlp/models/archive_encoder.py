@@ -54,7 +54,7 @@ def check_encoder(directory: Path, built: dict[str, Any]) -> None:
     `ConfigurationError`: the config has a component `transformer`, and the archive no encoder, or one that could take time
     or memory without limit, or that names another model.
     """
-    if not any(part.get("type") == "transformer" for part in _objects(built)):
+    if not any(part.get("type") == "transformer" for part in objects_in(built)):
         return
     folder = directory / ENCODER
     if not folder.is_dir():
@@ -72,13 +72,14 @@ def check_encoder(directory: Path, built: dict[str, Any]) -> None:
     _check_tokenizer(tokenizer)
 
 
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
+def objects_in(value: Any) -> Iterator[dict[str, Any]]:
+    """Yields the objects of a config, or of other JSON, at any depth."""
     if isinstance(value, dict):
         yield value
         value = list(value.values())
     if isinstance(value, list):
         for part in value:
-            yield from _objects(part)
+            yield from objects_in(part)
 
 
 def _check_config(config: dict[str, Any]) -> None:
@@ -111,7 +112,7 @@ def _check_tokenizer(tokenizer: Any) -> None:
         value = tokenizer.get(name)
         if name == "model" and isinstance(value, dict):  # its pieces may have any names, `type` among them
             value = {key: entry for key, entry in value.items() if key != "vocab"}
-        parts = [part for part in _objects(value) if "type" in part]
+        parts = [part for part in objects_in(value) if "type" in part]
         for part in parts:
             if part["type"] not in types:
                 raise _refused(f"its tokeniser has a {name} {str(part['type'])[:40]!r}; allowed are {sorted(types)}")

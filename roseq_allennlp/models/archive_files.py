@@ -21,7 +21,7 @@ from roseq_allennlp.models.description import METRICS_NAME
 MAX_SIZE = 4 * 2**30
 """Largest size of an unpacked archive in bytes, unless another limit is given."""
 
-_MEMBERS = 3000  # headers of members included
+MEMBERS = 3000  # headers of members included
 _HEADER = 2**16  # of a pax header or a long name, in bytes
 _EXPANSION = (
     100  # trained weights hardly compress; an archive beyond this, and beyond `_SMALL`, was made to fill memory
@@ -80,8 +80,8 @@ def _members(stream: BinaryIO, limit: int, max_size: int) -> Iterator[tuple[str,
             break
         headers += 1
         member = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-        if headers > _MEMBERS:
-            raise ArchiveError(f"refused, it has more than {_MEMBERS:,} members, and a tagger's archive has some ten.")
+        if headers > MEMBERS:
+            raise ArchiveError(f"refused, it has more than {MEMBERS:,} members, and a tagger's archive has some ten.")
         if member.type in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME):
             if not 0 <= member.size <= _HEADER:
                 raise ArchiveError(f"refused, a header in it has {member.size} bytes; at most {_HEADER} are allowed.")
@@ -163,8 +163,8 @@ def copy_run(source: Path, directory: Path) -> None:
             _copy(source, name, directory, SIZES[name])
     vocabulary = source / "vocabulary"
     names = os.listdir(vocabulary) if vocabulary.is_dir() else []
-    if len(names) > _MEMBERS:
-        raise ArchiveError(f"refused, its vocabulary has more than {_MEMBERS:,} files.")
+    if len(names) > MEMBERS:
+        raise ArchiveError(f"refused, its vocabulary has more than {MEMBERS:,} files.")
     (directory / "vocabulary").mkdir()
     for name in names:
         if not name.startswith("."):  # locks

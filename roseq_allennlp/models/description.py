@@ -1,7 +1,7 @@
 """What an archive says of itself: its model, language, entity types, training data and scores."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -88,11 +88,13 @@ def describe(directory: Path, config: Mapping[str, Any]) -> Description:
     )
 
 
-def _labels(file: Path) -> tuple[str, ...]:
-    if not file.is_file():
-        return ()
-    tags = file.read_text(encoding="utf-8", errors="replace").splitlines()
+def types_of(tags: Iterable[str]) -> tuple[str, ...]:
+    """The entity types of tags, in alphabetical order. Takes lines that are no tags, as an archive may hold."""
     return tuple(sorted({tag.partition("-")[2] for tag in tags} - {""}))
+
+
+def _labels(file: Path) -> tuple[str, ...]:
+    return types_of(file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else ())
 
 
 def _metrics(file: Path) -> dict[str, dict[str, dict[str, float]]]:

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional
 
@@ -29,6 +29,7 @@ from roseq_allennlp.data.training_mix import MIX_READER, types_in, write_sentenc
 from roseq_allennlp.files import save
 from roseq_allennlp.models.archive import opened_archive
 from roseq_allennlp.models.archive_config import READERS, checked_config, checked_trainer
+from roseq_allennlp.models.archive_encoder import objects_in
 from roseq_allennlp.models.extended_vocabulary import Extension, extended, vectors_for
 from roseq_allennlp.models.extended_weights import begin_new_vectors, take_over
 from roseq_allennlp.models.finetuning_data import reader_for, sentences_of
@@ -173,7 +174,7 @@ def _write_run(request: FineTuning, archive: Archive, files: Path, whole: Path, 
     _finish(config, request, types, model, trained, directory)
     if (whole / ENCODER).is_dir():
         config["include_in_archive"] = [ENCODER]
-        for part in _objects(config):
+        for part in objects_in(config):
             if part.get("type") == "transformer":
                 part["model_name"] = str(directory / ENCODER)
     Params(config).to_file(str(whole / CONFIG_NAME))
@@ -275,12 +276,3 @@ def _finish(
             callback["types"] = list(dict.fromkeys([*callback.get("types", ()), *types]))
     if request.layer_decay < 1:
         with_layer_decay(trainer, model, request.layer_decay)
-
-
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        yield value
-        value = list(value.values())
-    if isinstance(value, list):
-        for part in value:
-            yield from _objects(part)

@@ -22,14 +22,13 @@ from huggingface_hub.errors import (
 
 from roseq_allennlp.data.encoder_files import ENCODER
 from roseq_allennlp.models.archive_config import ArchiveError
-from roseq_allennlp.models.archive_files import SIZES
+from roseq_allennlp.models.archive_files import MEMBERS, SIZES
 from roseq_allennlp.models.archive_weights import SAFETENSORS
 from roseq_allennlp.models.description import METRICS_NAME
 
 HUB = "hf://"
 _FILES = (CONFIG_NAME, META_NAME, METRICS_NAME, SAFETENSORS)
 _FOLDERS = ("vocabulary", ENCODER)
-_MEMBERS = 3000
 _NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 
@@ -83,9 +82,9 @@ def _check_files(address: str, name: str, revision: Optional[str], max_size: int
             f"{address}: it has no {CONFIG_NAME} or no {SAFETENSORS}, so it is no tagger that push_to_hub wrote."
         )
     size = sum(file.size or 0 for file in siblings if _is_wanted(PurePosixPath(file.rfilename)))
-    if size > max_size or len(siblings) > _MEMBERS:
+    if size > max_size or len(siblings) > MEMBERS:
         raise ConfigurationError(
-            f"{address}: refused, it has {len(siblings):,} files and {size:,} bytes, and at most {_MEMBERS:,} and {max_size:,}"
+            f"{address}: refused, it has {len(siblings):,} files and {size:,} bytes, and at most {MEMBERS:,} and {max_size:,}"
             " are allowed. If you trust it, give a larger max_size."
         )
 

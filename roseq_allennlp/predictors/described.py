@@ -9,7 +9,7 @@ from allennlp.models import Model
 from huggingface_hub import HfApi
 
 from roseq_allennlp.models.archive import unpack_with_safetensors
-from roseq_allennlp.models.description import Description
+from roseq_allennlp.models.description import Description, types_of
 from roseq_allennlp.predictors.model_card import model_card
 
 
@@ -27,7 +27,7 @@ class Described:
     def labels(self) -> tuple[str, ...]:
         """Entity types, in alphabetical order."""
         tags = self._model.vocab.get_token_to_index_vocabulary(getattr(self._model, "label_namespace", "labels"))
-        return tuple(sorted({tag.partition("-")[2] for tag in tags} - {""}))
+        return types_of(tags)
 
     @property
     def metrics(self) -> Mapping[str, Mapping[str, Mapping[str, float]]]:

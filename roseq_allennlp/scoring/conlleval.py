@@ -107,7 +107,7 @@ def entities(tags: Tags, scheme: str = _ANY) -> list[Span]:
 
 
 def scheme_of(gold: Sequence[Tags]) -> str:
-    """The scheme by which entities go on into unknown tags; any where there are none."""
+    """The scheme by which entities go on into unknown tags; any scheme if no tag is unknown."""
     return detect_scheme(gold) if any(UNKNOWN in tags for tags in gold) else _ANY
 
 

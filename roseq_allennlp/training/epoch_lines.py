@@ -16,7 +16,7 @@ _F1 = "f1-measure-overall"
 class EpochLines(TrainerCallback):
     """
     What `roseq train` shows of a run, with any config: a line for each epoch, a bar meanwhile, and the scores of the best
-    epoch. It is none of the config's callbacks, but an observer (`TrainerAccess.observe`), in the primary process only; it
+    epoch. It is not a callback of the config but an observer (`TrainerAccess.observe`), in the primary process only; it
     changes nothing and is in no checkpoint. Epochs have the numbers of their files, from 0.
 
     - `on_start` says from where a recovered run goes on.

@@ -164,7 +164,7 @@ def test_files_may_move_and_epochs_and_patience_grow(run, tmp_path):
         continue_run(str(run), config)
         assert config_of(run) == config
     del config["trainer"]["patience"]
-    continue_run(str(run), config)  # the trainer's default, which is none
+    continue_run(str(run), config)  # the trainer's default: it has no patience
     continue_run(str(tmp_path / "nothing there"), config)
 
 
