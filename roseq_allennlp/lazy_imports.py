@@ -2,7 +2,8 @@
 Libraries that AllenNLP imports, and that tagging hardly ever uses: executed when something of them is asked for. For the
 program `roseq` alone; a program that imports this package finds its libraries as they are.
 
-Python's own `LazyLoader` executes a package as soon as one of its submodules is imported, as AllenNLP does with these.
+Python's own `LazyLoader` executes a package as soon as one of its submodules is imported, as AllenNLP does with these. Here
+a package is executed before a submodule that is not in `LAZY`, as Python does it: such a submodule may need all of its package.
 """
 
 import contextlib
@@ -22,30 +23,54 @@ LAZY = (  # packages before their submodules
     "nltk",
 )
 _IN_ANNOTATIONS = ("nltk.Tree",)  # for which AllenNLP imports all of nltk, and this scikit-learn
+_OPTIONAL = ("transformers.data",)  # whose other submodules, which AllenNLP imports, do not need it
 _lock = threading.RLock()
 
 
 @contextlib.contextmanager
 def lazy_imports() -> Iterator[None]:
     """Modules of `LAZY` that are imported within, for the first time, are executed when an attribute of them is asked for."""
-    sys.meta_path.insert(0, _finder)
+    _finder.is_lazy = True
+    if _finder not in sys.meta_path:
+        sys.meta_path.insert(0, _finder)  # and it stays, for the submodules of what waits
     try:
         yield
     finally:
-        sys.meta_path.remove(_finder)
+        _finder.is_lazy = False
 
 
 class _Finder(MetaPathFinder):
+    is_lazy = False
+
     def find_spec(
         self, name: str, path: Optional[Sequence[str]], target: Optional[ModuleType] = None
     ) -> Optional[ModuleSpec]:
-        spec = PathFinder.find_spec(name, path) if name in LAZY else None
+        if name not in LAZY:
+            package = name.rpartition(".")[0]
+            if not self.is_lazy or package not in _OPTIONAL:
+                _execute(package)
+            imported = sys.modules.get(name)  # by its package
+            return None if imported is None else ModuleSpec(name, _Imported(imported))
+        spec = PathFinder.find_spec(name, path) if self.is_lazy else None
         if spec is not None and spec.loader is not None:
             spec.loader = _LazyLoader(spec.loader)
         return spec
 
 
 _finder = _Finder()
+
+
+class _Imported(Loader):
+    """Loads a module that has been imported while Python looked for it: leaves it as it is."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module, self._spec = module, module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self._spec
 
 
 class _LazyLoader(Loader):
@@ -72,7 +97,7 @@ class _Waiting:
         submodule = f"{self._module.__name__}.{name}"
         if submodule in LAZY:
             return import_module(submodule)
-        if submodule in _IN_ANNOTATIONS and _finder in sys.meta_path:
+        if submodule in _IN_ANNOTATIONS and _finder.is_lazy:
             return type(name, (), {})
         with _lock:
             if self._is_executing:

@@ -75,6 +75,13 @@ assert Session(region_name="eu-west-1").region_name == "eu-west-1"
 import inspect, sklearn.metrics
 assert "def f1_score" in inspect.getsource(sklearn.metrics.f1_score) and not hasattr(sklearn.metrics, "nonesuch")
 """,
+    "submodules": """
+from nltk.tree import Tree
+import nltk.internals, torchvision.transforms, sklearn.linear_model
+assert Tree is nltk.Tree is sys.modules["nltk.tree"].Tree and nltk.internals.__spec__.origin == nltk.internals.__file__
+assert torchvision.transforms.ToTensor()(__import__("numpy").zeros((2, 3, 1))).shape == (1, 2, 3)
+assert sklearn.linear_model.LogisticRegression().get_params()["C"] == 1
+""",
     "threads": """
 import threading
 barrier, answers = threading.Barrier(8), []
@@ -89,7 +96,9 @@ assert answers == [("word_tokenize", "resnet18")] * 8
 }
 
 
-@pytest.mark.parametrize("parts", [["encoder", "tokenizer", "metrics"], ["pictures", "others"], ["threads"]])
+@pytest.mark.parametrize(
+    "parts", [["encoder", "tokenizer", "metrics"], ["pictures", "others"], ["submodules"], ["threads"]]
+)
 def test_what_waits_works_when_it_is_asked_for(parts, tiny_encoder, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
