@@ -81,7 +81,8 @@ def _package(findings: Findings, module: str, package: Optional[str]) -> None:
     origin = Path(spec.origin).resolve()
     entries = [Path(entry).resolve() for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     wanted = next((entry for entry in entries if (entry / module).is_dir()), None)
-    findings.add(module, f"{version}, {origin.parent}", wanted is None or origin.is_relative_to(wanted))
+    expected = wanted is None or origin.is_relative_to(wanted)
+    findings.add(module, version if expected else f"{version}, {origin.parent}", expected)
 
 
 if __name__ == "__main__":

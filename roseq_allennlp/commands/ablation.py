@@ -189,10 +189,12 @@ def _train_to_the_end(run: Path, train: Train, console: Console, show: Callable[
         while process.is_alive():
             process.join(timeout=1)
             show(_state(run))
-    except KeyboardInterrupt:
+    except BaseException as error:  # SIGTERM too: Python would wait for the end of the run
         process.terminate()
         process.join()
-        raise ConfigurationError("stopped. The same command goes on where this was.") from None
+        if isinstance(error, KeyboardInterrupt):
+            raise ConfigurationError("stopped. The same command goes on where this was.") from None
+        raise
     if process.exitcode != 0 or not (run / "metrics.json").exists():
         with open(log, encoding="utf-8", errors="replace") as file:
             for line in deque(file, _LINES_SHOWN):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import SigTermReceived
 
 from roseq_allennlp.commands import ablation
 from roseq_allennlp.console import Console
@@ -182,18 +183,25 @@ def test_it_goes_on_where_it_was(trained, tmp_path, capsys):
     assert works.recovered == [True]
 
 
-def test_stopped_by_hand(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "stopped, raised, message",
+    [
+        (KeyboardInterrupt, ConfigurationError, "stopped. The same command goes on"),
+        (SigTermReceived, SigTermReceived, ""),
+    ],
+)
+def test_stopped(stopped, raised, message, tmp_path, monkeypatch):
     def sleep(run, log):
         import time
 
         time.sleep(60)
 
     def stop(*_):
-        raise KeyboardInterrupt
+        raise stopped
 
     monkeypatch.setattr(ablation, "_state", stop)
     sleeps = Trained(sleep)
-    with pytest.raises(ConfigurationError, match="stopped. The same command goes on"):
+    with pytest.raises(raised, match=message):
         ablation.run_all(tmp_path, "wnut17", configs(["base"]), scored, Console(), sleeps)
     assert not multiprocessing.active_children()
 
