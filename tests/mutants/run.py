@@ -57,6 +57,12 @@ PARTS = {
                 "test_a_signal_in_the_last_batch_of_an_epoch",
                 "test_a_checkpoint_after_the_last_batch_before_validation",
                 "test_a_complete_run_is_not_trained_further",
+                "test_a_checkpoint_of_another_run_is_refused",
+                "test_a_checkpoint_of_version_0_1_has_no_callbacks_no_vocabulary_and_metrics_by_position",
+                "test_the_generators_are_set_to_their_saved_state",
+                "test_a_signal_says_what_it_does",
+                "test_the_last_batch_is_known_where_the_length_is",
+                "test_metrics_of_a_complete_run_that_cannot_be_read",
             )
         ],
     ),

@@ -3,10 +3,12 @@
 import json
 import multiprocessing
 import os
+import random
 import signal
 from pathlib import Path
 from typing import Any, Optional
 
+import numpy as np
 import pytest
 import torch
 from allennlp.commands.train import TrainModel, train_model_from_file
@@ -261,8 +263,16 @@ def test_nodes_that_start_from_different_checkpoints_are_refused(other, monkeypa
     if other == (3, 0):
         callback.on_start(trainer)
     else:
-        with pytest.raises(ConfigurationError, match="one of them has not all of .*'model_state_e3_b0'.*--recover"):
+        with pytest.raises(
+            ConfigurationError, match="one of them has not all of .*'model_state_e3_b0'.*--recover"
+        ) as caught:
             callback.on_start(trainer)
+        assert caught.value.message.startswith(
+            "The nodes of this run do not start from the same checkpoint: one of them"
+        )
+        assert caught.value.message.endswith(
+            ". Give each node --recover, and remove the checkpoints that are newer than the last one that all have."
+        )
 
 
 def test_the_signals_are_given_back(tmp_path):
@@ -295,6 +305,99 @@ def test_the_scale_of_the_loss_is_kept(tmp_path):
     scaler.update(8.0)
     _, other = start(torch.load(_saved(tmp_path, first.state_dict()), weights_only=True))
     assert other.get_scale() == 8.0
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> ExactRecoveryCallback:
+    return start_callback(tmp_path)
+
+
+def start_callback(
+    directory: Path, saved: Optional[dict[str, Any]] = None, trainer: Optional[Any] = None
+) -> ExactRecoveryCallback:
+    callback = ExactRecoveryCallback(str(directory))
+    if saved is not None:
+        callback.load_state_dict(saved)
+    callback.on_start(trainer or make_trainer(directory))
+    return callback
+
+
+def refused(*arguments: Any, **others: Any) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        start_callback(*arguments, **others)
+    return caught.value.message
+
+
+def test_a_checkpoint_of_another_run_is_refused(started, tmp_path):
+    state = started.state_dict()
+    here = ["ConsoleLoggerCallback", "ConfidenceChecksCallback"]  # of AllenNLP's trainer
+    assert state["callbacks"] == here
+    assert refused(tmp_path, {**state, "callbacks": ["A", "B"]}) == (
+        f"The run was started with the callbacks A, B; the config has {', '.join(here)}. Recover with the callbacks that the"
+        " run was started with, in their order, or train anew."
+    )
+    assert refused(tmp_path, {**state, "vocabulary": "0"}) == (
+        f"The vocabulary is not the one that the checkpoint in {tmp_path} was trained with: the training data, or the files"
+        " in its directory vocabulary, have changed since. Put them back, or train anew: with --force, or into another"
+        " directory."
+    )
+    assert "exact_recovery" in refused(tmp_path, {**state, "another": 1})
+
+
+def test_a_checkpoint_of_version_0_1_has_no_callbacks_no_vocabulary_and_metrics_by_position(started, tmp_path):
+    metric = started._metrics()["_f1"]
+    metric([["U-person"]], [["U-person"]])
+    state = started.state_dict()
+    old = {name: value for name, value in state.items() if name not in ("callbacks", "vocabulary")}
+    callback = start_callback(tmp_path, {**old, "metrics": list(state["metrics"].values())})
+    assert callback._metrics()["_f1"].get_metric() == metric.get_metric() != {}
+    with pytest.raises(ValueError, match="zip"):
+        start_callback(tmp_path, {**old, "metrics": []})
+
+
+def test_the_generators_are_set_to_their_saved_state(started, tmp_path):
+    def draw() -> tuple[float, float, float]:
+        return random.random(), float(np.random.rand()), float(torch.rand(1))
+
+    saved = torch.load(_saved(tmp_path, started.state_dict()), weights_only=True)
+    first = draw()
+    callback = start_callback(tmp_path, saved)  # as at the start of the run
+    assert draw() == first != draw()
+    callback._restore()
+    assert draw() == first
+    callback._restore()  # once
+    assert draw() != first
+
+
+def test_a_signal_says_what_it_does(capfd):
+    ExactRecoveryCallback("")._on_signal(signal.SIGTERM, None)
+    assert capfd.readouterr().err == "\nStopping after this batch, with a checkpoint. Again to stop at once, without.\n"
+
+
+@pytest.mark.parametrize("groups, steps, is_last", [(8, 2, False), (9, 2, True), (16, 1, False), (17, 1, True)])
+def test_the_last_batch_is_known_where_the_length_is(groups, steps, is_last, started):
+    trainer = started._access._trainer
+    trainer._batches_in_epoch_completed, trainer._num_gradient_accumulation_steps = groups, steps
+    started._loader = range(17)
+    assert started._is_last() is is_last
+    started._loader = iter(())
+    assert started._is_last() is False
+
+
+def test_metrics_of_a_complete_run_that_cannot_be_read(started, tmp_path):
+    trainer = started._access._trainer
+    trainer._start_after_epochs_completed = trainer._num_epochs
+    path = tmp_path / f"metrics_epoch_{trainer._num_epochs - 1}.json"
+    path.write_text('{"training_loss": 2}')
+    metrics = {"training_loss": 1, "another": 3}
+    started.on_end(trainer, metrics)
+    assert metrics == {"training_loss": 2, "another": 3}
+    path.write_text("{")
+    with pytest.raises(ConfigurationError) as caught:
+        started.on_end(trainer, {})
+    message = caught.value.message
+    assert message.startswith(f"{path}, the metrics of a run that is complete, cannot be read: Expecting property name")
+    assert message.endswith(". Put a copy of it back and give --recover again, or train anew with --force.")
 
 
 def _saved(directory: Path, state: Any) -> Path:
