@@ -16,7 +16,7 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.training.callbacks import TrainerCallback
 
-from roseq_allennlp.training.callbacks import ExactRecoveryCallback
+from roseq_allennlp.training.callbacks import ExactRecoveryCallback, exact_recovery
 from roseq_allennlp.training.continued_run import continue_run
 
 CONFIG = "training_configs/fixture.jsonnet"
@@ -367,6 +367,48 @@ def test_the_generators_are_set_to_their_saved_state(started, tmp_path):
     assert draw() == first
     callback._restore()  # once
     assert draw() != first
+
+
+def test_the_generator_of_the_gpu_is_kept_with_the_others(monkeypatch):
+    device, given = torch.device("cuda", 3), []
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: ("state of", device))
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: given.append((state, device)))
+    on_gpu, on_cpu = exact_recovery._generators(device), exact_recovery._generators(torch.device("cpu"))
+    assert on_gpu["cuda"] == ("state of", device) and on_cpu["cuda"] is None
+    exact_recovery._set_generators(on_gpu, torch.device("cpu"))
+    exact_recovery._set_generators(on_cpu, device)
+    assert not given
+    exact_recovery._set_generators(on_gpu, device)
+    assert given == [(("state of", device), device)]
+
+
+def test_each_process_takes_its_own_generators(started, monkeypatch, tmp_path):
+    generators = [
+        {**started._generators(), "start": {**started._start, "python": random.Random(n).getstate()}} for n in (0, 1)
+    ]
+    state = {**started.state_dict(), "generators": generators}
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
+    monkeypatch.setattr(
+        torch.distributed, "all_gather_object", lambda starts, mine: starts.__setitem__(slice(None), [mine] * 2)
+    )
+    trainer = make_trainer(tmp_path)
+    trainer._distributed = True
+    callback = start_callback(tmp_path, state, trainer)
+    assert callback._start is callback._to_restore["start"] is generators[1]["start"]
+    assert random.random() == random.Random(1).random()
+    assert start_callback(tmp_path, state)._to_restore is None  # one process has not what two have saved
+    assert start_callback(tmp_path, {**state, "generators": None})._to_restore is None
+
+
+def test_a_scale_that_is_saved_or_needed_alone(started, tmp_path):
+    state = started.state_dict()
+    assert state["scaler"] is None
+    trainer = make_trainer(tmp_path)
+    trainer._scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+    start_callback(tmp_path, state, trainer)
+    assert trainer._scaler.get_scale() == 4.0
+    start_callback(tmp_path, {**state, "scaler": trainer._scaler.state_dict()})
 
 
 def test_a_signal_says_what_it_does(capfd):
