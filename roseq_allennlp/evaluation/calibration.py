@@ -9,6 +9,7 @@ import numpy as np
 
 from roseq_allennlp.evaluation.bootstrap import Interval, ratio_interval
 from roseq_allennlp.evaluation.tagged_data import TaggedSentence
+from roseq_allennlp.scoring.conlleval import Counts
 
 BINS = 10
 _SURE = 1e-6  # how far a probability is kept from 0 and 1 in logarithms: they are rounded to float32
@@ -131,7 +132,23 @@ def thresholds(curves: Mapping[str, Sequence[Point]], target: float) -> dict[str
     type that never reaches it.
     """
     reached = {label: [point for point in points if point.precision >= target] for label, points in curves.items()}
-    return {label: points[-1].threshold if points else 1.0 for label, points in reached.items()}
+    # Rounded down: another batch may change the last digits of a probability.
+    return {
+        label: math.floor(points[-1].threshold * 10**6) / 10**6 if points else 1.0 for label, points in reached.items()
+    }
+
+
+def above(sentences: Iterable[TaggedSentence], least: Mapping[str, float]) -> Counts:
+    """Counts the entities that have at least the probability of their type, and all gold ones."""
+    correct = predicted = gold = 0
+    for sentence in sentences:
+        of_gold = set(sentence.gold_entities)
+        kept = [
+            span for span in sentence.predicted_entities if sentence.probabilities[span] >= least.get(span.label, 0)
+        ]
+        correct, predicted = correct + len(of_gold.intersection(kept)), predicted + len(kept)
+        gold += len(of_gold)
+    return Counts(correct, predicted, gold)
 
 
 def _by_sentence(sentences: Iterable[TaggedSentence]) -> list[list[tuple[float, bool]]]:

@@ -120,7 +120,7 @@ def fit_temperature(batches: Sequence[PredictedSpans]) -> float:
         return loss
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
-    return float(logarithm.exp())
+    return float(logarithm.detach().exp())
 
 
 def _counts(batches: Sequence[PredictedSpans]) -> tuple[list[int], list[int]]:
