@@ -88,6 +88,7 @@ def describe(directory: Path, config: Mapping[str, Any]) -> Description:
     name = str(member.get("type"))
     if member is not model:
         name = f"{model.get('type')}, {model.get('size')} of {name}"
+    temperature, thresholds = member.get("temperature"), member.get("thresholds")
     path = str(config.get("train_data_path") or "")
     scheme = f"{corpora.SCHEME}://"
     corpus = path.removeprefix(scheme).partition("/")[0] if path.startswith(scheme) else ""
@@ -99,8 +100,9 @@ def describe(directory: Path, config: Mapping[str, Any]) -> Description:
         labels=_labels(directory / "vocabulary" / f"{member.get('label_namespace', 'labels')}.txt"),
         trained_on=corpus or PurePosixPath(path.rstrip("/")).name,
         metrics=_metrics(directory / METRICS_NAME),
-        temperature=float(member.get("temperature") or 1.0),
-        thresholds=member.get("thresholds") or {},
+        # AllenNLP reads the text "None" as null, too.
+        temperature=float(temperature) if isinstance(temperature, (int, float)) else 1.0,
+        thresholds=thresholds if isinstance(thresholds, Mapping) else {},
     )
 
 
