@@ -23,6 +23,7 @@ from roseq_allennlp.predictors import NerTagger
 from roseq_allennlp.predictors.forking import gate
 from roseq_allennlp.predictors.inputs import STANDARD_INPUT, Layout, local_path, rows, tag_instances, tag_rows
 from roseq_allennlp.predictors.outputs import STREAMS, Result, write
+from roseq_allennlp.predictors.thresholds import apply_thresholds, parsed_thresholds
 from roseq_allennlp.text import shown_lines
 from roseq_allennlp.training.overrides import parsed
 
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     tagger = _tagger(args)
     notes, started = Tally(), time.monotonic()
     counts = _Counts()
-    results = _results(args, tagger, names, paths, notes)
+    results = _above(args, tagger, _results(args, tagger, names, paths, notes))
     try:
         with _opened(output) as opened, console.bar(None, "tagged") as bar:
             write(counts.counted(results, bar.update), args.output_format, opened, _reporter(console))
@@ -90,6 +91,8 @@ def _inputs(args: argparse.Namespace) -> list[str]:
         raise ConfigurationError("standard input (-) can be read once.")
     if args.batch_size < 1:
         raise ConfigurationError(f"--batch-size must be at least 1, got {args.batch_size}.")
+    if args.review and (args.min_probability is None or args.output_format != "jsonl"):
+        raise ConfigurationError("--review marks entities below --min-probability in JSON lines: it needs both.")
     if args.documents and args.input_format not in (None, "text", "documents"):
         raise ConfigurationError('--documents takes plain text; rows of JSON lines are documents as {"text": …}.')
     if args.use_dataset_reader and (args.documents or args.input_format or STANDARD_INPUT in names):
@@ -191,6 +194,15 @@ def _results(
         rows(path, name, kind, layout, notes) for name, path in zip(names, paths, strict=True)
     )
     return tag_rows(tagger, all_rows, args.batch_size)
+
+
+def _above(args: argparse.Namespace, tagger: NerTagger, results: Iterator[Result]) -> Iterator[Result]:
+    """With the entities below `--min-probability` left out, or marked."""
+    try:
+        least = tagger.thresholds(None if args.min_probability is None else parsed_thresholds(args.min_probability))
+    except ValueError as error:
+        raise ConfigurationError(f"--min-probability {args.min_probability}: {error}.") from error
+    return ((row, apply_thresholds(answer, least, args.review)) for row, answer in results)
 
 
 def _reporter(console: Console) -> Callable[[str], None]:

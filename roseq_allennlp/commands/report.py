@@ -24,6 +24,7 @@ from roseq_allennlp.evaluation.tagged_data import (
 )
 from roseq_allennlp.files import replacing
 from roseq_allennlp.models.archive import load_archive
+from roseq_allennlp.modules.crf import ConditionalRandomField
 from roseq_allennlp.text import without_secrets
 from roseq_allennlp.version import VERSION
 
@@ -42,9 +43,23 @@ def run(args: argparse.Namespace, console: Console) -> int:
     configs = {name: archive.config.as_dict(quiet=True) for name, archive in zip(names, archives, strict=True)}
     tagged = tag_with_loaded(paths, archives, args.data, console.progress)
     models = dict(zip(names, tagged, strict=True))
+    uncalibrated = {
+        name: tag_with_loaded([path], [archive], args.data, console.progress)[0]
+        for name, path, archive in zip(names, paths, archives, strict=True)
+        if _uncalibrate(archive)
+    }
+    thresholds = {name: getattr(archive.model, "thresholds", {}) for name, archive in zip(names, archives, strict=True)}
     command = shlex.join(["roseq", *map(without_secrets, sys.argv[1:])])
     page = render(
-        models, without_secrets(args.data), list(map(without_secrets, paths)), VERSION, training, command, configs
+        models,
+        without_secrets(args.data),
+        list(map(without_secrets, paths)),
+        VERSION,
+        training,
+        command,
+        configs,
+        uncalibrated,
+        thresholds,
     )
     _write_at_once(output, page)
 
@@ -52,6 +67,15 @@ def run(args: argparse.Namespace, console: Console) -> int:
     console.table(HEADERS, rows, str(args.data))
     console.print(f"The report is {output}")
     return 0
+
+
+def _uncalibrate(archive: Archive) -> bool:
+    """Takes the temperature out of a tagger; returns whether it has one."""
+    crf = getattr(archive.model, "crf", None)
+    if not isinstance(crf, ConditionalRandomField) or crf.temperature == 1:
+        return False
+    crf.temperature = 1.0
+    return True
 
 
 def _writable(path: str) -> Path:

@@ -7,6 +7,7 @@ from roseq_allennlp.commands.command import Command
 OWN = {
     "ablation": "ablation.AblationCommand",
     "archive": "archive.ArchiveCommand",
+    "calibrate": "calibrate.CalibrateCommand",
     "compare": "compare.CompareCommand",
     "convert": "convert.ConvertCommand",
     "corpora": "corpora.CorporaCommand",

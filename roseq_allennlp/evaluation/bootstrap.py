@@ -17,7 +17,7 @@ SAMPLES = 10_000
 
 
 class Interval(NamedTuple):
-    """The two ends of a 95 % interval, in percent."""
+    """The two ends of a 95 % interval, in percent where nothing else is said."""
 
     low: float
     high: float
@@ -35,6 +35,15 @@ def f1_interval(counts: np.ndarray, samples: int = SAMPLES, seed: int = 1) -> In
     Returns the 95 % percentile interval of micro F1 (Efron and Tibshirani 1993, chapter 13), from `sentence_counts`.
     """
     return Interval(*np.percentile(_f1(_resampled(counts, samples, seed)), [2.5, 97.5]).tolist())
+
+
+def ratio_interval(sums: np.ndarray, samples: int = 1000, seed: int = 1) -> Interval:
+    """
+    Returns the 95 % percentile interval of a mean, as a number of its own unit, from each sentence's sum and count,
+    `(sentences, 2)`; 0 where there is nothing to count.
+    """
+    drawn = _resampled(sums, samples, seed)
+    return Interval(*np.percentile(drawn[:, 0] / np.maximum(drawn[:, 1], 1), [2.5, 97.5]).tolist())
 
 
 class PairedTest(NamedTuple):

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from roseq_allennlp.evaluation.calibration import Bin
+from roseq_allennlp.evaluation.calibration import Bin, Point
 from roseq_allennlp.evaluation.plots import INK, LOOKS, drawing, inline_svg
 from roseq_allennlp.text import shown
 
@@ -66,3 +66,34 @@ def reliability_diagram(name: str, models: Mapping[str, Sequence[Bin]]) -> str:
         axes.set_ylabel("share of them that is correct")
         figure.legend(loc="outside upper left", frameon=False)
         return inline_svg(figure, name, "Reliability diagram. The numbers are in the table below.")
+
+
+def precision_recall_diagram(
+    name: str, title: str, curves: Mapping[str, Sequence[Point]], chosen: Mapping[str, Sequence[Point]]
+) -> str:
+    """
+    Draws precision over recall by type, and a large mark at the chosen points. Returns the SVG.
+
+    # Parameters
+
+    name : `str`
+        As in `reliability_diagram`.
+    title : `str`
+        What is drawn.
+    curves : `Mapping[str, Sequence[Point]]`
+        From `precision_recall`, of as many types as there are `LOOKS`, at most.
+    chosen : `Mapping[str, Sequence[Point]]`
+    """
+    with drawing(*_SIZE) as (figure, axes):
+        for (label, points), look in zip(curves.items(), LOOKS, strict=False):
+            recall, precision = [point.recall for point in points], [point.precision for point in points]
+            axes.plot(recall, precision, color=look.color, linestyle=look.line, label=shown(label[:30]))
+            for point in chosen.get(label, ()):
+                axes.plot(point.recall, point.precision, color=look.color, marker=look.marker, markeredgecolor=INK)
+        axes.set_xlim(0, 1.02)
+        axes.set_ylim(0, 1.02)
+        axes.set_xlabel("recall")
+        axes.set_ylabel("precision; marked: the threshold")
+        if curves:
+            figure.legend(loc="outside upper left", frameon=False, ncols=2)
+        return inline_svg(figure, name, f"{title}, by type.")

@@ -49,6 +49,8 @@ def render(
     training: Union[Training, str],
     command: str = "",
     configs: Optional[Mapping[str, Mapping[str, Any]]] = None,
+    uncalibrated: Optional[Models] = None,
+    thresholds: Optional[Mapping[str, Mapping[str, float]]] = None,
 ) -> str:
     """
     Renders a report as one HTML page.
@@ -69,6 +71,10 @@ def render(
         The command line that makes the report.
     configs : `Mapping[str, Mapping[str, Any]]`, optional (default = `None`)
         The config of each tagger.
+    uncalibrated : `Mapping[str, Sequence[TaggedSentence]]`, optional (default = `None`)
+        The tagged sentences of calibrated taggers with the probabilities that they had before.
+    thresholds : `Mapping[str, Mapping[str, float]]`, optional (default = `None`)
+        The least probability by type in the archive of each tagger.
 
     # Returns
 
@@ -115,7 +121,7 @@ def render(
         after=[
             errors_section(kinds),
             *breakdown_sections(models, training),
-            reliability_section(models),
+            reliability_section(models, uncalibrated, thresholds),
             confusion_section(models, labels),
             *token_sections(models, labels, in_training, in_data, training if isinstance(training, str) else None),
             run_section(made, command, configs or {}),

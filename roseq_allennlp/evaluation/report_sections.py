@@ -9,10 +9,18 @@ from typing import Any, NamedTuple, Optional, Union
 from roseq_allennlp.evaluation import breakdown
 from roseq_allennlp.evaluation.bootstrap import SAMPLES, sentence_counts
 from roseq_allennlp.evaluation.breakdown import SurfaceForm
-from roseq_allennlp.evaluation.calibration import expected_calibration_error, predicted_probabilities, reliability
-from roseq_allennlp.evaluation.figures import Bars, reliability_diagram
+from roseq_allennlp.evaluation.calibration import (
+    brier_score,
+    expected_calibration_error,
+    log_likelihood,
+    precision_recall,
+    predicted_probabilities,
+    reliability,
+)
+from roseq_allennlp.evaluation.figures import Bars, precision_recall_diagram, reliability_diagram
+from roseq_allennlp.evaluation.plots import LOOKS
 from roseq_allennlp.evaluation.score_rows import HEADERS, paired_test_sentence, score_row
-from roseq_allennlp.evaluation.tagged_data import Models, score_of
+from roseq_allennlp.evaluation.tagged_data import Models, TaggedSentence, score_of
 from roseq_allennlp.scoring import error_kinds
 from roseq_allennlp.scoring.conlleval import Counts, token_scores
 
@@ -124,22 +132,68 @@ def errors_section(kinds: Mapping[str, list[error_kinds.KindsOfSentence]]) -> Se
     return Section("Errors by kind", note, [figure], [Table("Entities by kind", ["kind", *counts], rows)])
 
 
-def reliability_section(models: Models) -> Section:
-    """Calibration of the entities' probabilities, with the expected calibration error."""
-    bins = {name: reliability(predicted_probabilities(sentences)) for name, sentences in models.items()}
+def reliability_section(
+    models: Models,
+    uncalibrated: Optional[Models] = None,
+    thresholds: Optional[Mapping[str, Mapping[str, float]]] = None,
+) -> Section:
+    """
+    Calibration of the entities' probabilities, also as it was before `roseq calibrate`, and precision and recall by type as
+    the least probability rises, with the point at `thresholds`.
+    """
+    shown = {name: sentences for model in models for name, sentences in _before_and_after(model, models, uncalibrated)}
+    bins = {name: reliability(predicted_probabilities(sentences)) for name, sentences in shown.items()}
     rows = [
-        [name, f"{part.low:.1f}–{part.high:.1f}", part.entities, part.mean_probability, part.share_correct]
+        [name, f"{part.low:.3f}–{part.high:.3f}", part.entities, part.mean_probability, part.share_correct]
         for name, parts in bins.items()
         for part in parts
     ]
     distances = ", ".join(f"{name} {100 * expected_calibration_error(parts):.2f} %" for name, parts in bins.items())
     note = (
-        "The probability of predicted entities, against the share of them that is correct, in ten bins."
-        f" Expected calibration error: {distances}."
+        "The probability of predicted entities, against the share of them that is correct, in ten bins of about as many"
+        f" entities each. Expected calibration error: {distances}. The Brier score is the mean square of the distance between"
+        " probability and truth, the log-likelihood the mean logarithm of the probability of what is true; both with 95 %"
+        " bootstrap intervals over sentences."
     )
     headers = ["model", "bin", "entities", "mean probability", "share correct"]
     table = Table("Predicted entities by probability", headers, rows, folded=True)
-    return Section("Reliability of probabilities", note, [reliability_diagram("reliability", bins)], [table])
+    scores = [
+        [name, brier_score(sentences).written(100), log_likelihood(sentences).written()]
+        for name, sentences in shown.items()
+    ]
+    tables = [Table("Scores of probabilities", ["model", "Brier score, %", "log-likelihood"], scores), table]
+    figures = [reliability_diagram("reliability", bins)]
+    points = []
+    for number, (name, sentences) in enumerate(models.items()):
+        curves = precision_recall(sentences)
+        by_support = sorted(curves, key=lambda label: -len(curves[label]))[: len(LOOKS)]
+        least = (thresholds or {}).get(name, {})
+        chosen = {
+            label: [point for point in curve if point.threshold >= least[label]][-1:]
+            for label, curve in curves.items()
+            if label in least
+        }
+        caption = f"{name}: precision and recall as the least probability rises"
+        named = {label: curves[label] for label in sorted(by_support)}
+        figures.append(precision_recall_diagram("pr" + "ab"[number], caption, named, chosen))
+        points += [
+            [name, label, f"{least[label]:.3f}", *(100 * value for value in ends[0][1:])]
+            if ends
+            else [name, label, f"{least[label]:.3f}", math.nan, 0.0]
+            for label, ends in chosen.items()
+        ]
+    if points:
+        headers = ["model", "type", "least probability", "precision", "recall"]
+        tables.insert(1, Table("Thresholds in the archive, and what they give here", headers, points))
+    return Section("Reliability of probabilities", note, figures, tables)
+
+
+def _before_and_after(
+    name: str, models: Models, uncalibrated: Optional[Models]
+) -> list[tuple[str, Sequence[TaggedSentence]]]:
+    if not uncalibrated or name not in uncalibrated:
+        return [(name, models[name])]
+    return [(f"{name} before calibration", uncalibrated[name]), (name, models[name])]
 
 
 def confusion_section(models: Models, labels: Sequence[str]) -> Section:

@@ -1,11 +1,12 @@
 """Archives of trained taggers: written whole or not at all, and opened without executing anything that is in them."""
 
 import contextlib
+import json
 import shutil
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -37,6 +38,7 @@ from roseq_allennlp.training.devices import check_device
 from roseq_allennlp.training.overrides import OverridesError, changed, parsed
 
 _WEIGHTS = ("weights.th", SAFETENSORS, "best.th")  # the last in the directory of a run
+_BESIDE_WEIGHTS = (CONFIG_NAME, META_NAME, METRICS_NAME, "vocabulary", ENCODER)
 
 
 def load_archive(
@@ -288,6 +290,33 @@ def archive_model(
     return str(path)
 
 
+def with_settings(
+    archive_file: Union[str, PathLike], output: Union[str, PathLike], settings: Mapping[str, Any]
+) -> None:
+    """
+    Writes an archive anew, with other values of parameters of its tagger and its weights as they are. It may take the place
+    of the archive.
+
+    # Raises
+
+    `ConfigurationError`, as `load_archive`.
+    """
+    path = _located(archive_file)
+    with tempfile.TemporaryDirectory() as temporary, _one_sentence(archive_file, Path(temporary)):
+        directory = Path(temporary)
+        weights = _open(path, directory)
+        config, _ = read_config(directory)
+        config["model"].get("member", config["model"]).update(settings)
+        checked_config(config)
+        (directory / CONFIG_NAME).write_text(json.dumps(config, indent=4), encoding="utf-8")
+        name = "weights.th" if weights.suffix == ".th" else weights.name
+        with replacing(output) as whole, tarfile.open(whole, "w:gz") as archive:
+            archive.add(weights, name)
+            for name in _BESIDE_WEIGHTS:
+                if (directory / name).exists():
+                    archive.add(directory / name, name)
+
+
 def with_safetensors(archive_file: Union[str, PathLike], output: Union[str, PathLike]) -> None:
     """
     Writes an archive anew with its weights as safetensors; it is checked as for loading, but not built.
@@ -323,7 +352,7 @@ def unpack_with_safetensors(archive_file: Union[str, PathLike], directory: Path)
         state = {key: value.clone() for key, value in read_weights(weights).items()}  # none share their memory
         contiguous = {key: value.contiguous() for key, value in state.items()}
         safetensors.torch.save_file(contiguous, directory / SAFETENSORS)
-        for name in (CONFIG_NAME, META_NAME, METRICS_NAME, "vocabulary", ENCODER):
+        for name in _BESIDE_WEIGHTS:
             if (unpacked / name).exists():
                 shutil.move(unpacked / name, directory / name)
     return description

@@ -32,6 +32,10 @@ class Description:
     metrics : `Mapping[str, Mapping[str, Mapping[str, float]]]`
         By split (`development`: that of the epoch that was chosen; `test`, if it was evaluated), then entity type or
         `overall`: `precision`, `recall` and `f1`, from 0 to 1. Empty for archives that were written without them.
+    temperature : `float`
+        Of the probabilities, 1 where they are not calibrated.
+    thresholds : `Mapping[str, float]`
+        Least probability by type, as `roseq calibrate --target-precision` has found it.
     """
 
     model: str
@@ -39,6 +43,15 @@ class Description:
     labels: tuple[str, ...]
     trained_on: str
     metrics: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    temperature: float = 1.0
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def calibration(self) -> str:
+        """What is known of the calibration of probabilities, in a few words."""
+        parts = ["not calibrated" if self.temperature == 1 else f"temperature {self.temperature:.2f}"]
+        parts += [f"{label} from {least:.3f}" for label, least in sorted(self.thresholds.items())]
+        return ", ".join(parts)
 
     def lines(self) -> list[tuple[str, str]]:
         """Name and value of each fact, for people."""
@@ -53,6 +66,7 @@ class Description:
             ("labels", ", ".join(self.labels)),
             ("trained on", self.trained_on or "not known"),
             *(scores or [("development F1", "not known")]),
+            ("probabilities", self.calibration),
         ]
 
 
@@ -74,6 +88,7 @@ def describe(directory: Path, config: Mapping[str, Any]) -> Description:
     name = str(member.get("type"))
     if member is not model:
         name = f"{model.get('type')}, {model.get('size')} of {name}"
+    temperature, thresholds = member.get("temperature"), member.get("thresholds")
     path = str(config.get("train_data_path") or "")
     scheme = f"{corpora.SCHEME}://"
     corpus = path.removeprefix(scheme).partition("/")[0] if path.startswith(scheme) else ""
@@ -85,6 +100,9 @@ def describe(directory: Path, config: Mapping[str, Any]) -> Description:
         labels=_labels(directory / "vocabulary" / f"{member.get('label_namespace', 'labels')}.txt"),
         trained_on=corpus or PurePosixPath(path.rstrip("/")).name,
         metrics=_metrics(directory / METRICS_NAME),
+        # AllenNLP reads the text "None" as null, too.
+        temperature=float(temperature) if isinstance(temperature, (int, float)) else 1.0,
+        thresholds=thresholds if isinstance(thresholds, Mapping) else {},
     )
 
 

@@ -34,7 +34,7 @@ from roseq_allennlp.models.extended_vocabulary import Extension, extended, vecto
 from roseq_allennlp.models.extended_weights import begin_new_vectors, take_over
 from roseq_allennlp.models.finetuning_data import reader_for, sentences_of
 from roseq_allennlp.models.finetuning_request import FineTuning, check_request
-from roseq_allennlp.models.tagger import Tagger
+from roseq_allennlp.models.tagger import CALIBRATION, Tagger
 from roseq_allennlp.modules.encoder_loading import START
 from roseq_allennlp.training.layer_rates import with_layer_decay
 
@@ -202,6 +202,9 @@ def _of_archive(raw: dict[str, Any], archive: Archive) -> dict[str, Any]:
     built = checked_config(raw)
     reader = {**built.get(READERS[1], built[READERS[0]])}
     reader.pop("max_instances", None)  # of other data
+    tagger = built["model"].get("member", built["model"])
+    for key in CALIBRATION:  # of other weights
+        tagger.pop(key, None)
     return {
         **{key: raw[key] for key in _SEEDS if raw.get(key) is not None},
         READERS[0]: {

@@ -65,6 +65,11 @@ class LabelAwareCrfTagger(Tagger):
         Decode and score the batches of training too.
     return_emissions : `bool`, optional (default = `False`)
         Keep the unweighted emissions in the human-readable output.
+    temperature : `float`, optional (default = `1.0`)
+        What the CRF's scores are divided by for all probabilities, neither for the tags nor for the loss. `roseq calibrate`
+        sets it.
+    thresholds : `Dict[str, float]`, optional
+        By entity type the least probability that `roseq calibrate` has found for a precision: for who asks for it.
     initializer : `InitializerApplicator`, optional
     regularizer : `RegularizerApplicator`, optional
     ddp_accelerator : `DdpAccelerator`, optional
@@ -93,11 +98,18 @@ class LabelAwareCrfTagger(Tagger):
         top_k: int = 1,
         decode_in_training: bool = False,
         return_emissions: bool = False,
+        temperature: float = 1.0,
+        thresholds: Optional[dict[str, float]] = None,
         initializer: InitializerApplicator = InitializerApplicator(),
         regularizer: Optional[RegularizerApplicator] = None,
         ddp_accelerator: Optional[DdpAccelerator] = None,
     ) -> None:
         super().__init__(vocab, top_k, decode_in_training, return_emissions, regularizer, ddp_accelerator)
+        if not 0 < temperature < math.inf:
+            raise ConfigurationError(f"temperature must be a finite number above 0; got {temperature}.")
+        for label, threshold in (thresholds or {}).items():
+            if not 0 <= threshold <= 1:
+                raise ConfigurationError(f"thresholds are probabilities, from 0 to 1; got {threshold} for {label!r}.")
         for name, value in (("tau", tau), ("gamma", gamma)):
             if value is not None and not 0 <= value < math.inf:
                 raise ConfigurationError(
@@ -138,7 +150,9 @@ class LabelAwareCrfTagger(Tagger):
             len(self._labels),
             allowed_transitions("BIOUL", self._labels) if constrain_decoding else None,
             include_start_end_transitions,
+            temperature,
         )
+        self.thresholds = thresholds or {}
         if tau is not None:
             self.crf.label_weights.fill_(float("nan"))  # unknown until counted or loaded
         elif label_weights is not None:

@@ -18,6 +18,8 @@ from roseq_allennlp.nn.forward_backward import may_have_unknown
 from roseq_allennlp.training.metrics.conll_f1 import ConllF1
 
 logger = logging.getLogger(__name__)
+CALIBRATION = ("temperature", "thresholds")
+"""Parameters of a tagger that `roseq calibrate` sets: they hold for its weights alone."""
 
 
 class Tagger(Model):
@@ -28,6 +30,7 @@ class Tagger(Model):
 
     default_predictor = "ner_tagger"
     crf: ConditionalRandomField
+    thresholds: dict[str, float]
 
     def __init__(
         self,

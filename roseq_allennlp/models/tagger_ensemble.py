@@ -27,8 +27,8 @@ class TaggerEnsemble(Tagger):
 
     vocab : `Vocabulary`
     member : `Lazy[Model]`
-        The config of one, a `label_aware_crf_tagger`. Its `top_k`, `decode_in_training` and `return_emissions` are the
-        ensemble's.
+        The config of one, a `label_aware_crf_tagger`. Its `top_k`, `decode_in_training`, `return_emissions`, `temperature`
+        and `thresholds` are the ensemble's.
     size : `int`, optional (default = `3`)
         How many.
     initializer : `InitializerApplicator`, optional
@@ -68,6 +68,7 @@ class TaggerEnsemble(Tagger):
         )
         self._members = torch.nn.ModuleList(members)
         self.crf = copy.deepcopy(first.crf).requires_grad_(False)
+        self.thresholds = first.thresholds
         initializer(self)
 
     @property

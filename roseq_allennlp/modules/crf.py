@@ -9,6 +9,7 @@ from roseq_allennlp.nn.forward_backward import (
     log_likelihood,
     log_sums,
     span_probabilities,
+    tempered,
     token_marginals,
 )
 from roseq_allennlp.nn.half_precision import at_least_float32
@@ -30,6 +31,9 @@ class ConditionalRandomField(torch.nn.Module):
         the likelihood. `None` allows all.
     include_start_end_transitions : `bool`, optional (default = `False`)
         Learned scores for the first and the last tag. Eq. (7) has none.
+    temperature : `float`, optional (default = `1.0`)
+        What all scores are divided by for the probabilities of what is decoded (Guo et al. 2017, section 4.2). The
+        likelihood and the paths decoded do not depend on it.
 
     # Raises
 
@@ -47,9 +51,11 @@ class ConditionalRandomField(torch.nn.Module):
         num_tags: int,
         allowed_transitions: Optional[list[tuple[int, int]]] = None,
         include_start_end_transitions: bool = False,
+        temperature: float = 1.0,
     ) -> None:
         super().__init__()
         self.num_tags = num_tags
+        self.temperature = temperature
         self.transitions = torch.nn.Parameter(torch.empty(num_tags, num_tags))
         torch.nn.init.xavier_normal_(self.transitions)
         self.start_transitions = self.end_transitions = None
@@ -89,6 +95,10 @@ class ConditionalRandomField(torch.nn.Module):
             start, end = start + self.forbidden_starts.to(dtype), end + self.forbidden_ends.to(dtype)
         return Potentials(emissions * self.label_weights.to(dtype), transitions, start, end)
 
+    def _tempered(self, emissions: torch.Tensor) -> Potentials:
+        """The potentials of the probabilities of what is decoded, in float64."""
+        return tempered(self.potentials(emissions.double(), constrained=True), self.temperature)
+
     def forward(
         self, emissions: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor, has_unknown: Optional[bool] = None
     ) -> torch.Tensor:
@@ -103,29 +113,33 @@ class ConditionalRandomField(torch.nn.Module):
     def marginals(self, emissions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Probability of each tag at each token among the paths that decoding may choose, `(B, T, K)`."""
         check_mask(mask)
-        marginals = token_marginals(self.potentials(emissions.double(), constrained=True), mask)  # (B, T, K)
+        marginals = token_marginals(self._tempered(emissions), mask)  # (B, T, K)
         return marginals.to(at_least_float32(emissions.dtype))
 
     def decode(self, emissions: torch.Tensor, mask: torch.Tensor, n: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
-        """The n best allowed paths `(B, n, T)` int64 and their scores `(B, n)` in float64, see `n_best`."""
+        """
+        The n best allowed paths `(B, n, T)` int64, see `n_best`, and their scores `(B, n)` in float64, divided by the
+        temperature as the paths have been found: so it changes none, near ties neither.
+        """
         check_mask(mask)
         potentials = self.potentials(emissions.double(), constrained=True)
         if n > 1:
-            return n_best(potentials, mask, n)
-        tags, scores = viterbi(potentials, mask)  # (B, T), (B,)
-        return tags.unsqueeze(1), scores.unsqueeze(1)
+            tags, scores = n_best(potentials, mask, n)
+            return tags, scores / self.temperature
+        path, score = viterbi(potentials, mask)  # (B, T), (B,)
+        return path.unsqueeze(1), score.unsqueeze(1) / self.temperature
 
     def log_partition(self, emissions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """log Z over the paths that decoding may choose, `(B,)` in float64, without a gradient."""
         check_mask(mask)
-        return log_sums(self.potentials(emissions.double(), constrained=True), mask)[2]
+        return log_sums(self._tempered(emissions), mask)[2]
 
     def span_probabilities(
         self, emissions: torch.Tensor, mask: torch.Tensor, tags: torch.Tensor, spans: torch.Tensor
     ) -> torch.Tensor:
         """Probability of each span among the paths that decoding may choose, `(S,)`, see `span_probabilities`."""
         check_mask(mask)
-        probabilities = span_probabilities(self.potentials(emissions.double(), constrained=True), mask, tags, spans)
+        probabilities = span_probabilities(self._tempered(emissions), mask, tags, spans)
         return probabilities.to(at_least_float32(emissions.dtype))  # (S,)
 
 

@@ -11,7 +11,7 @@ probabilities, several times as fast, and declines where a sum could lose a term
 """
 
 import math
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, Union
 
 import torch
 
@@ -34,6 +34,22 @@ class Potentials(NamedTuple):
     transitions: torch.Tensor
     start: torch.Tensor
     end: torch.Tensor
+
+
+def tempered(potentials: Potentials, temperature: Union[float, torch.Tensor]) -> Potentials:
+    """
+    All scores divided by a positive number: the larger it is, the more equal are the paths. Where it is a scalar tensor, it
+    has a gradient: an infinite score, which stays as it is, adds nothing to that.
+    """
+    if not isinstance(temperature, torch.Tensor) and temperature == 1:
+        return potentials
+    impossible = [scores.isneginf() for scores in potentials]
+    return Potentials(
+        *(
+            (scores.masked_fill(where, 0.0) / temperature).masked_fill(where, -math.inf)
+            for scores, where in zip(potentials, impossible, strict=True)
+        )
+    )
 
 
 def path_score(potentials: Potentials, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -350,10 +366,39 @@ def span_probabilities(
     `(S,)`, in [0, 1]
     """
     alphas, betas, _ = log_sums(potentials, mask)
+    return _span_log_probabilities(potentials, mask, tags, spans, alphas, betas).exp()
+
+
+def span_log_likelihood(
+    potentials: Potentials, mask: torch.Tensor, tags: torch.Tensor, spans: torch.Tensor, is_right: torch.Tensor
+) -> torch.Tensor:
+    """
+    Log-likelihood of what is known of spans, summed over them: log p of those that are right, log(1 − p) of the others, where
+    p is as of `span_probabilities`. It has a gradient, in float64.
+
+    # Parameters
+
+    is_right : `(S,)` bool
+    """
+    alphas, betas = forward_scores(potentials, mask), backward_scores(potentials, mask)
+    logs = _span_log_probabilities(potentials, mask, tags, spans, alphas, betas)  # (S,)
+    wrong = torch.log(-torch.expm1(logs.clamp(max=-torch.finfo(logs.dtype).eps)))  # (S,), finite where p rounds to 1
+    return torch.where(is_right, logs, wrong).sum()
+
+
+def _span_log_probabilities(
+    potentials: Potentials,
+    mask: torch.Tensor,
+    tags: torch.Tensor,
+    spans: torch.Tensor,
+    alphas: torch.Tensor,
+    betas: torch.Tensor,
+) -> torch.Tensor:
+    """`span_probabilities` in logarithms, from forward and backward scores."""
     sentence, start, last = spans[:, 0], spans[:, 1], spans[:, 2] - 1  # (S,)
     # (S,), of the steps within each span
     inside = range_sums(_step_scores(potentials, tags, mask), sentence, start + 1, last - start)
     before, after = alphas[last, sentence], betas[last, sentence]  # (S, K)
     path = alphas[start, sentence, tags[sentence, start]] + inside + betas[last, sentence, tags[sentence, last]]
     # log Z as the last token has it: what rounding has added up on the way there and back is in both, and goes.
-    return (path - torch.logsumexp(before + after, dim=1)).exp().clamp(max=1.0)  # rounding may exceed 1 by 1e-7
+    return (path - torch.logsumexp(before + after, dim=1)).clamp(max=0.0)  # rounding may exceed 0 by 1e-7

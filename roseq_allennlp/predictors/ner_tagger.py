@@ -36,6 +36,7 @@ from roseq_allennlp.predictors.sentences import (
     words_of,
 )
 from roseq_allennlp.predictors.texts import TextSplitter
+from roseq_allennlp.predictors.thresholds import MinProbability, apply_thresholds, checked_thresholds
 from roseq_allennlp.predictors.white_space import with_white_space
 from roseq_allennlp.predictors.word_completion import WordCompletion
 from roseq_allennlp.predictors.worker_pool import WorkerPool
@@ -121,20 +122,50 @@ class NerTagger(Described, Predictor):
         labels = list(model.vocab.get_token_to_index_vocabulary(getattr(model, "label_namespace", "labels")))
         self._bioes = dict(zip(labels, bioul_to_bioes(labels), strict=True))
 
-    def tag(self, text: str) -> Answer:
-        """Tags one text. Raises `ValueError` if it is no `str`."""
-        return _answer_or_raise(self.predict_json({"sentence": text}))
+    def tag(self, text: str, min_probability: MinProbability = None, review: bool = False) -> Answer:
+        """
+        Tags one text.
 
-    def tag_document(self, text: str) -> Answer:
-        """Tags one text sentence by sentence. Raises `ValueError` if it is no `str`."""
-        return _answer_or_raise(self.predict_json({"text": text}))
+        # Parameters
 
-    def tag_tokens(self, tokens: Sequence[str]) -> Answer:
-        """Tags one sentence of tokens. Raises `ValueError` if they are not all non-empty `str`."""
+        text : `str`
+        min_probability : `Union[float, Mapping[str, float], str]`, optional
+            Entities below it are left out, and their tags are `O`: a number, numbers by type, or `"calibrated"`, those that
+            `roseq calibrate --target-precision` has kept in the archive.
+        review : `bool`, optional (default = `False`)
+            Mark them by `review: true` instead.
+
+        # Raises
+
+        `ValueError` if the text is no `str`; for a number that is not from 0 to 1, a type that the tagger lacks, and an
+        archive without thresholds.
+        """
+        return self._one({"sentence": text}, min_probability, review)
+
+    def tag_document(self, text: str, min_probability: MinProbability = None, review: bool = False) -> Answer:
+        """Tags one text sentence by sentence, see `tag`."""
+        return self._one({"text": text}, min_probability, review)
+
+    def tag_tokens(self, tokens: Sequence[str], min_probability: MinProbability = None, review: bool = False) -> Answer:
+        """Tags one sentence of tokens, see `tag`. Raises `ValueError` if they are not all non-empty `str`."""
         words = list(iterator_of(tokens, "tag_tokens takes a list of strings"))
-        return _answer_or_raise(self.predict_json({"tokens": words}))
+        return self._one({"tokens": words}, min_probability, review)
 
-    def tag_many(self, sentences: Iterable[Union[str, Sequence[str]]], batch_size: int = _WINDOW) -> Iterator[JsonDict]:
+    def thresholds(self, min_probability: MinProbability) -> Optional[dict[str, float]]:
+        """The least probability by type that `min_probability` stands for, see `tag`; `None` if there is none."""
+        return checked_thresholds(min_probability, self.labels, getattr(self._model, "thresholds", {}))
+
+    def _one(self, item: JsonDict, min_probability: MinProbability, review: bool) -> Answer:
+        least = self.thresholds(min_probability)
+        return _answer_or_raise(apply_thresholds(self.predict_json(item), least, review))
+
+    def tag_many(
+        self,
+        sentences: Iterable[Union[str, Sequence[str]]],
+        batch_size: int = _WINDOW,
+        min_probability: MinProbability = None,
+        review: bool = False,
+    ) -> Iterator[JsonDict]:
         """
         Tags texts, or lists of tokens, in the order they come. The input may be endless. What cannot be tagged gives an
         `error` in its place. An exception of the input comes after the answers to what was read before it.
@@ -145,20 +176,24 @@ class NerTagger(Described, Predictor):
         batch_size : `int`, optional (default = `2048`)
             Sentences read ahead, fewer where they are long. They are sorted by length into the model's batches, so more
             of them are faster and fewer answer sooner. With several processes each has up to two times as many.
+        min_probability, review : optional
+            See `tag`.
 
         # Raises
 
-        `ValueError` for what is no collection of texts, such as a single one, and for `batch_size` below 1;
+        `ValueError` as `tag`, for what is no collection of texts, such as a single one, and for `batch_size` below 1;
         `RuntimeError` if one of several processes dies, in each thread that waits for their answers.
         """
         iterator = iterator_of(sentences, "tag_many takes many texts or lists of tokens; use tag for one")
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {reprlib.repr(batch_size)}")
+        least = self.thresholds(min_probability)
         groups = (
             [{"sentence" if item is None or isinstance(item, str) else "tokens": item} for item in window]
             for window in windows(iterator, batch_size, _WINDOW_SIZE)
         )
-        return (answer for answers in self._tag_windows(groups) for answer in answers)  # can be closed
+        answers = self._tag_windows(groups)
+        return (apply_thresholds(answer, least, review) for window in answers for answer in window)  # can be closed
 
     def tag_batches(self, batches: Iterable[list[JsonDict]]) -> Iterator[list[JsonDict]]:
         """

@@ -32,17 +32,18 @@ def test_the_facts_of_an_archive(run, roseq):
         f"labels          {TYPES}",
         "trained on      wnut17",
         "development F1  50.00",
+        "probabilities   not calibrated",
     ]
     tagger = roseq_allennlp.load(archive)
     assert ", ".join(tagger.labels) == TYPES
     assert tagger.metrics == {"development": {"overall": {"f1": 0.5}, "creative-work": {"precision": 0.25}}}
     assert repr(tagger) == (
-        f"NerTagger(model: label_aware_crf_tagger; language: en; labels: {TYPES}; trained on: wnut17; development F1: 50.00)"
+        f"NerTagger(model: label_aware_crf_tagger; language: en; labels: {TYPES}; trained on: wnut17; development F1: 50.00; probabilities: not calibrated)"
     )
 
 
 def test_an_archive_without_metrics(archive_path, roseq):
-    assert roseq("info", archive_path).output.endswith("development F1  not known\n")
+    assert roseq("info", archive_path).output.endswith("development F1  not known\nprobabilities   not calibrated\n")
     assert roseq_allennlp.load(archive_path).metrics == {}
 
 

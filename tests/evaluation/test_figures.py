@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from roseq_allennlp.evaluation.calibration import Bin
-from roseq_allennlp.evaluation.figures import Bars, reliability_diagram
+from roseq_allennlp.evaluation.calibration import Bin, Point
+from roseq_allennlp.evaluation.figures import Bars, precision_recall_diagram, reliability_diagram
 
 
 def texts(picture):
@@ -31,6 +31,15 @@ def test_bars(scale, values, written, lengths):
 def test_several_series_have_one_scale():
     bars = Bars("caption", [("label", "")], {"one": [10], "other": [40]}, "count")
     assert (bars.length(10), bars.length(40)) == (0.25, 1)
+
+
+def test_precision_recall_diagram():
+    points = [Point(0.9, 1.0, 0.2), Point(0.4, 0.5, 0.8)]
+    plain = precision_recall_diagram("p", "m", {"<X>": points, "nothing": []}, {})
+    assert "&lt;X&gt;" in plain and "m, by type." in plain
+    marked = precision_recall_diagram("p", "m", {"<X>": points, "nothing": []}, {"<X>": points[:1]})
+    assert marked.count("<use") > plain.count("<use")
+    assert precision_recall_diagram("p", "m", {}, {})
 
 
 def test_reliability_diagram():

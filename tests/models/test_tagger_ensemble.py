@@ -9,6 +9,8 @@ from allennlp.data import Batch, DatasetReader, Vocabulary
 from allennlp.models import Model
 
 import roseq_allennlp
+from roseq_allennlp.models.archive import load_archive, with_settings
+from roseq_allennlp.nn.forward_backward import tempered, token_marginals
 from roseq_allennlp.training.callbacks.adversarial import find_layers
 
 TRAIN = "fixtures/wnut17/wnut17train.conll"
@@ -115,6 +117,15 @@ def test_it_trains_saves_loads_and_predicts(config, tmp_path):
     for member in loaded._model.members:
         torch.testing.assert_close(member.crf.label_weights, loaded._model.crf.label_weights)
     assert len(loaded.tag("Jan de Boer woont in Gent.")["tags"]) == 7
+    with_settings(tmp_path / "run", tmp_path / "a.tar.gz", {"temperature": 4.0, "thresholds": {"LOC": 0.5}})
+    calibrated = load_archive(tmp_path / "a.tar.gz").model
+    assert (calibrated.crf.temperature, calibrated.thresholds) == (4.0, {"LOC": 0.5})
+    calibrated._take_means()
+    emissions, mask = torch.randn(1, 3, calibrated.crf.num_tags), torch.ones(1, 3, dtype=torch.bool)
+    torch.testing.assert_close(
+        calibrated.crf.marginals(emissions, mask),
+        token_marginals(tempered(calibrated.crf.potentials(emissions.double(), True), 4.0), mask).float(),
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,16 @@ from torch.testing import assert_close
 from roseq_allennlp.modules.crf import ConditionalRandomField
 from roseq_allennlp.nn import forward_backward
 from roseq_allennlp.nn.best_paths import n_best
-from roseq_allennlp.nn.forward_backward import UNKNOWN, Potentials, log_likelihood, log_partition, path_score
+from roseq_allennlp.nn.forward_backward import (
+    UNKNOWN,
+    Potentials,
+    log_likelihood,
+    log_partition,
+    path_score,
+    span_log_likelihood,
+    span_probabilities,
+    tempered,
+)
 
 LABELS = ["O", "B-X", "I-X", "L-X", "U-X"]
 ALLOWED = allowed_transitions("BIOUL", dict(enumerate(LABELS)))
@@ -107,6 +116,51 @@ def test_span_probabilities(start_end, constrained, weighted):
     actual = crf.span_probabilities(emissions, MASK, tags, torch.tensor(spans))
     assert_close(actual, torch.tensor(expected, dtype=torch.float64))
     assert 0 < min(p for p in expected if p) < 0.5
+
+
+@VARIANTS
+def test_probabilities_at_a_temperature(start_end, constrained, weighted):
+    """Those of all paths, whose scores are divided by it; the loss and the paths decoded stay."""
+    crf, emissions, tags = make(start_end, constrained, weighted)
+    loss, (paths, scores) = crf(emissions, tags, MASK), crf.decode(emissions, MASK, 3)
+    best, _ = crf.decode(emissions, MASK)
+    crf.temperature = 2.5
+    assert_close(crf(emissions, tags, MASK), loss)
+    tempered_paths, tempered_scores = crf.decode(emissions, MASK, 3)
+    assert torch.equal(tempered_paths, paths) and torch.equal(crf.decode(emissions, MASK)[0], best)
+    assert_close(tempered_scores, scores / 2.5)
+    marginals, log_z = crf.marginals(emissions, MASK), crf.log_partition(emissions, MASK)
+    spans = torch.tensor([(row, 0, 1 + (length > 1)) for row, length in enumerate(LENGTHS)])
+    actual = crf.span_probabilities(emissions, MASK, best[:, 0], spans)
+    for row, length in enumerate(LENGTHS):
+        paths = all_paths(crf, emissions[row], length, constrained)
+        total = log_sum([score / 2.5 for score in paths.values()])
+        assert log_z[row].item() == pytest.approx(total)
+        probabilities = {path: math.exp(score / 2.5 - total) for path, score in paths.items()}
+        for step, tag in itertools.product(range(length), range(K)):
+            expected = sum(value for path, value in probabilities.items() if path[step] == tag)
+            assert marginals[row, step, tag].item() == pytest.approx(expected)
+        end = spans[row, 2].item()
+        cut = tuple(best[row, 0, :end].tolist())
+        expected = sum(value for path, value in probabilities.items() if path[:end] == cut)
+        assert actual[row].item() == pytest.approx(expected)
+
+
+@VARIANTS
+def test_likelihood_of_spans_and_its_gradient(start_end, constrained, weighted):
+    crf, emissions, _ = make(start_end, constrained, weighted)
+    best, _ = crf.decode(emissions, MASK)
+    spans = torch.tensor([(row, 0, 1) for row in range(len(LENGTHS))])
+    right = torch.tensor([True, False, True, False])
+    potentials = crf.potentials(emissions, constrained=True)
+
+    def likelihood(temperature):
+        return span_log_likelihood(tempered(potentials, temperature), MASK, best[:, 0], spans, right)
+
+    temperature = torch.tensor(1.7, dtype=torch.float64, requires_grad=True)
+    probabilities = span_probabilities(tempered(potentials, 1.7), MASK, best[:, 0], spans)
+    assert_close(likelihood(temperature), torch.where(right, probabilities, 1 - probabilities).log().sum())
+    assert torch.autograd.gradcheck(likelihood, (temperature,))
 
 
 def test_span_probability_does_not_depend_on_tags_outside():

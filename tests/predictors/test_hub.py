@@ -11,6 +11,7 @@ from huggingface_hub import ModelCard, constants, file_download
 from huggingface_hub.utils import reset_sessions
 
 from roseq_allennlp import load
+from roseq_allennlp.models.archive import with_settings
 from roseq_allennlp.models.hub import copy_snapshot
 from tests import hub as hub_server
 
@@ -86,6 +87,14 @@ def test_the_card_says_what_the_run_was(hub, archive):
     for part in (f'load("hf://{NAME}")', "Intended use and limits", "wnut17train.conll", "calibrated"):
         assert part in files["README.md"].decode()
     assert str(Path.cwd()) not in files["README.md"].decode()
+
+
+def test_the_card_says_that_probabilities_are_calibrated(hub, archive, tmp_path):
+    assert "It was not calibrated" in pushed(hub, archive)["README.md"].decode()
+    with_settings(archive, tmp_path / "a.tar.gz", {"temperature": 2.5, "thresholds": {"person": 0.75}})
+    card = pushed(hub, tmp_path / "a.tar.gz")["README.md"].decode()
+    assert "by a temperature of 2.50" in card and "person from 0.750" in card and "not calibrated" not in card
+    assert load(f"hf://{NAME}").thresholds("calibrated") == {"person": 0.75}
 
 
 def test_a_revision_is_the_tagger_of_that_time(hub, archive):

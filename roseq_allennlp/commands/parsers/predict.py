@@ -41,6 +41,12 @@ class PredictCommand(Command):
             help=f"{', '.join(INPUT_FORMATS)}: what the files hold; text is a sentence a line",
         )
         parser.add_argument("--documents", action="store_true", help="each file is one text, of many sentences")
+        parser.add_argument(
+            "--min-probability",
+            metavar="P",
+            help="leave out entities below it: 0.8, PER=0.8,LOC=0.7, JSON by type, or calibrated, the archive's own",
+        )
+        parser.add_argument("--review", action="store_true", help='mark them "review": true instead')
         parser.add_argument("--batch-size", type=int, default=2048, metavar="N", help="rows read at a time, at most")
         add_cuda_device(parser)
         parser.add_argument("--silent", action="store_true", help="write the file of -o alone, as without it")
