@@ -1,5 +1,6 @@
 """How unsure a tagger is of sentences, and what entities it expects in them."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -12,6 +13,8 @@ from roseq_allennlp.models.token_mask import token_mask
 from roseq_allennlp.predictors.ner_tagger import NerTagger
 from roseq_allennlp.predictors.sentences import Sentence
 
+_MOST = 1e6  # nats
+
 MEASURES = ("entropy", "margin", "disagreement")
 
 
@@ -20,7 +23,9 @@ class Unsure(NamedTuple):
     # Parameters
 
     value : `float`
-        How unsure the tagger is, higher for less sure; comparable among the values of one measure only.
+        What the measure gives.
+    score : `float`
+        How unsure the tagger is, at least 0: higher for less sure. Comparable among the values of one measure only.
     expected : `Dict[str, float]`
         Expected number of entities of each type.
     answer : `Dict[str, Any]`
@@ -28,6 +33,7 @@ class Unsure(NamedTuple):
     """
 
     value: float
+    score: float
     expected: dict[str, float]
     answer: dict[str, Any]
 
@@ -42,9 +48,9 @@ def unsure(tagger: NerTagger, sentences: Sequence[Sentence], by: str) -> Iterato
     sentences : `Sequence[Sentence]`
         Some thousands, which are sorted by length into batches.
     by : `str`
-        One of `MEASURES`. `entropy`: that of the distribution over all tag sequences, exact, in nats. `margin`: how close the
-        second best tag sequence is to the best one, log p₂ − log p₁, at most 0. `disagreement`: of the members of an ensemble,
-        the mean Kullback–Leibler divergence of each member's marginals from the mean of all, summed over tokens, in nats.
+        One of `MEASURES`. `entropy`: that of the distribution over all tag sequences, exact, in nats. `margin`: log p₁ − log p₂
+        of the two best tag sequences, whose score is p₂ / p₁. `disagreement`: of the members of an ensemble, the mean
+        Kullback–Leibler divergence of each member's marginals from the mean of all, summed over tokens, in nats.
 
     # Raises
 
@@ -78,7 +84,8 @@ def unsure(tagger: NerTagger, sentences: Sequence[Sentence], by: str) -> Iterato
     types = tagger.labels
     for index, output in tagger._in_batches([sentence.seen() for sentence in sentences], compute):
         expected = dict(zip(types, output.pop("expected"), strict=True))
-        yield index, Unsure(output.pop("value"), expected, output)
+        value = output.pop("value")
+        yield index, Unsure(value, math.exp(-value) if by == "margin" else value, expected, output)
 
 
 def _starts(tagger: NerTagger) -> torch.Tensor:
@@ -93,7 +100,7 @@ def _entropy(model: Tagger, emissions: torch.Tensor, mask: torch.Tensor) -> torc
 
 def _margin(model: Tagger, emissions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     _, scores = model.crf.decode(emissions, mask, 2)  # (B, 2)
-    return scores[:, 1] - scores[:, 0]
+    return (scores[:, 0] - scores[:, 1]).clamp(max=_MOST)  # infinite where there is no second one
 
 
 _VALUES = {"entropy": _entropy, "margin": _margin}
@@ -102,11 +109,10 @@ _VALUES = {"entropy": _entropy, "margin": _margin}
 def _disagreement(ensemble: TaggerEnsemble, inputs: dict[str, Any]) -> torch.Tensor:
     """The entropy of the mean of the members' marginals less the mean of their entropies, which is that mean divergence."""
     mask = token_mask(inputs["tokens"], inputs["metadata"])  # (B, T)
-    entropies, total = [], 0.0
+    members = []
     for member in ensemble.members:
         emissions, _ = member.score_tags(inputs["tokens"], None, mask)
-        marginals = member.crf.marginals(emissions.double(), mask)  # (B, T, K)
-        total = total + marginals
-        entropies.append(torch.special.entr(marginals).sum(dim=(1, 2)))  # (B,)
-    mean = torch.as_tensor(total) / len(entropies)
-    return torch.special.entr(mean).sum(dim=(1, 2)) - torch.stack(entropies).mean(dim=0)
+        members.append(member.crf.marginals(emissions.double(), mask))  # (B, T, K)
+    marginals = torch.stack(members)  # (members, B, T, K)
+    entropies = torch.special.entr(marginals).sum(dim=(2, 3)).mean(dim=0)  # (B,)
+    return torch.special.entr(marginals.mean(dim=0)).sum(dim=(1, 2)) - entropies
