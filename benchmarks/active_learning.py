@@ -11,6 +11,7 @@ which also chooses the epoch. Trainings that are in it are not made again.
 
 import argparse
 import json
+import math
 import random
 from collections import Counter
 from pathlib import Path
@@ -31,6 +32,8 @@ from roseq_allennlp.predictors.uncertainty import unsure
 
 WAYS = ("random", "entropy", "entropy a token", "margin", "entropy, rare")
 _START, _FULL = "start", "full"
+_EPOCHS = 10  # at least
+_BATCH = 16  # sentences, of the config
 
 
 def entities(sentences: list[Labelled]) -> Counter[str]:
@@ -63,7 +66,9 @@ def main() -> None:
     )
     parser.add_argument("--share", type=float, default=0.1, help="of the training split, at first and in each round")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument(
+        "--updates", type=int, default=800, help="of each training, in epochs of its sentences, at least 10"
+    )
     parser.add_argument("--seeds", default="1,2,3")
     parser.add_argument("--ways", default="|".join(WAYS), help="separated by |")
     parser.add_argument("-s", "--serialization-dir", default="runs/active_learning", metavar="DIR")
@@ -84,9 +89,9 @@ def main() -> None:
             return run, done[way, seed, round_]["indices"]
         data = [sentences[index] for index in sorted(indices)]
         write_sentences(path := directory / f"{run.name}.conll", data)
-        config = corpus_config(
-            args.corpus, seed, {"train_data_path": str(path), "trainer.num_epochs": args.epochs}, "base"
-        ).as_dict(quiet=True)
+        epochs = max(_EPOCHS, math.ceil(args.updates / math.ceil(len(data) / _BATCH)))
+        changes = {"train_data_path": str(path), "trainer.num_epochs": epochs}
+        config = corpus_config(args.corpus, seed, changes, "base").as_dict(quiet=True)
         config["validation_dataset_reader"] = json.loads(json.dumps(config["dataset_reader"]))
         config["dataset_reader"].update(MIX_READER)
         train(Params(config), run)
@@ -106,11 +111,11 @@ def main() -> None:
         for seed in map(int, args.seeds.split(",")):
             labelled_in(_FULL, seed, 0, list(range(len(sentences))))
             first = labelled_in(_START, seed, 0, random.Random(seed).sample(range(len(sentences)), number))
-            for way in args.ways.split("|"):
-                run, indices = first
-                for round_ in range(1, args.rounds + 1):
+            latest = dict.fromkeys(args.ways.split("|"), first)
+            for round_ in range(1, args.rounds + 1):
+                for way, (run, indices) in latest.items():
                     more = [] if (way, seed, round_) in done else chosen(way, run, sentences, indices, number, seed)
-                    run, indices = labelled_in(way, seed, round_, indices + more)
+                    latest[way] = labelled_in(way, seed, round_, indices + more)
 
 
 if __name__ == "__main__":

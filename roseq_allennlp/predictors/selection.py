@@ -44,13 +44,17 @@ class Selection:
         self._heap: list[tuple[float, int]] = []  # score and −order, worst first; some of them are no longer kept
         self._orders_of: defaultdict[Pair, set[int]] = defaultdict(set)
 
+    def wants(self, score: float) -> bool:
+        """Whether a sentence of that score could be among the best so far."""
+        return len(self._kept) < self._room or score > self._heap[0][0]
+
     def offer(self, score: float, words: Sequence[str], item: Any) -> None:
         """
         Takes a sentence if it is among the best so far. Of near-duplicates the best one stays, and the first of equals:
         sentences are so if at least half of all pairs of neighbouring words (ends included, without case, digits alike) in
         either are in both.
         """
-        if len(self._kept) >= self._room and score <= self._heap[0][0]:
+        if not self.wants(score):
             return
         pairs = pairs_of(words)
         alike = self._near_duplicates(pairs)
@@ -84,6 +88,9 @@ class Selection:
             self._orders_of[pair].remove(order)
             if not self._orders_of[pair]:
                 del self._orders_of[pair]
+        if len(self._heap) > 2 * self._room:
+            self._heap = [(kept.score, -order) for order, kept in self._kept.items()]
+            heapq.heapify(self._heap)
         while self._heap and -self._heap[0][1] not in self._kept:
             heapq.heappop(self._heap)
 

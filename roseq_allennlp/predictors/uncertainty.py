@@ -15,8 +15,6 @@ from roseq_allennlp.predictors.sentences import Sentence
 
 _MOST = 1e6  # nats
 
-MEASURES = ("entropy", "margin", "disagreement")
-
 
 class Unsure(NamedTuple):
     """
@@ -48,7 +46,7 @@ def unsure(tagger: NerTagger, sentences: Sequence[Sentence], by: str) -> Iterato
     sentences : `Sequence[Sentence]`
         Some thousands, which are sorted by length into batches.
     by : `str`
-        One of `MEASURES`. `entropy`: that of the distribution over all tag sequences, exact, in nats. `margin`: log p₁ − log p₂
+        `entropy`, `margin` or `disagreement`. `entropy`: that of the distribution over all tag sequences, exact, in nats. `margin`: log p₁ − log p₂
         of the two best tag sequences, whose score is p₂ / p₁. `disagreement`: of the members of an ensemble, the mean
         Kullback–Leibler divergence of each member's marginals from the mean of all, summed over tokens, in nats.
 
