@@ -13,6 +13,7 @@ from roseq_allennlp.data import corpora
 from roseq_allennlp.data.documents import Tally
 from roseq_allennlp.data.formats import format_of_output
 from roseq_allennlp.data.label_statistics import count_labels
+from roseq_allennlp.evaluation.tagged_data import read_labelled
 from roseq_allennlp.models.archive import load_archive
 from roseq_allennlp.predictors import NerTagger
 from roseq_allennlp.predictors.forking import gate
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         tagger = NerTagger.from_archive(archive)
     if not isinstance(tagger, NerTagger):
         raise ConfigurationError(f"{args.archive}: its predictor is {type(tagger).__name__}, which is no `ner_tagger`.")
-    weights = None if args.balance is None else rarity(_type_counts(archive, tagger, args.archive))
+    weights = None if args.balance is None else rarity(_type_counts(archive, tagger, args))
     notes, layout = Tally(), layout_of(tagger)
     pool = itertools.chain.from_iterable(
         rows(path, name, args.input_format, layout, notes) for path, name in zip(paths, args.pool, strict=True)
@@ -68,12 +69,14 @@ def _format(output: str) -> str:
     return "doccano" if output.removesuffix(".gz").endswith(".jsonl") else format_of_output(output)
 
 
-def _type_counts(archive: Archive, tagger: NerTagger, name: str) -> dict[str, float]:
+def _type_counts(archive: Archive, tagger: NerTagger, args: argparse.Namespace) -> dict[str, float]:
     """
-    Entities of each type in the training data, up to a common factor: those that the label-aware weights ζ were computed
-    from (eq. 8), or else those of the training data, read again.
+    Entities of each type in the training data: those of --train, or those that the label-aware weights ζ were computed from
+    (eq. 8), up to a common factor, or those of the corpus that the archive names.
     """
-    counts = _counts_of_weights(tagger) or _counts_of_data(archive, name)
+    counts = None if args.train else _counts_of_weights(tagger)
+    if counts is None:
+        counts = _counts_of_data(archive, args)
     return {label: counts.get(f"B-{label}", 0.0) + counts.get(f"U-{label}", 0.0) for label in tagger.labels}
 
 
@@ -86,16 +89,12 @@ def _counts_of_weights(tagger: NerTagger) -> Optional[Mapping[str, float]]:
     return {tag: weight ** (-1 / tau) for tag, weight in zip(labels, model.crf.label_weights.tolist(), strict=True)}
 
 
-def _counts_of_data(archive: Archive, name: str) -> Mapping[str, float]:
-    path = archive.config.params.get("train_data_path")
-    try:
-        # The path is the archive's, which may be anybody's: nothing is fetched for it.
-        if not isinstance(path, str) or ("://" in path and not path.startswith(f"{corpora.SCHEME}://")):
-            raise ConfigurationError(f"its training data is {path!r}")
-        counts: Mapping[str, float] = count_labels(archive.dataset_reader.read(path), "labels")
-    except (ConfigurationError, OSError, ValueError) as error:
+def _counts_of_data(archive: Archive, args: argparse.Namespace) -> Mapping[str, float]:
+    """Whoever wrote the archive chose the path in its config: it may only name a corpus of the catalogue."""
+    path = args.train or archive.config.params.get("train_data_path")
+    if not args.train and not str(path).startswith(f"{corpora.SCHEME}://"):
         raise ConfigurationError(
-            f"{name}: has no label-aware weights, and its training data cannot be read again to count its types ({error}). Put the"
-            " data where it was, or leave out --balance."
-        ) from error
-    return counts
+            f"{args.archive}: has no label-aware weights, which tell the number of labels of each type, and its config names no"
+            " corpus of the catalogue. Give its training data with --train, or leave out --balance."
+        )
+    return count_labels(read_labelled(archive.dataset_reader, path), "labels")

@@ -5,6 +5,7 @@ import pytest
 from roseq_allennlp.commands import select
 from roseq_allennlp.data.documents import Tally
 from roseq_allennlp.data.formats import FORMATS, ReadOptions, recognised
+from roseq_allennlp.data.label_statistics import count_labels
 from roseq_allennlp.evaluation.tagged_data import read_labelled
 from roseq_allennlp.models.archive import load_archive
 from roseq_allennlp.predictors.sentences import Sentence
@@ -99,31 +100,35 @@ def test_rare_types_are_favoured(roseq, archive_path, tmp_path):
     assert shares[1] > shares[0] + 0.02
 
 
+TRAIN = "fixtures/wnut17/wnut17train.conll"
+
+
 def test_the_label_weights_tell_the_counts_of_the_training_data(archive_path, tagger):
-    counts = select._counts_of_data(load_archive(archive_path), "archive")
+    counts = count_labels(read_labelled(load_archive(archive_path).dataset_reader, TRAIN), "labels")
     by_weights = select._counts_of_weights(tagger)
     for tag, number in counts.items():
         assert number / counts["O"] == pytest.approx(by_weights[tag] / by_weights["O"], rel=1e-4)
 
 
 def test_an_archive_without_label_weights(roseq, archive_path, tmp_path, monkeypatch):
+    outputs = [tmp_path / f"{name}.jsonl" for name in ("weights", "given", "corpus", "none")]
     run = ["select", archive_path, DATA, "-n", 8, "--balance", "rare", "-o"]
+    assert roseq(*run, outputs[0]).status == 0
     monkeypatch.setattr(select, "_counts_of_weights", lambda tagger: None)
-    assert roseq(*run, tmp_path / "tasks.jsonl").status == 0
-    for path, reason in (
-        (str(tmp_path / "gone.conll"), "gone.conll"),
-        ("https://example.org/a", "'https://ex"),
-        (None, "None"),
-    ):
+    status, _, errors = roseq(*run, outputs[3])  # its config names a file, which is not read
+    assert status == 1 and "Give its training data with --train, or leave out --balance." in errors
+    assert not outputs[3].exists()
+    assert roseq(*run, outputs[1], "--train", TRAIN).status == 0
 
-        def changed(*args, path=path):
-            archive = load_archive(*args)
-            archive.config.params["train_data_path"] = path
-            return archive
+    def of_a_corpus(*args):
+        archive = load_archive(*args)
+        archive.config.params["train_data_path"] = "corpus://wnut17/train"
+        return archive
 
-        monkeypatch.setattr(select, "load_archive", changed)
-        status, _, errors = roseq(*run, tmp_path / "none.jsonl")
-        assert status == 1 and "cannot be read again to count its types" in errors and reason in errors
+    monkeypatch.setattr(select, "load_archive", of_a_corpus)
+    assert roseq(*run, outputs[2]).status == 0
+    texts = [[json.loads(line)["text"] for line in output.read_text().splitlines()] for output in outputs[:3]]
+    assert set(texts[0]) == set(texts[1]) and texts[1] == texts[2]
 
 
 @pytest.mark.parametrize(
@@ -135,6 +140,7 @@ def test_an_archive_without_label_weights(roseq, archive_path, tmp_path, monkeyp
         (["-o", "fixtures"], "fixtures: is a directory"),
         (["-", "-"], "standard input (-) can be read once"),
         (["nowhere.txt"], "nowhere.txt: No such file"),
+        (["--balance", "rare", "--train", "nowhere.conll"], "nowhere.conll"),
     ],
 )
 def test_errors(roseq, archive_path, tmp_path, arguments, message):

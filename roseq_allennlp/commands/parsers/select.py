@@ -34,6 +34,11 @@ class SelectCommand(Command):
         parser.add_argument(
             "--balance", choices=("rare",), help="favour sentences with types that have few labels in the training data"
         )
+        parser.add_argument(
+            "--train",
+            metavar="DATA",
+            help="whose labels --balance counts, where the archive does not know their numbers",
+        )
         parser.add_argument("-o", "--output", required=True, metavar="FILE", help="to write")
         parser.add_argument(
             "--output-format",
