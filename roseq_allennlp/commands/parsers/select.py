@@ -15,7 +15,7 @@ class SelectCommand(Command):
         " with the tagger's entities to correct; no two are nearly the same. The pool is read as `predict` reads it; labels"
         " that it has are not looked at."
     )
-    example = "roseq select runs/wnut17 pool.txt -n 200 --balance rare -o tasks.jsonl"
+    example = "roseq select runs/wnut17 pool.txt --balance rare -o tasks.jsonl"
     opens_archives = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
