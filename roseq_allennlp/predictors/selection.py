@@ -12,7 +12,6 @@ from roseq_allennlp.data.label_statistics import label_weights
 _SPARE = 2  # times as many are kept, as one that comes later may push out several that it is nearly the same as
 _SAME = 0.5  # share of the pairs of neighbouring words that near-duplicates have in common
 _DIGIT = re.compile(r"\d")
-_TAU = 0.5
 
 Pair = tuple[str, str]
 
@@ -102,10 +101,10 @@ def pairs_of(words: Iterable[str]) -> frozenset[Pair]:
 
 def rarity(counts: Mapping[str, float]) -> dict[str, float]:
     """
-    The weight of each type in `boost`, from the entities of each type in the training data: (max / count)^½, as eq. (8) has
-    it; of a type without an entity the largest weight of another. All are 1 if no type has an entity.
+    The weight of each type in `boost`, from the entities of each type in the training data: max / count, which is eq. (8) with τ
+    = 1; of a type without an entity the largest weight of another. All are 1 if no type has an entity.
     """
-    return label_weights(counts, _TAU) if any(counts.values()) else dict.fromkeys(counts, 1.0)
+    return label_weights(counts, 1.0) if any(counts.values()) else dict.fromkeys(counts, 1.0)
 
 
 def boost(expected: Mapping[str, float], rarity: Mapping[str, float]) -> float:

@@ -89,8 +89,8 @@ def test_memory_is_for_what_is_kept():
 
 def test_rare_types_weigh_more():
     weights = rarity({"person": 100, "product": 25, "group": 0})
-    assert weights == {"person": 1.0, "product": 2.0, "group": 2.0}
+    assert weights == {"person": 1.0, "product": 4.0, "group": 4.0}
     assert boost({"person": 0.3, "product": 0.0, "group": 0.0}, weights) == pytest.approx(1)
-    assert boost({"person": 0.1, "product": 0.1, "group": 0.2}, weights) == pytest.approx(1.75)
+    assert boost({"person": 0.1, "product": 0.1, "group": 0.2}, weights) == pytest.approx(3.25)
     assert boost({"person": 0.0, "product": 0.0, "group": 0.0}, weights) == 1
     assert rarity({"person": 0, "group": 0}) == {"person": 1.0, "group": 1.0}
