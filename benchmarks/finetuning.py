@@ -28,8 +28,8 @@ from roseq_allennlp.models.finetuning_request import FineTuning
 SETTINGS: dict[str, dict[str, Any]] = {"fine-tuned": {}, "with replay": {"replay": 0.3}}
 
 
-def corpus_config(corpus: str, seed: int, overrides: dict[str, Any]) -> Params:
-    config = Path("training_configs") / f"roseq_{corpus.replace('-', '_').replace('conll2002', 'conll02')}.jsonnet"
+def corpus_config(corpus: str, seed: int, overrides: dict[str, Any], model: str = "roseq") -> Params:
+    config = Path("training_configs") / f"{model}_{corpus.replace('-', '_').replace('conll2002', 'conll02')}.jsonnet"
     return Params.from_file(config, {**dict.fromkeys(("random_seed", "numpy_seed", "pytorch_seed"), seed), **overrides})
 
 

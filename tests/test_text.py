@@ -131,6 +131,8 @@ COMMANDS = {
     "compare": ["compare", "{}/model.tar.gz", "fixtures/archive/model.tar.gz", "{}/data"],
     "report": ["report", "{}/model.tar.gz", "{}/data", "-o", "{}/page.html"],
     "report, no file": ["report", "{}/model.tar.gz", "{}/none", "-o", "{}/page.html"],
+    "select": ["select", "{}/model.tar.gz", "{}/lines", "--input-format", "jsonl", "-o", "{}/tasks.jsonl"],
+    "select, no file": ["select", "{}/model.tar.gz", "{}/none", "-o", "{}/tasks.jsonl"],
     "noise": ["noise", "{}/model.tar.gz", "{}/data", "--levels", "0", "-o", "{}/plot.svg"],
     "noise, wrong levels": ["noise", "{}/model.tar.gz", "{}/data", "--levels", "{}"],
     "archive": ["archive", "{}/model.tar.gz", "{}/out.tar.gz"],

@@ -15,13 +15,12 @@ from allennlp.predictors import Predictor
 
 from roseq_allennlp.commands.outputs import prepared
 from roseq_allennlp.console import Console
-from roseq_allennlp.data.dataset_readers import ColumnReader
 from roseq_allennlp.data.documents import Tally
 from roseq_allennlp.files import FULL
 from roseq_allennlp.models.archive import load_archive
 from roseq_allennlp.predictors import NerTagger
 from roseq_allennlp.predictors.forking import gate
-from roseq_allennlp.predictors.inputs import STANDARD_INPUT, Layout, local_path, rows, tag_instances, tag_rows
+from roseq_allennlp.predictors.inputs import STANDARD_INPUT, layout_of, local_path, rows, tag_instances, tag_rows
 from roseq_allennlp.predictors.outputs import STREAMS, Result, write
 from roseq_allennlp.predictors.thresholds import apply_thresholds, parsed_thresholds
 from roseq_allennlp.text import shown_lines
@@ -41,7 +40,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     results = _above(args, tagger, _results(args, tagger, names, paths, notes))
     try:
         with _opened(output) as opened, console.bar(None, "tagged") as bar:
-            write(counts.counted(results, bar.update), args.output_format, opened, _reporter(console))
+            write(counts.counted(results, bar.update), args.output_format, opened, reporter(console))
     except BrokenPipeError:
         console.say(f"roseq predict: the output was closed; {counts} before.")
         raise
@@ -185,10 +184,7 @@ def _results(
             tag_instances(tagger, tagger._dataset_reader.read(path), name, args.batch_size)
             for name, path in zip(names, paths, strict=True)
         )
-    reader, layout = tagger._dataset_reader, Layout()
-    if isinstance(reader, ColumnReader):
-        file = reader.file
-        layout = Layout(*(file.token_column, file.tag_column, file.separator, file.quoted, file.comment_prefix))
+    layout = layout_of(tagger)
     kind = "documents" if args.documents else args.input_format
     all_rows = itertools.chain.from_iterable(
         rows(path, name, kind, layout, notes) for name, path in zip(names, paths, strict=True)
@@ -205,7 +201,8 @@ def _above(args: argparse.Namespace, tagger: NerTagger, results: Iterator[Result
     return ((row, apply_thresholds(answer, least, args.review)) for row, answer in results)
 
 
-def _reporter(console: Console) -> Callable[[str], None]:
+def reporter(console: Console) -> Callable[[str], None]:
+    """Says which rows were left out, the first of them."""
     reported = itertools.count(1)
 
     def report(line: str) -> None:

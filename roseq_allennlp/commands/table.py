@@ -20,6 +20,7 @@ OWN = {
     "report": "report.ReportCommand",
     "results": "results.ResultsCommand",
     "score": "score.ScoreCommand",
+    "select": "select.SelectCommand",
     "vectors": "vectors.VectorsCommand",
 }
 """Those that `allennlp` has too, once the package is imported."""

@@ -10,13 +10,13 @@ from allennlp.data.fields import SequenceLabelField
 from roseq_allennlp.data.tag_schemes import UNKNOWN
 
 
-def label_weights(counts: Mapping[str, int], tau: float) -> dict[str, float]:
+def label_weights(counts: Mapping[str, float], tau: float) -> dict[str, float]:
     """
     ζ = (max θ / θ)^τ, θ the proportion of each tag among the tokens of the training split.
 
     # Parameters
 
-    counts : `Mapping[str, int]`
+    counts : `Mapping[str, float]`
         Tokens with each tag; every tag of the label set has an entry.
     tau : `float`
         τ >= 0; 0 gives 1 for each tag.

@@ -8,6 +8,7 @@ from roseq_allennlp.nn.forward_backward import (
     Potentials,
     log_likelihood,
     log_sums,
+    path_entropy,
     span_probabilities,
     tempered,
     token_marginals,
@@ -133,6 +134,11 @@ class ConditionalRandomField(torch.nn.Module):
         """log Z over the paths that decoding may choose, `(B,)` in float64, without a gradient."""
         check_mask(mask)
         return log_sums(self._tempered(emissions), mask)[2]
+
+    def entropies(self, emissions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Entropy of the paths that decoding may choose, `(B,)` in float64 and nats, see `path_entropy`."""
+        check_mask(mask)
+        return path_entropy(self._tempered(emissions), mask)
 
     def span_probabilities(
         self, emissions: torch.Tensor, mask: torch.Tensor, tags: torch.Tensor, spans: torch.Tensor

@@ -349,6 +349,28 @@ def token_marginals(potentials: Potentials, mask: torch.Tensor) -> torch.Tensor:
     return torch.softmax(alphas + betas, dim=2).transpose(0, 1).masked_fill(~mask.unsqueeze(2), 0.0)
 
 
+@torch.no_grad()
+def path_entropy(potentials: Potentials, mask: torch.Tensor) -> torch.Tensor:
+    """
+    Entropy of each sentence's distribution over paths, `(B,)` float64, in nats: the expected −log p of a path, which is log Z
+    less the expected path score. Here it is summed as that of the first tag and of each tag given the one before it, whose
+    terms are all positive, and so loses nothing where log Z is large.
+    """
+    potentials = Potentials(*(scores.double() for scores in potentials))
+    alphas, betas, _ = log_sums(potentials, mask)  # (T, B, K)
+    marginals = torch.softmax(alphas + betas, dim=2)
+    entropy = torch.special.entr(marginals[0]).sum(dim=1)  # (B,)
+    emissions = potentials.emissions.transpose(0, 1)  # (T, B, K)
+    for step in range(1, emissions.size(0)):
+        after = potentials.transitions + (emissions[step] + betas[step]).unsqueeze(1)  # (B, K from, K to)
+        given = torch.special.entr(torch.softmax(after, dim=2)).sum(dim=2)  # (B, K)
+        # A tag that no path goes through may have none after it.
+        share = marginals[step - 1]
+        expected = torch.where(share > 0, share * given, 0.0).sum(dim=1)
+        entropy = torch.where(mask[:, step], entropy + expected, entropy)
+    return entropy
+
+
 def span_probabilities(
     potentials: Potentials, mask: torch.Tensor, tags: torch.Tensor, spans: torch.Tensor
 ) -> torch.Tensor:

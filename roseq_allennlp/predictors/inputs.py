@@ -21,6 +21,7 @@ from allennlp.data.fields import SequenceLabelField
 
 from roseq_allennlp.data import corpora
 from roseq_allennlp.data.columns import DOCUMENT_START, find_columns, shown_line, starts_document
+from roseq_allennlp.data.dataset_readers import ColumnReader
 from roseq_allennlp.data.documents import Tally
 from roseq_allennlp.data.tag_schemes import UNKNOWN, bioul_to_bioes
 from roseq_allennlp.data.text_files import marked_encoding, unpacked
@@ -52,6 +53,14 @@ class Layout(NamedTuple):
     separator: Optional[str] = None
     quoted: bool = False
     comment_prefix: Optional[str] = None
+
+
+def layout_of(tagger: NerTagger) -> Layout:
+    """Where the tagger's reader has what, if it reads columns."""
+    if not isinstance(reader := tagger._dataset_reader, ColumnReader):
+        return Layout()
+    file = reader.file
+    return Layout(file.token_column, file.tag_column, file.separator, file.quoted, file.comment_prefix)
 
 
 class Row(NamedTuple):

@@ -3,7 +3,7 @@ import itertools
 import multiprocessing
 import reprlib
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Optional, Union
 
 import torch
@@ -26,6 +26,7 @@ from roseq_allennlp.predictors.batching import length_buckets, windows
 from roseq_allennlp.predictors.described import Described
 from roseq_allennlp.predictors.document_answers import document_answer
 from roseq_allennlp.predictors.forking import gate
+from roseq_allennlp.predictors.probabilities import Probabilities
 from roseq_allennlp.predictors.rows import from_json
 from roseq_allennlp.predictors.sentences import (
     Sentence,
@@ -48,7 +49,7 @@ _READING = threading.RLock()  # not every indexer bears several threads
 
 
 @Predictor.register("ner_tagger")
-class NerTagger(Described, Predictor):
+class NerTagger(Described, Probabilities, Predictor):
     """
     Tags text, documents, tokens or column files.
 
@@ -278,15 +279,25 @@ class NerTagger(Described, Predictor):
 
     def _tag_sentences(self, sentences: list[Sentence], instances: Optional[list[Instance]] = None) -> list[JsonDict]:
         """Answers to `sentences`; `instances`, if given, are what the model sees of them."""
-        answers: dict[int, JsonDict] = {}  # by index in `sentences`
-        device = next(self._model.parameters()).device
         seen = [sentence.seen() for sentence in sentences]
-        chosen = []
-        for index, words in enumerate(seen):
-            if words:
-                chosen.append(index)
-            else:
-                answers[index] = self._answer(sentences[index], {"tags": [], "entities": []})
+        empty: JsonDict = {"tags": [], "entities": []}  # of sentences without a word
+        answers = [{} if words else self._answer(sentences[index], empty) for index, words in enumerate(seen)]
+        for index, output in self._in_batches(seen, self._tag_batch, instances):
+            answers[index] = self._answer(sentences[index], output)
+        return answers
+
+    def _in_batches(
+        self,
+        seen: Sequence[list[str]],
+        compute: Callable[[dict[str, Any], torch.device], dict[str, Any]],
+        instances: Optional[list[Instance]] = None,
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        """
+        What `compute` gives for batches of sentences of similar length, lists by name: the index of each sentence, with its
+        entries. Those without a word are left out.
+        """
+        device = next(self._model.parameters()).device
+        chosen = [index for index, words in enumerate(seen) if words]
         sentences_of_words = [seen[index] for index in chosen]
         pieces = None
         if instances is None and self._word_table is not None:
@@ -300,10 +311,9 @@ class NerTagger(Described, Predictor):
                 inputs = self._inputs(
                     [sentences_of_words[position] for position in batch], indices, instances, of_batch, device
                 )
-                output = self._tag_batch(inputs, device)
+                output = compute(inputs, device)
             for row, index in enumerate(indices):
-                answers[index] = self._answer(sentences[index], {name: values[row] for name, values in output.items()})
-        return [answers[index] for index in range(len(sentences))]
+                yield index, {name: values[row] for name, values in output.items()}
 
     def _inputs(
         self,
@@ -336,10 +346,13 @@ class NerTagger(Described, Predictor):
     def _tag_batch(self, inputs: dict[str, Any], device: torch.device) -> dict[str, Any]:
         """`tags`, `entities` and, with `top_k` above 1, `top_k_tags`: lists with an entry for each sentence."""
         with torch.inference_mode():
-            with bfloat16_autocast(device) if self._bfloat16 else contextlib.nullcontext():
-                output = self._model(**inputs)
-            output = self._model.make_output_human_readable(output)
+            output = self._model.make_output_human_readable(self._forward(inputs, device))
         return {name: output[name] for name in ("tags", "entities", "top_k_tags") if name in output}
+
+    def _forward(self, inputs: dict[str, Any], device: torch.device) -> dict[str, Any]:
+        with bfloat16_autocast(device) if self._bfloat16 else contextlib.nullcontext():
+            output: dict[str, Any] = self._model(**inputs)
+        return output
 
     def _answer(self, sentence: Sentence, output: dict[str, Any]) -> JsonDict:
         if sentence.visible is not None:

@@ -477,3 +477,18 @@ def test_no_step_of_partly_known_tags_needs_the_values():
     emissions = emissions.to("meta").requires_grad_()
     crf.to("meta")(emissions, tags.to("meta"), MASK.to("meta"), has_unknown=True).sum().backward()
     assert emissions.grad.shape == emissions.shape
+
+
+@VARIANTS
+def test_entropies_are_those_of_all_paths(start_end, constrained, weighted):
+    crf, emissions, _ = make(start_end, constrained, weighted)
+    expected = []
+    for row, length in enumerate(LENGTHS):
+        scores = all_paths(crf, emissions[row], length, constrained)
+        log_z = log_sum(scores.values())
+        expected.append(sum(-(score - log_z) * math.exp(score - log_z) for score in scores.values()))
+    assert_close(crf.entropies(emissions, MASK), torch.tensor(expected, dtype=torch.float64))
+    # Large scores, of which one path is left.
+    assert_close(
+        crf.entropies(1e6 * emissions, MASK), torch.zeros(len(LENGTHS), dtype=torch.float64), rtol=0, atol=1e-6
+    )
