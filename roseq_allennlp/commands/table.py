@@ -19,6 +19,7 @@ OWN = {
     "report": "report.ReportCommand",
     "results": "results.ResultsCommand",
     "score": "score.ScoreCommand",
+    "suspects": "suspects.SuspectsCommand",
     "vectors": "vectors.VectorsCommand",
 }
 """Those that `allennlp` has too, once the package is imported."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from roseq_allennlp.commands import ablation
+from roseq_allennlp.commands import ablation, training_runs
 from roseq_allennlp.console import Console
 from roseq_allennlp.data import corpora
 from roseq_allennlp.evaluation.tagged_data import gold_tags, score_of, tag_file
@@ -191,7 +191,7 @@ def test_stopped_by_hand(tmp_path, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ablation, "_state", stop)
+    monkeypatch.setattr(training_runs, "state_of", stop)
     sleeps = Trained(sleep)
     with pytest.raises(ConfigurationError, match="stopped. The same command goes on"):
         ablation.run_all(tmp_path, "wnut17", configs(["base"]), scored, Console(), sleeps)
