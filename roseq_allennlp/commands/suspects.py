@@ -2,6 +2,9 @@ import argparse
 import json
 import os
 import re
+import shlex
+import sys
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
@@ -13,13 +16,21 @@ from roseq_allennlp.commands.training_runs import Train, describe, keep_text, st
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.catalogue import CONFIGS, CORPORA
 from roseq_allennlp.data.folds import folds_of
+from roseq_allennlp.data.formats.json_rows import write_rows
+from roseq_allennlp.data.formats.label_studio import write_reviews
 from roseq_allennlp.data.training_mix import Sentence, write_sentences
 from roseq_allennlp.evaluation.out_of_fold import Tagged, tagged
+from roseq_allennlp.evaluation.suspect_rows import as_review, as_row, suspect_sentences
+from roseq_allennlp.evaluation.suspects_page import render
 from roseq_allennlp.experiments.folds import fold_config, training_sentences
 from roseq_allennlp.experiments.measuring import device_of
+from roseq_allennlp.files import replacing
 from roseq_allennlp.models.archive import load_archive
+from roseq_allennlp.scoring.suspects import KINDS
+from roseq_allennlp.text import without_secrets
 from roseq_allennlp.training.config_check import check_config
 from roseq_allennlp.training.overrides import read_config
+from roseq_allennlp.version import VERSION
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -28,7 +39,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         value = getattr(args, name)
         if value is not None and value < least:
             raise ConfigurationError(f"--{name} must be at least {least}; got {value}.")
-    output = prepared(args.output)
+    output = _outputs(args.output)
     written, config = _config(args.config, args.overrides)
     check_config(written, config, args.config, "--overrides")
     if args.sentences:
@@ -38,7 +49,43 @@ def run(args: argparse.Namespace, console: Console) -> int:
     directory = Path(args.serialization_dir or "runs/suspects/" + re.sub(r"[^\w.-]+", "-", stem))
     folds = train_folds(args.config, config, directory, args.folds, args.epochs, args.seed, console)
     sentences = tag_folds(folds, console)
+    suspects = suspect_sentences(sentences)
+    write_rows(map(as_row, suspects), str(output.rows))
+    write_reviews(map(as_review, suspects), str(output.tasks))
+    epochs = "the development data of the config choose the best"
+    if "validation_data_path" not in config:
+        epochs = "the last one counts, as the config has no development data"
+    about = [
+        ("Taggers", f"{args.folds}, each trained without the sentences that it tags, {args.epochs} epochs; {epochs}")
+    ]
+    data = without_secrets(str(config["train_data_path"]))
+    command = shlex.join(["roseq", *map(without_secrets, sys.argv[1:])])
+    page = render(suspects, data, len(sentences), about, VERSION, command, config)
+    with replacing(output.page) as unfinished:
+        unfinished.write_text(page, encoding="utf-8")
+    counts = Counter(suspect.kind for one in suspects for _, suspect in one.suspects)
+    console.table(["kind", "suspects"], [[kind, counts[kind]] for kind in KINDS], f"{data}: {len(sentences)} sentences")
+    console.print(f"The page is {output.page}, the rows are {output.rows}, the tasks of Label Studio {output.tasks}")
     return 0
+
+
+class _Outputs(NamedTuple):
+    page: Path
+    rows: Path
+    tasks: Path
+
+
+def _outputs(name: str) -> _Outputs:
+    page = Path(name)
+    outputs = _Outputs(page, page.with_suffix(".jsonl"), page.with_suffix(".json"))
+    if page in outputs[1:]:
+        raise ConfigurationError(
+            f"{name}: is the name of the page, and files that end in .jsonl and .json are written beside it. Give a name such as"
+            " suspects.html."
+        )
+    for output in outputs:
+        prepared(str(output))
+    return outputs
 
 
 def _config(name: str, overrides: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -103,7 +150,7 @@ def train_folds(
     """
     reader, sentences = training_sentences(config, name)
     try:
-        folds = folds_of([" ".join(words) for words, _ in sentences], number, seed)
+        folds = folds_of(len(sentences), number, seed)
     except ValueError as error:
         raise ConfigurationError(f"{config['train_data_path']}: {error}. Change --folds, or give more data.") from error
     runs = {

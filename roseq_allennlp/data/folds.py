@@ -1,17 +1,17 @@
 """Sentences divided into folds, for taggers that tag what they were not trained on."""
 
 import random
-from collections.abc import Sequence
 
 
-def folds_of(texts: Sequence[str], number: int, seed: int) -> list[int]:
+def folds_of(size: int, number: int, seed: int) -> list[int]:
     """
-    Divides texts at random into folds of nearly the same size. Equal texts, white space and case apart, go together, so that
-    no tagger has seen the labels of the text that it tags.
+    Divides sentences at random into folds whose sizes differ by one at most. Copies of a sentence may be in several folds: so
+    labels that differ between copies are found, and those that copies share count as they are.
 
     # Parameters
 
-    texts : `Sequence[str]`
+    size : `int`
+        How many sentences there are.
     number : `int`
         Of folds.
     seed : `int`
@@ -19,27 +19,14 @@ def folds_of(texts: Sequence[str], number: int, seed: int) -> list[int]:
     # Returns
 
     `List[int]`
-        The fold of each text, from 0.
+        The fold of each sentence, from 0.
 
     # Raises
 
-    `ValueError`: fewer than two folds, or fewer different texts than folds.
+    `ValueError`: fewer than two folds, or fewer sentences than folds.
     """
-    groups: dict[str, list[int]] = {}
-    for index, text in enumerate(texts):
-        groups.setdefault(" ".join(text.lower().split()), []).append(index)
-    if not 2 <= number <= len(groups):
-        raise ValueError(
-            f"the number of folds must be from 2 to that of different sentences, {len(groups)}; got {number}"
-        )
-    shuffled = list(groups.values())
-    random.Random(seed).shuffle(shuffled)
-    shuffled.sort(key=len, reverse=True)  # stable: large groups first, so that small ones even the folds out
-    sizes = [0] * number
-    folds = [0] * len(texts)
-    for group in shuffled:
-        smallest = sizes.index(min(sizes))
-        sizes[smallest] += len(group)
-        for index in group:
-            folds[index] = smallest
+    if not 2 <= number <= size:
+        raise ValueError(f"the number of folds must be from 2 to that of sentences, {size}; got {number}")
+    folds = [index % number for index in range(size)]
+    random.Random(seed).shuffle(folds)
     return folds

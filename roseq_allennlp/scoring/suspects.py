@@ -114,6 +114,7 @@ def _kind(labelled: Span, proposed: Optional[Span]) -> str:
 
 
 def overlap(one: Span, other: Span) -> bool:
+    """Whether two spans have a token in common."""
     return one.start < other.end and other.start < one.end
 
 
