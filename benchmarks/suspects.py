@@ -29,7 +29,7 @@ from roseq_allennlp.data.tag_schemes import Span, from_spans, to_spans
 from roseq_allennlp.data.training_mix import Sentence, write_sentences
 from roseq_allennlp.experiments.folds import fold_config, training_sentences
 from roseq_allennlp.models.archive import load_archive
-from roseq_allennlp.scoring.suspects import Suspect, overlap, suspects_of
+from roseq_allennlp.scoring.suspects import Ranked, overlap, ranked
 from roseq_allennlp.tables import markdown
 
 SHARE, SEED = 0.05, 1
@@ -113,6 +113,7 @@ def marginals(folds: Folds) -> tuple[list[str], list[torch.Tensor]]:
     labels: list[str] = []
     for run, indices in folds.runs.items():
         archive = load_archive(run)
+        archive.model.eval()
         names = archive.model.vocab.get_token_to_index_vocabulary("labels")
         labels = labels or list(names)
         order = [names[label] for label in labels]
@@ -157,24 +158,23 @@ def of_cleanlab(folds: Folds, by_type: bool) -> Iterator[tuple[str, list[Place]]
     yield "cleanlab, sentences", [(index, 0, len(given[index])) for index in order]
 
 
-RANKINGS: dict[str, Callable[[Suspect], float]] = {
-    "the command's score": lambda suspect: suspect.score,
-    "1 − probability of the labels": lambda suspect: 1 - suspect.probability,
-    "probability of the proposal": lambda suspect: suspect.proposed_probability,
-    "difference of both": lambda suspect: suspect.proposed_probability - suspect.probability,
+RANKINGS: dict[str, Callable[[Ranked], float]] = {  # the first is that of the command, of which the order is kept
+    "share": lambda one: 0.0,
+    "probability of the labels": lambda one: one.suspect.probability,
+    "odds": lambda one: -one.suspect.odds,
+    "difference of the probabilities": lambda one: one.suspect.probability - one.suspect.proposed_probability,
 }
 
 
 def measured(corpus: str, folds: Folds, changes: Sequence[Change], console: Console) -> list[list[Any]]:
-    every = [suspects_of(one.evidence) for one in tag_folds(folds, console)]
-    pairs = [(index, suspect) for index, suspects in enumerate(every) for suspect in suspects]
+    ranking = ranked([one.evidence for one in tag_folds(folds, console)])
     number = len(changes)
     entities = sum(len(to_spans(tags, "BIOUL")) for _, tags in folds.sentences)
     kept = sum(change.after is not None for change in changes)
     rows: list[list[Any]] = [[corpus, "entities", "random order", *[f"{100 * kept / entities:.1f}"] * 3, ""]]
-    for name, score in RANKINGS.items():
-        order = sorted(pairs, key=lambda pair: -score(pair[1]))
-        places = [(index, suspect.span.start, suspect.span.end) for index, suspect in order]
+    for name, key in RANKINGS.items():
+        order = sorted(ranking, key=key)
+        places = [(one.sentence, one.suspect.span.start, one.suspect.span.end) for one in order]
         rows.append([corpus, "entities", name, *precisions(hits(places, changes), number)])
     try:
         for by_type in (False, True):
@@ -185,9 +185,8 @@ def measured(corpus: str, folds: Folds, changes: Sequence[Change], console: Cons
                 rows.append([corpus, "sentences" if is_whole else "entities", f"{name}, {classes}", *row])
     except ImportError as error:
         console.say(f"cleanlab is left out: {error}")
-    sentences = sorted({index for index, _ in pairs}, key=lambda index: -every[index][0].score)
-    whole = [(index, 0, len(folds.sentences[index].words)) for index in sentences]
-    rows.append([corpus, "sentences", "worst suspect", *precisions(hits(whole, changes), number)])
+    whole = [(index, 0, len(folds.sentences[index].words)) for index in dict.fromkeys(one.sentence for one in ranking)]
+    rows.append([corpus, "sentences", "share", *precisions(hits(whole, changes), number)])
     return rows
 
 

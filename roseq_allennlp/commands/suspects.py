@@ -63,7 +63,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     page = render(suspects, data, len(sentences), about, VERSION, command, config)
     with replacing(output.page) as unfinished:
         unfinished.write_text(page, encoding="utf-8")
-    counts = Counter(suspect.kind for one in suspects for _, suspect in one.suspects)
+    counts = Counter(suspect.kind for one in suspects for _, (_, suspect, _) in one.suspects)
     console.table(["kind", "suspects"], [[kind, counts[kind]] for kind in KINDS], f"{data}: {len(sentences)} sentences")
     console.print(f"The page is {output.page}, the rows are {output.rows}, the tasks of Label Studio {output.tasks}")
     return 0

@@ -14,6 +14,7 @@ from roseq_allennlp.data.tag_schemes import Span, bioul_to_bioes, from_spans, to
 from roseq_allennlp.data.training_mix import Sentence
 from roseq_allennlp.evaluation.tagged_data import TaggedSentence
 from roseq_allennlp.models.tagger import Tagger
+from roseq_allennlp.scoring.conlleval import comparable
 from roseq_allennlp.scoring.suspects import Evidence, overlap
 
 _AT_A_TIME = 64  # sentences
@@ -75,24 +76,29 @@ def _of_batch(model: Tagger, sentences: Sequence[Sentence], output: dict[str, to
     ids = model.vocab.get_token_to_index_vocabulary("labels")
     names = model.vocab.get_index_to_token_vocabulary("labels")
     marginals = model.crf.marginals(emissions, mask).cpu()  # (B, T, K)
-    gold, others, predicted, wanted = [], [], [], []
+    gold, others, paths, predicted, wanted = [], [], [], [], []
     for index, (words, tags) in enumerate(sentences):
         gold.append(whole_spans(tags, "BIOUL"))
         unknown = set(unknown_tokens(tags, "BIOUL"))
         likely = likely_spans(marginals[index, : len(words)], ids, LEAST)
         others.append([s for s in likely if s not in gold[-1] and unknown.isdisjoint(range(s.start, s.end))])
-        predicted.append([names[tag] for tag in output["tags"][index, : len(words)].tolist()])
-        entities = {*gold[-1], *others[-1], *to_spans(predicted[-1], "BIOUL")}
+        paths.append([names[tag] for tag in output["tags"][index, : len(words)].tolist()])
+        predicted.append(to_spans(paths[-1], "BIOUL"))
+        entities = {*gold[-1], *others[-1], *predicted[-1]}
         wanted.append([*entities, *{Span("", span.start, span.end) for span in entities}])
     exact = _probabilities(model, emissions, mask, [len(words) for words, _ in sentences], wanted, ids)
-    for (words, tags), own, lacked, best, probability in zip(sentences, gold, others, predicted, exact, strict=True):
+    for (words, tags), own, lacked, path, best, probability in zip(
+        sentences, gold, others, paths, predicted, exact, strict=True
+    ):
+        known = bioul_to_bioes(tags)
         evidence = Evidence(
             {span: probability[span] for span in own},
             {span: probability[span] for span in lacked if probability[span] >= LEAST},
             {(span.start, span.end): value for span, value in probability.items() if not span.label},
+            comparable(known, bioul_to_bioes(path), "BIOES"),
         )
-        entities = {span: probability[span] for span in to_spans(best, "BIOUL")}
-        yield Tagged(TaggedSentence(words, bioul_to_bioes(tags), bioul_to_bioes(best), entities), evidence)
+        marked = {span: probability[span] for span in best}
+        yield Tagged(TaggedSentence(words, known, bioul_to_bioes(path), marked), evidence)
 
 
 def likely_spans(marginals: torch.Tensor, labels: Mapping[str, int], least: float) -> list[Span]:
@@ -153,17 +159,17 @@ def _probabilities(
             layer.append(span)
         for layer in layers:
             named = [span for span in layer if span.label]
-            tags = [ids[tag] for tag in from_spans(named, lengths[index], "BIOUL")]
-            tags += [0] * (mask.size(1) - len(tags))
-            paths.append(_Path(index, tags, [(span.start, span.end) for span in layer]))
+            row = [ids[tag] for tag in from_spans(named, lengths[index], "BIOUL")]
+            row += [0] * (mask.size(1) - len(row))
+            paths.append(_Path(index, row, [(span.start, span.end) for span in layer]))
             owners.append(layer)
     if not paths:
         return results
     rows = torch.tensor([path.sentence for path in paths], device=emissions.device)
-    tags = torch.tensor([path.tags for path in paths], device=emissions.device)  # (R, T)
-    spans = [(row, *span) for row, path in enumerate(paths) for span in path.spans]
-    cut_out = torch.tensor(spans, device=emissions.device)  # (S, 3)
-    values = iter(model.crf.span_probabilities(emissions[rows], mask[rows], tags, cut_out).tolist())
+    ways = torch.tensor([path.tags for path in paths], device=emissions.device)  # (R, T)
+    cut_out = [(row, *span) for row, path in enumerate(paths) for span in path.spans]
+    places = torch.tensor(cut_out, device=emissions.device)  # (S, 3)
+    values = iter(model.crf.span_probabilities(emissions[rows], mask[rows], ways, places).tolist())
     for path, layer in zip(paths, owners, strict=True):
         for span in layer:
             results[path.sentence][span] = next(values)

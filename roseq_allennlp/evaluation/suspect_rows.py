@@ -7,7 +7,7 @@ from roseq_allennlp.data.documents import Document, Tally
 from roseq_allennlp.data.formats.label_studio import Review
 from roseq_allennlp.data.tag_schemes import Span, to_spans
 from roseq_allennlp.evaluation.out_of_fold import Tagged
-from roseq_allennlp.scoring.suspects import Suspect, ranked, suspects_of
+from roseq_allennlp.scoring.suspects import Ranked, Suspect, ranked
 
 
 class SuspectSentence(NamedTuple):
@@ -17,21 +17,21 @@ class SuspectSentence(NamedTuple):
     number : `int`
         Of the sentence in the data, from 1.
     tagged : `Tagged`
-    suspects : `List[Tuple[int, Suspect]]`
+    suspects : `List[Tuple[int, Ranked]]`
         The rank of each suspect among all of the data, from 1, and the suspect; the worst first.
     """
 
     number: int
     tagged: Tagged
-    suspects: list[tuple[int, Suspect]]
+    suspects: list[tuple[int, Ranked]]
 
 
 def suspect_sentences(sentences: Sequence[Tagged]) -> list[SuspectSentence]:
-    """The sentences that have a suspect, by falling score of their worst one."""
+    """The sentences that have a suspect, by the rank of their worst one."""
     result: dict[int, SuspectSentence] = {}
-    for rank, (index, suspect) in enumerate(ranked(suspects_of(one.evidence) for one in sentences), 1):
-        sentence = result.setdefault(index, SuspectSentence(index + 1, sentences[index], []))
-        sentence.suspects.append((rank, suspect))
+    for rank, one in enumerate(ranked([sentence.evidence for sentence in sentences]), 1):
+        sentence = result.setdefault(one.sentence, SuspectSentence(one.sentence + 1, sentences[one.sentence], []))
+        sentence.suspects.append((rank, one))
     return list(result.values())
 
 
@@ -40,7 +40,6 @@ def as_row(one: SuspectSentence) -> dict[str, Any]:
     words, gold, predicted, _ = one.tagged.sentence
     return {
         "sentence": one.number,
-        "score": round(one.suspects[0][1].score, 6),
         "tokens": words,
         "tags": gold,
         "predicted_tags": predicted,
@@ -48,13 +47,13 @@ def as_row(one: SuspectSentence) -> dict[str, Any]:
             {
                 "rank": rank,
                 "kind": suspect.kind,
-                "score": round(suspect.score, 6),
+                "share": round(share, 6),
                 "labelled": _entity(words, suspect.labelled),
                 "probability": round(suspect.probability, 6),
                 "proposed": _entity(words, suspect.proposed),
                 "proposed_probability": round(suspect.proposed_probability, 6),
             }
-            for rank, suspect in one.suspects
+            for rank, (_, suspect, share) in one.suspects
         ],
     }
 
@@ -69,7 +68,7 @@ def _entity(words: Sequence[str], span: Optional[Span]) -> Optional[dict[str, An
 def as_review(one: SuspectSentence) -> Review:
     """The labels as an annotation, and how the tagger tags the sentence as a prediction beside it."""
     words, gold, predicted, probabilities = one.tagged.sentence
-    remarks = [f"{rank}. {suspect.kind}: {_said(words, suspect)}" for rank, suspect in one.suspects]
+    remarks = [f"{rank}. {suspect.kind}: {_said(words, suspect)}" for rank, (_, suspect, _) in one.suspects]
     labelled = Document.from_tags(words, gold, "BIOES", Tally())
     labelled.other = {"sentence": one.number, "suspects": remarks}
     spans = to_spans(predicted, "BIOES")

@@ -82,7 +82,7 @@ def render(
 
 
 def _proposed(sentence: SuspectSentence) -> list[Any]:
-    return [suspect.proposed for _, suspect in sentence.suspects if suspect.proposed is not None]
+    return [suspect.proposed for _, (_, suspect, _) in sentence.suspects if suspect.proposed is not None]
 
 
 def _as_many_as_fit(suspects: Sequence[SuspectSentence]) -> Sequence[SuspectSentence]:
@@ -95,9 +95,9 @@ def _as_many_as_fit(suspects: Sequence[SuspectSentence]) -> Sequence[SuspectSent
 
 
 def _kinds_section(suspects: Sequence[SuspectSentence], types: Sequence[str]) -> Section:
-    counts = Counter((suspect.span.label, suspect.kind) for one in suspects for _, suspect in one.suspects)
+    counts = Counter((suspect.span.label, suspect.kind) for one in suspects for _, (_, suspect, _) in one.suspects)
     rows = [[label, *(counts[label, kind] for kind in KINDS)] for label in types]
-    rows.append(["all", *(sum(row[column] for row in rows) for column in range(1, len(KINDS) + 1))])
+    rows.append(["all", *(sum(counts[label, kind] for label in types) for kind in KINDS)])
     note = (
         "A suspect is an entity of the labels where something else is more probable, or an entity that they lack and that is"
         " more probable than none. Where the data are right and the tagger is wrong it is a suspect too: they are ranked, and not"
@@ -107,18 +107,19 @@ def _kinds_section(suspects: Sequence[SuspectSentence], types: Sequence[str]) ->
 
 
 def _first_section(suspects: Sequence[SuspectSentence]) -> Section:
-    ranked = sorted(
-        ((rank, one, suspect) for one in suspects for rank, suspect in one.suspects), key=lambda row: row[0]
-    )[:_FIRST]
+    first = sorted(((rank, one, ranked) for one in suspects for rank, ranked in one.suspects), key=lambda row: row[0])[
+        :_FIRST
+    ]
     rows = [
-        [rank, one.number, suspect.kind, *_sides(one.tagged.sentence.words, suspect), suspect.score]
-        for rank, one, suspect in ranked
+        [rank, one.number, suspect.kind, *_sides(one.tagged.sentence.words, suspect), f"{100 * share:.2g} %"]
+        for rank, one, (_, suspect, share) in first
     ]
     note = (
-        "Entities, by falling score: the probability of what is proposed less that of the labels, both by a tagger that has not"
-        " seen them."
+        "Entities, by growing share: how much of the labels of that type looks at least as wrong in the same way (for a missing"
+        " entity, of what the taggers mark). So a kind of error that the taggers often make themselves comes late. Behind the"
+        " entities are their probabilities."
     )
-    headers = ["rank", "sentence", "kind", "labels", "proposed", "score"]
+    headers = ["rank", "sentence", "kind", "labels", "proposed", "share"]
     table = Table(f"The first {len(rows)} suspects", headers, rows, folded=True, stacked=True)
     return Section("The first suspects", note, tables=[table])
 
@@ -141,13 +142,13 @@ def _marked_sentences(suspects: Sequence[SuspectSentence], colors: Mapping[str, 
         words, _, _, probabilities = sentence = one.tagged.sentence
         labelled = dict.fromkeys(sentence.gold_entities, "")
         remarks, items = [], set()
-        for number, (rank, suspect) in enumerate(one.suspects, 1):
+        for number, (rank, (_, suspect, _)) in enumerate(one.suspects, 1):
             if suspect.labelled is not None:
                 labelled[suspect.labelled] = f"{suspect.probability:.2f} ✗{number}"
             before, after = _sides(words, suspect)
             remark = "<b>✗{} {}:</b> {}; proposed: {} (rank {})"
             remarks.append(Markup(remark).format(number, suspect.kind, before, after, f"{rank:,}"))
-            spans = filter(None, (suspect.labelled, suspect.proposed))
+            spans = [span for span in (suspect.labelled, suspect.proposed) if span is not None]
             items |= {(0, suspect.kind, shown(span.label)) for span in spans}
         predicted = {span: f"{probability:.2f}" for span, probability in probabilities.items()}
         differing = {span: "" for span in labelled if span not in predicted}

@@ -38,7 +38,11 @@ def training_sentences(config: dict[str, Any], name: str) -> tuple[NerReader, li
             f"{name}: `dataset_reader` is a {type(reader).__name__}, of which no folds are made. Use one of this package's"
             " readers, such as `columns` or `spans`."
         )
-    return reader, [Sentence(words_of(instance), instance["tags"].labels) for instance in read_labelled(reader, path)]
+    instances = read_labelled(reader, path)
+    return reader, [
+        Sentence(words_of(instance), instance["tags"].labels)  # type: ignore[attr-defined]
+        for instance in instances
+    ]
 
 
 def fold_config(config: dict[str, Any], reader: NerReader, train: Path, epochs: Optional[int] = None) -> dict[str, Any]:

@@ -3,9 +3,15 @@ Which labels are probably wrong, by what a tagger that has not seen them makes o
 
 A suspect is a stretch of tokens where something else is more probable than what the labels say: an entity where they have another
 one or none, or none where they have one. All probabilities are those of whole entities with exactly these ends.
+
+A tagger is surer of some errors of its own than of others: it misses half of all titles, and takes hardly a name for a place. So
+suspects are ranked by how rare they are: the share of the labels of that type that look at least as wrong in the same way. This is a
+conformal p-value, and needs no assumption about the probabilities but that they order the suspects of one kind and type.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Optional
 
 from roseq_allennlp.data.tag_schemes import Span
@@ -17,6 +23,8 @@ MISSING, TYPE, BOUNDARY, TYPE_AND_BOUNDARY, SPURIOUS = KINDS = (
     "wrong type and boundary",
     "spurious",
 )
+
+_LEAST = 1e-6  # smaller probabilities of labels are all alike: those of long entities are products of many
 
 
 class Evidence(NamedTuple):
@@ -31,11 +39,14 @@ class Evidence(NamedTuple):
         That of each likely entity which the labels do not have, and which has no token of unknown tag.
     outside : `Mapping[Tuple[int, int], float]`
         The probability that all tokens `[start, end)` are O, for each entity of both.
+    predicted : `Collection[Span]`
+        The entities that the tagger would mark, without those that have a token of unknown tag.
     """
 
     labelled: Mapping[Span, float]
     others: Mapping[Span, float]
     outside: Mapping[tuple[int, int], float]
+    predicted: Collection[Span]
 
 
 class Suspect(NamedTuple):
@@ -60,9 +71,9 @@ class Suspect(NamedTuple):
     proposed_probability: float
 
     @property
-    def score(self) -> float:
-        """How much more probable the proposal is than the labels, in [0, 1]: what suspects are ranked by."""
-        return self.proposed_probability - self.probability
+    def odds(self) -> float:
+        """How many times as probable the proposal is as the labels, above 1."""
+        return self.proposed_probability / max(self.probability, _LEAST)
 
     @property
     def span(self) -> Span:
@@ -73,14 +84,24 @@ class Suspect(NamedTuple):
 
 
 class Ranked(NamedTuple):
-    """A suspect of the sentence with this index."""
+    """
+    # Parameters
+
+    sentence : `int`
+        The index of the sentence.
+    suspect : `Suspect`
+    share : `float`
+        How much of the labels of its type (of the tagger's entities of that type, for a missing one) looks at least as wrong in
+        the same way, in (0, 1]. The smaller it is, the rarer is such a suspect where the labels are right.
+    """
 
     sentence: int
     suspect: Suspect
+    share: float
 
 
 def suspects_of(evidence: Evidence) -> list[Suspect]:
-    """The suspects of a sentence, the worst first."""
+    """The suspects of a sentence, by falling odds."""
     suspects = [
         suspect
         for entity, probability in evidence.labelled.items()
@@ -92,7 +113,7 @@ def suspects_of(evidence: Evidence) -> list[Suspect]:
         outside = evidence.outside[other.start, other.end]
         if probability > outside and not any(overlap(other, entity) for entity in taken):
             missing.append(Suspect(MISSING, None, outside, other, probability))
-    return sorted(suspects + missing, key=lambda suspect: (-suspect.score, suspect.span.start))
+    return sorted(suspects + missing, key=lambda suspect: (-suspect.odds, suspect.span.start))
 
 
 def _of_entity(entity: Span, probability: float, evidence: Evidence) -> Optional[Suspect]:
@@ -118,7 +139,21 @@ def overlap(one: Span, other: Span) -> bool:
     return one.start < other.end and other.start < one.end
 
 
-def ranked(sentences: Iterable[Sequence[Suspect]]) -> list[Ranked]:
-    """All suspects of all sentences, the worst first."""
-    every = [Ranked(index, suspect) for index, suspects in enumerate(sentences) for suspect in suspects]
-    return sorted(every, key=lambda one: (-one.suspect.score, one.sentence, one.suspect.span.start))
+def ranked(sentences: Sequence[Evidence]) -> list[Ranked]:
+    """All suspects of all sentences, the worst first: by growing share, then by falling odds."""
+    every = [(index, suspect) for index, evidence in enumerate(sentences) for suspect in suspects_of(evidence)]
+    labelled = Counter(span.label for evidence in sentences for span in evidence.labelled)
+    predicted = Counter(span.label for evidence in sentences for span in evidence.predicted)
+    odds: dict[tuple[str, str], list[float]] = defaultdict(list)  # negative ones, of each kind and type
+    for _, suspect in every:
+        odds[suspect.kind, suspect.span.label].append(-suspect.odds)
+    for values in odds.values():
+        values.sort()
+
+    def share(suspect: Suspect) -> float:
+        label, alike = suspect.span.label, odds[suspect.kind, suspect.span.label]
+        total = (predicted if suspect.kind == MISSING else labelled)[label]
+        return (1 + bisect_right(alike, -suspect.odds)) / (1 + max(total, len(alike)))
+
+    result = [Ranked(index, suspect, share(suspect)) for index, suspect in every]
+    return sorted(result, key=lambda one: (one.share, -one.suspect.odds, one.sentence, one.suspect.span.start))
