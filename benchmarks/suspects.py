@@ -159,7 +159,8 @@ def of_cleanlab(folds: Folds, by_type: bool) -> Iterator[tuple[str, list[Place]]
 
 
 RANKINGS: dict[str, Callable[[Ranked], float]] = {  # the first is that of the command, of which the order is kept
-    "share": lambda one: 0.0,
+    "score": lambda one: 0.0,
+    "share": lambda one: one.share,
     "probability of the labels": lambda one: one.suspect.probability,
     "odds": lambda one: -one.suspect.odds,
     "difference of the probabilities": lambda one: one.suspect.probability - one.suspect.proposed_probability,
@@ -186,7 +187,7 @@ def measured(corpus: str, folds: Folds, changes: Sequence[Change], console: Cons
     except ImportError as error:
         console.say(f"cleanlab is left out: {error}")
     whole = [(index, 0, len(folds.sentences[index].words)) for index in dict.fromkeys(one.sentence for one in ranking)]
-    rows.append([corpus, "sentences", "share", *precisions(hits(whole, changes), number)])
+    rows.append([corpus, "sentences", "score of the worst suspect", *precisions(hits(whole, changes), number)])
     return rows
 
 

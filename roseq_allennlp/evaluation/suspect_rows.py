@@ -47,13 +47,15 @@ def as_row(one: SuspectSentence) -> dict[str, Any]:
             {
                 "rank": rank,
                 "kind": suspect.kind,
-                "share": round(share, 6),
+                "score": round(ranked_one.score, 4),
+                "share": round(ranked_one.share, 6),
                 "labelled": _entity(words, suspect.labelled),
                 "probability": round(suspect.probability, 6),
                 "proposed": _entity(words, suspect.proposed),
                 "proposed_probability": round(suspect.proposed_probability, 6),
             }
-            for rank, (_, suspect, share) in one.suspects
+            for rank, ranked_one in one.suspects
+            for suspect in [ranked_one.suspect]
         ],
     }
 

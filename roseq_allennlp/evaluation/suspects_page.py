@@ -111,15 +111,23 @@ def _first_section(suspects: Sequence[SuspectSentence]) -> Section:
         :_FIRST
     ]
     rows = [
-        [rank, one.number, suspect.kind, *_sides(one.tagged.sentence.words, suspect), f"{100 * share:.2g} %"]
-        for rank, one, (_, suspect, share) in first
+        [
+            rank,
+            one.number,
+            suspect.kind,
+            *_sides(one.tagged.sentence.words, suspect),
+            f"{100 * ranked.share:.2g} %",
+            ranked.score,
+        ]
+        for rank, one, ranked in first
+        for suspect in [ranked.suspect]
     ]
     note = (
-        "Entities, by growing share: how much of the labels of that type looks at least as wrong in the same way (for a missing"
-        " entity, of what the taggers mark). So a kind of error that the taggers often make themselves comes late. Behind the"
-        " entities are their probabilities."
+        "Entities, by falling score, each with its probability. The score has how many times as probable the proposal is as the"
+        " labels, and the share: how much of the labels of that type (for a missing entity, of what the taggers mark) looks at"
+        " least as wrong in the same way. So a kind of error that the taggers often make themselves comes late."
     )
-    headers = ["rank", "sentence", "kind", "labels", "proposed", "share"]
+    headers = ["rank", "sentence", "kind", "labels", "proposed", "share", "score"]
     table = Table(f"The first {len(rows)} suspects", headers, rows, folded=True, stacked=True)
     return Section("The first suspects", note, tables=[table])
 

@@ -5,10 +5,11 @@ A suspect is a stretch of tokens where something else is more probable than what
 one or none, or none where they have one. All probabilities are those of whole entities with exactly these ends.
 
 A tagger is surer of some errors of its own than of others: it misses half of all titles, and takes hardly a name for a place. So
-suspects are ranked by how rare they are: the share of the labels of that type that look at least as wrong in the same way. This is a
-conformal p-value, and needs no assumption about the probabilities but that they order the suspects of one kind and type.
+the odds of a suspect are weighed with how rare it is: the share of the labels of that type that look at least as wrong in the same way,
+a conformal p-value.
 """
 
+import math
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -24,7 +25,8 @@ MISSING, TYPE, BOUNDARY, TYPE_AND_BOUNDARY, SPURIOUS = KINDS = (
     "spurious",
 )
 
-_LEAST = 1e-6  # smaller probabilities of labels are all alike: those of long entities are products of many
+_WEIGHT = 4.0  # of the share against the odds; docs/suspects.md has what it was chosen by
+_LEAST = 1e-6  # far smaller probabilities are all alike: those of long entities are products of many
 
 
 class Evidence(NamedTuple):
@@ -73,7 +75,7 @@ class Suspect(NamedTuple):
     @property
     def odds(self) -> float:
         """How many times as probable the proposal is as the labels, above 1."""
-        return self.proposed_probability / max(self.probability, _LEAST)
+        return (self.proposed_probability + _LEAST) / (self.probability + _LEAST)
 
     @property
     def span(self) -> Span:
@@ -98,6 +100,11 @@ class Ranked(NamedTuple):
     sentence: int
     suspect: Suspect
     share: float
+
+    @property
+    def score(self) -> float:
+        """What suspects are ranked by, above 0: the logarithm of the odds, and that of the share, which counts four times."""
+        return math.log(self.suspect.odds) - _WEIGHT * math.log(self.share)
 
 
 def suspects_of(evidence: Evidence) -> list[Suspect]:
@@ -140,7 +147,7 @@ def overlap(one: Span, other: Span) -> bool:
 
 
 def ranked(sentences: Sequence[Evidence]) -> list[Ranked]:
-    """All suspects of all sentences, the worst first: by growing share, then by falling odds."""
+    """All suspects of all sentences, by falling score."""
     every = [(index, suspect) for index, evidence in enumerate(sentences) for suspect in suspects_of(evidence)]
     labelled = Counter(span.label for evidence in sentences for span in evidence.labelled)
     predicted = Counter(span.label for evidence in sentences for span in evidence.predicted)
@@ -156,4 +163,4 @@ def ranked(sentences: Sequence[Evidence]) -> list[Ranked]:
         return (1 + bisect_right(alike, -suspect.odds)) / (1 + max(total, len(alike)))
 
     result = [Ranked(index, suspect, share(suspect)) for index, suspect in every]
-    return sorted(result, key=lambda one: (one.share, -one.suspect.odds, one.sentence, one.suspect.span.start))
+    return sorted(result, key=lambda one: (-one.score, one.sentence, one.suspect.span.start))

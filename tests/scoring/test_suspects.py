@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,7 +43,7 @@ def test_kinds(one, kind, proposed, probabilities):
     assert (suspect.kind, suspect.proposed) == (kind, proposed)
     assert (suspect.probability, suspect.proposed_probability) == pytest.approx(probabilities)
     assert suspect.labelled == (None if kind == "missing" else OSLO)
-    assert suspect.odds == pytest.approx(probabilities[1] / probabilities[0])
+    assert suspect.odds == pytest.approx(probabilities[1] / probabilities[0], rel=1e-4)
 
 
 def test_labels_that_are_the_most_probable_are_no_suspects():
@@ -60,9 +62,13 @@ def test_a_kind_of_error_that_the_tagger_often_makes_itself_comes_late():
     titles = [evidence({Span("TITLE", 0, 1): 0.001}) for _ in range(8)]  # it misses all of them, and surely
     names = [evidence({ANN: 0.9}) for _ in range(18)] + [evidence({ANN: 0.1}, {Span("LOC", 0, 2): 0.8}, {(0, 2): 0.1})]
     order = ranked([*titles, *names, evidence({}, {OSLO: 0.9})])
-    assert [one.suspect.kind for one in order] == ["wrong type", "missing", *["spurious"] * 8]
-    assert [one.share for one in order] == pytest.approx([2 / 20, 2 / 3, *[1.0] * 8])  # it marks two places
-    assert order[0].sentence == 26 and [one.sentence for one in order[2:]] == list(range(8))
+    assert [one.suspect.kind for one in order] == ["wrong type", *["spurious"] * 8, "missing"]
+    assert [one.share for one in order] == pytest.approx([2 / 20, *[1.0] * 8, 2 / 3])  # it marks two places
+    assert order[0].sentence == 26 and [one.sentence for one in order[1:9]] == list(range(8))
+    scores = [(8, 2 / 20), *[(999, 1.0)] * 8, (9, 2 / 3)]
+    assert [one.score for one in order] == pytest.approx(
+        [math.log(odds) - 4 * math.log(share) for odds, share in scores], rel=1e-3
+    )
     # The same missing entity where the tagger marks eight more that the labels have.
     places = [evidence({OSLO: 0.9})] * 8
     last = ranked([*titles, *names, evidence({}, {OSLO: 0.9}), *places])
@@ -73,8 +79,9 @@ def test_a_kind_of_error_that_the_tagger_often_makes_itself_comes_late():
 def test_within_a_kind_and_type_they_are_by_odds_and_tiny_probabilities_are_alike():
     shares = [0.3, 1e-9, 0.1, 1e-12]
     order = ranked([evidence({OSLO: value}, outside={(4, 5): 0.6}) for value in shares])
-    assert [one.sentence for one in order] == [1, 3, 2, 0]
-    assert [one.share for one in order] == pytest.approx([3 / 5, 3 / 5, 4 / 5, 1.0])
+    assert [one.sentence for one in order] == [3, 1, 2, 0]
+    assert [one.share for one in order] == pytest.approx([2 / 5, 3 / 5, 4 / 5, 1.0])
+    assert order[0].suspect.odds == pytest.approx(order[1].suspect.odds, rel=0.01)
 
 
 spans = st.builds(
@@ -103,7 +110,7 @@ def test_of_any_evidence(sentences):
     assert sorted(one.sentence for one in order) == [
         index for index, one in enumerate(sentences) for _ in suspects_of(one)
     ]
-    assert all(first.share <= second.share for first, second in zip(order, order[1:], strict=False))
+    assert all(first.score >= second.score > 0 for first, second in zip(order, order[1:], strict=False))
     for index, one in enumerate(sentences):
         suspects = [suspect for sentence, suspect, _ in order if sentence == index]
         entities = [suspect.labelled for suspect in suspects if suspect.labelled]
