@@ -5,8 +5,8 @@ A suspect is a stretch of tokens where something else is more probable than what
 one or none, or none where they have one. All probabilities are those of whole entities with exactly these ends.
 
 A tagger is surer of some errors of its own than of others: it misses half of all titles, and takes hardly a name for a place. So
-the odds of a suspect are weighed with how rare it is: the share of the labels of that type that look at least as wrong in the same way,
-a conformal p-value.
+the odds of a suspect are weighed with how rare it is: the share of the labels of that type that look at least as wrong in the same way
+(a conformal p-value, but for pseudo-counts).
 """
 
 import math
@@ -26,7 +26,8 @@ MISSING, TYPE, BOUNDARY, TYPE_AND_BOUNDARY, SPURIOUS = KINDS = (
 )
 
 _WEIGHT = 4.0  # of the share against the odds; docs/suspects.md has what it was chosen by
-_LEAST = 1e-6  # far smaller probabilities are all alike: those of long entities are products of many
+_LEAST = 0.01  # smaller probabilities are nearly alike: those of long entities are products of many
+_PSEUDO_COUNT = 10  # entities, so that a share of a few says little
 
 
 class Evidence(NamedTuple):
@@ -74,7 +75,7 @@ class Suspect(NamedTuple):
 
     @property
     def odds(self) -> float:
-        """How many times as probable the proposal is as the labels, above 1."""
+        """About how many times as probable the proposal is as the labels, in (1, 101]."""
         return (self.proposed_probability + _LEAST) / (self.probability + _LEAST)
 
     @property
@@ -160,7 +161,8 @@ def ranked(sentences: Sequence[Evidence]) -> list[Ranked]:
     def share(suspect: Suspect) -> float:
         label, alike = suspect.span.label, odds[suspect.kind, suspect.span.label]
         total = (predicted if suspect.kind == MISSING else labelled)[label]
-        return (1 + bisect_right(alike, -suspect.odds)) / (1 + max(total, len(alike)))
+        worse = bisect_right(alike, -suspect.odds)  # itself among them
+        return (_PSEUDO_COUNT + worse) / (_PSEUDO_COUNT + max(total, len(alike)))
 
     result = [Ranked(index, suspect, share(suspect)) for index, suspect in every]
     return sorted(result, key=lambda one: (-one.score, one.sentence, one.suspect.span.start))
