@@ -75,7 +75,7 @@ class Suspect(NamedTuple):
 
     @property
     def odds(self) -> float:
-        """About how many times as probable the proposal is as the labels, in (1, 101]."""
+        """About how many times as probable the proposal is as the labels, in [1, 101]."""
         return (self.proposed_probability + _LEAST) / (self.probability + _LEAST)
 
     @property
@@ -104,7 +104,7 @@ class Ranked(NamedTuple):
 
     @property
     def score(self) -> float:
-        """What suspects are ranked by, above 0: the logarithm of the odds, and that of the share, which counts four times."""
+        """What suspects are ranked by, 0 or more: the logarithm of the odds, and that of the share, which counts four times."""
         return math.log(self.suspect.odds) - _WEIGHT * math.log(self.share)
 
 

@@ -69,11 +69,11 @@ def test_a_kind_of_error_that_the_tagger_often_makes_itself_comes_late():
     assert [one.score for one in order] == pytest.approx(
         [math.log(odds) - 4 * math.log(share) for odds, share in scores]
     )
-    # The same missing entity where the tagger marks eighteen more that the labels have.
-    places = [evidence({OSLO: 0.9})] * 18
+    # The same missing entity where the tagger marks fifteen more that the labels have.
+    places = [evidence({OSLO: 0.9})] * 15
     last = ranked([*titles, *names, evidence({}, {OSLO: 0.9}), *places])
     assert [one.suspect.kind for one in last[:2]] == ["wrong type", "missing"]
-    assert last[1].share == pytest.approx(11 / 30)
+    assert last[1].share == pytest.approx(11 / 27)
 
 
 def test_within_a_kind_and_type_they_are_by_odds_and_tiny_probabilities_are_alike():
@@ -110,7 +110,7 @@ def test_of_any_evidence(sentences):
     assert sorted(one.sentence for one in order) == [
         index for index, one in enumerate(sentences) for _ in suspects_of(one)
     ]
-    assert all(first.score >= second.score > 0 for first, second in zip(order, order[1:], strict=False))
+    assert all(first.score >= second.score >= 0 for first, second in zip(order, order[1:], strict=False))
     for index, one in enumerate(sentences):
         suspects = [suspect for sentence, suspect, _ in order if sentence == index]
         entities = [suspect.labelled for suspect in suspects if suspect.labelled]
