@@ -25,7 +25,7 @@ MISSING, TYPE, BOUNDARY, TYPE_AND_BOUNDARY, SPURIOUS = KINDS = (
     "spurious",
 )
 
-_WEIGHT = 4.0  # of the share against the odds; docs/suspects.md has what it was chosen by
+_WEIGHT = 2.0  # of the share against the odds; docs/suspects.md has what it was chosen by
 _LEAST = 0.01  # smaller probabilities are nearly alike: those of long entities are products of many
 _PSEUDO_COUNT = 10  # entities, so that a share of a few says little
 
@@ -104,7 +104,7 @@ class Ranked(NamedTuple):
 
     @property
     def score(self) -> float:
-        """What suspects are ranked by, 0 or more: the logarithm of the odds, and that of the share, which counts four times."""
+        """What suspects are ranked by, 0 or more: the logarithm of the odds, and that of the share, which counts twice."""
         return math.log(self.suspect.odds) - _WEIGHT * math.log(self.share)
 
 

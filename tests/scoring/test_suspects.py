@@ -60,20 +60,20 @@ def test_of_missing_entities_that_overlap_the_most_probable_one_is_named():
 
 def test_a_kind_of_error_that_the_tagger_often_makes_itself_comes_late():
     titles = [evidence({Span("TITLE", 0, 1): 0.001}) for _ in range(8)]  # it misses all of them, and surely
-    names = [evidence({ANN: 0.9}) for _ in range(18)] + [evidence({ANN: 0.1}, {Span("LOC", 0, 2): 0.8}, {(0, 2): 0.1})]
+    names = [evidence({ANN: 0.9}) for _ in range(60)] + [evidence({ANN: 0.1}, {Span("LOC", 0, 2): 0.8}, {(0, 2): 0.1})]
     order = ranked([*titles, *names, evidence({}, {OSLO: 0.9})])
     assert [one.suspect.kind for one in order] == ["wrong type", *["spurious"] * 8, "missing"]
-    assert [one.share for one in order] == pytest.approx([11 / 29, *[1.0] * 8, 11 / 12])  # it marks two places
-    assert order[0].sentence == 26 and [one.sentence for one in order[1:9]] == list(range(8))
-    scores = [(0.81 / 0.11, 11 / 29), *[(1.009 / 0.011, 1.0)] * 8, (0.91 / 0.11, 11 / 12)]
+    assert [one.share for one in order] == pytest.approx([11 / 71, *[1.0] * 8, 11 / 12])  # it marks two places
+    assert order[0].sentence == 68 and [one.sentence for one in order[1:9]] == list(range(8))
+    scores = [(0.81 / 0.11, 11 / 71), *[(1.009 / 0.011, 1.0)] * 8, (0.91 / 0.11, 11 / 12)]
     assert [one.score for one in order] == pytest.approx(
-        [math.log(odds) - 4 * math.log(share) for odds, share in scores]
+        [math.log(odds) - 2 * math.log(share) for odds, share in scores]
     )
-    # The same missing entity where the tagger marks fifteen more that the labels have.
-    places = [evidence({OSLO: 0.9})] * 15
+    # The same missing entity where the tagger marks forty more that the labels have.
+    places = [evidence({OSLO: 0.9})] * 40
     last = ranked([*titles, *names, evidence({}, {OSLO: 0.9}), *places])
     assert [one.suspect.kind for one in last[:2]] == ["wrong type", "missing"]
-    assert last[1].share == pytest.approx(11 / 27)
+    assert last[1].share == pytest.approx(11 / 52)
 
 
 def test_within_a_kind_and_type_they_are_by_odds_and_tiny_probabilities_are_alike():
