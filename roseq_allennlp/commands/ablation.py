@@ -1,38 +1,29 @@
 import argparse
 import json
-import multiprocessing
-import os
 import re
-import sys
-import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Optional
 
-from allennlp.commands.train import train_model_from_file
 from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.commands.outputs import prepared
 from roseq_allennlp.commands.parsers.ablation import PARTS
-from roseq_allennlp.commands.training_checks import check_training
+from roseq_allennlp.commands.training_runs import Train, describe, keep_text, start_training, train_to_the_end
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.catalogue import CORPORA
 from roseq_allennlp.data.corpora import SCHEME, resolve
 from roseq_allennlp.experiments.ablation import HEADERS, named_vectors, summary, write_tables
-from roseq_allennlp.experiments.measuring import epochs_of, result_of
+from roseq_allennlp.experiments.measuring import result_of
 from roseq_allennlp.experiments.results import Run, keep_result, read_results
 from roseq_allennlp.experiments.systems import SYSTEMS
-from roseq_allennlp.predictors.worker_pool import end_with_parent
 from roseq_allennlp.training.config_check import check_config
 from roseq_allennlp.training.overrides import OverridesError, parsed, read_config
 
-_LINES_SHOWN = 20  # from the end of a failed run's log
 _RESULT = "result.json"
 
 Score = Callable[[Path, str, int], Run]
-Train = Callable[[Path, Path, Path, bool], "multiprocessing.process.BaseProcess"]
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -150,7 +141,7 @@ def run_all(
     """
     runs = {key: directory / key[0] / f"seed{key[1]}" for key in configs}
     for key, run in runs.items():
-        _keep_config(run.with_suffix(".json"), configs[key])
+        keep_text(run.with_suffix(".json"), json.dumps(configs[key], indent=2) + "\n", directory)
     results: list[Run] = []
     with console.bar(len(runs), "runs") as bar:
         for number, ((system, seed), run) in enumerate(runs.items(), 1):
@@ -158,78 +149,8 @@ def run_all(
             if not (run / "metrics.json").exists():
                 if console.plain:
                     console.report(f"{number} of {len(runs)}: {name}, log in {run.with_suffix('.log')}")
-                _train_to_the_end(run, train or start_training, console, partial(_describe, bar, name))
+                train_to_the_end(run, train or start_training, console, partial(describe, bar, name))
             results.append(score(run, system, seed))
             write_tables(directory, corpus, results)
             bar.update()
     return results
-
-
-def _keep_config(file: Path, config: dict[str, Any]) -> None:
-    text = json.dumps(config, indent=2) + "\n"
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    elif file.read_text(encoding="utf-8") != text:
-        raise ConfigurationError(
-            f"{file}: the run there was begun with other settings. Give another --serialization-dir, the settings it was"
-            f" begun with, or remove {file.parent.parent}."
-        )
-
-
-def _describe(bar: Any, name: str, state: str) -> None:
-    bar.set_description(f"{name}{state}")
-
-
-def _train_to_the_end(run: Path, train: Train, console: Console, show: Callable[[str], Any]) -> None:
-    config, log = run.with_suffix(".json"), run.with_suffix(".log")
-    recover = any(run.glob("training_state_e*.th"))  # without a checkpoint the run starts again
-    process = train(config, run, log, recover)
-    try:
-        while process.is_alive():
-            process.join(timeout=1)
-            show(_state(run))
-    except BaseException as error:  # SIGTERM too: Python would wait for the end of the run
-        process.terminate()
-        process.join()
-        if isinstance(error, KeyboardInterrupt):
-            raise ConfigurationError("stopped. The same command goes on where this was.") from None
-        raise
-    if process.exitcode != 0 or not (run / "metrics.json").exists():
-        with open(log, encoding="utf-8", errors="replace") as file:
-            for line in deque(file, _LINES_SHOWN):
-                console.say(line.rstrip("\n"))
-        raise ConfigurationError(f"{run}: training failed. Above is the end of {log}.")
-
-
-def _state(run: Path) -> str:
-    try:
-        epochs = epochs_of(run)
-    except ValueError:  # an epoch's file is being written
-        return ""
-    if not epochs:
-        return ""
-    best = epochs[-1].get("best_validation_f1-measure-overall", 0.0)
-    return f": epoch {epochs[-1]['epoch']}, best development F1 {100 * best:.2f}"
-
-
-def start_training(config: Path, run: Path, log: Path, recover: bool) -> "multiprocessing.process.BaseProcess":
-    """Starts a training run in a new process, with its own memory and random numbers, that ends when this one ends."""
-    process = multiprocessing.get_context("spawn").Process(target=_train, args=(config, run, log, recover))
-    process.start()
-    return process
-
-
-def _train(config: Path, run: Path, log: Path, recover: bool) -> None:
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    with open(log, "a", encoding="utf-8") as file:
-        os.dup2(file.fileno(), sys.stdout.fileno())
-        os.dup2(file.fileno(), sys.stderr.fileno())
-    args = argparse.Namespace(param_path=config, overrides="")
-    try:
-        check_training(args)
-        train_model_from_file(
-            config, run, args.overrides, recover=recover, force=not recover, file_friendly_logging=True
-        )
-    except ConfigurationError as error:
-        raise SystemExit(f"error: {error.message}") from error

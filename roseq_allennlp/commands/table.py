@@ -21,6 +21,7 @@ OWN = {
     "results": "results.ResultsCommand",
     "score": "score.ScoreCommand",
     "select": "select.SelectCommand",
+    "suspects": "suspects.SuspectsCommand",
     "vectors": "vectors.VectorsCommand",
 }
 """Those that `allennlp` has too, once the package is imported."""

@@ -1,21 +1,23 @@
 """Sentences with their gold and predicted entities marked, for a page."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from roseq_allennlp.data.tag_schemes import Span
 from roseq_allennlp.evaluation.tagged_data import Models, TaggedSentence
 from roseq_allennlp.scoring.error_kinds import KindsOfSentence
+from roseq_allennlp.scoring.suspects import overlap
 from roseq_allennlp.text import shown
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-_COLORS = 10  # those of templates/report.css, in this order by frequency of the type
-_MOST = 3000  # sentences of a page
-_MOST_TEXT = 3_000_000  # characters of a page's sentences, about
-_MARK_TEXT = 150  # characters of an entity's marks, about
+COLORS = 10  # those of templates/report.css, in this order by frequency of the type
+MOST = 3000  # sentences of a page
+MOST_TEXT = 3_000_000  # characters of a page's sentences, about
+MARK_TEXT = 150  # characters of an entity's marks, about
 _QUOTED = 80  # characters of an entity that a remark quotes
 
 
@@ -54,10 +56,10 @@ def select(models: Models, kinds: Mapping[str, list[KindsOfSentence]]) -> Select
     wrong = {index for index, row in enumerate(rows) if any(kind != "correct" for kind in row)}
     with_entity = sorted((index for index, row in enumerate(rows) if row), key=lambda index: index not in wrong)
     chosen: set[int] = set()
-    room = _MOST_TEXT
+    room = MOST_TEXT
     for index in with_entity:
-        size = sum(map(len, sentences[index].words)) * (1 + len(models)) + 2 * len(rows[index]) * _MARK_TEXT
-        if len(chosen) < _MOST and size <= room:
+        size = sum(map(len, sentences[index].words)) * (1 + len(models)) + 2 * len(rows[index]) * MARK_TEXT
+        if len(chosen) < MOST and size <= room:
             chosen.add(index)
             room -= size
     return Selection(sorted(chosen), len(with_entity) - len(chosen), len(wrong - chosen))
@@ -67,12 +69,12 @@ def marked_sentences(
     models: Models, kinds: Mapping[str, list[KindsOfSentence]], types: Sequence[str], indices: Iterable[int]
 ) -> Iterable[MarkedSentence]:
     """Yields the sentences at these indices, with their entities marked."""
-    colors = {label: rank % _COLORS for rank, label in enumerate(types)}
+    colors = {label: rank % COLORS for rank, label in enumerate(types)}
     for index in indices:
         sentences = {name: model[index] for name, model in models.items()}
         first = next(iter(sentences.values()))
         gold = first.gold_entities
-        rows = [MarkedRow("gold", _marked(first.words, dict.fromkeys(gold, ""), {}, colors))]
+        rows = [MarkedRow("gold", marked(first.words, dict.fromkeys(gold, ""), {}, colors))]
         items = set()
         for number, (name, sentence) in enumerate(sentences.items()):
             ordered = sorted(kinds[name][index], key=lambda pair: (pair[1].start, pair[0] == "missed"))
@@ -98,10 +100,10 @@ def _model_row(
             differing[span] = sign
         else:
             predicted[span] = f"{sentence.probabilities[span]:.2f} {sign}"
-    return MarkedRow(name, _marked(sentence.words, predicted, differing, colors), remarks)
+    return MarkedRow(name, marked(sentence.words, predicted, differing, colors), remarks)
 
 
-def _marked(
+def marked(
     words: Sequence[str], marks: Mapping[Span, str], differing: Mapping[Span, str], colors: Mapping[str, int]
 ) -> "Markup":
     """
@@ -144,26 +146,27 @@ def _marked(
 def _remark(sign: str, kind: str, span: Span, sentence: TaggedSentence, gold: Sequence[Span]) -> "Markup":
     from markupsafe import Markup
 
-    def named(entity: Span, probability: str = "") -> Any:
-        words = _words(sentence.words[entity.start : entity.end])
-        words = words if len(words) <= _QUOTED else f"{words[: _QUOTED - 1]}…"
-        return Markup("“<bdi>{}</bdi>” {}{}").format(words, shown(entity.label), probability)
-
+    named = partial(quoted, sentence.words)
     remark = Markup("<b>{} {}:</b> ").format(sign, kind)
     if kind == "missed":
         return remark + named(span)
-    overlapped = [other for other in gold if _overlap(span, other)]
+    overlapped = [other for other in gold if overlap(span, other)]
     remark += named(span, f" {sentence.probabilities[span]:.2f}")
     return remark + Markup("; gold: ") + Markup(", ").join(map(named, overlapped)) if overlapped else remark
 
 
+def quoted(words: Sequence[str], entity: Span, probability: str = "") -> "Markup":
+    """The words of an entity, cut where there are many, its type and what is said behind it."""
+    from markupsafe import Markup
+
+    text = _words(words[entity.start : entity.end])
+    text = text if len(text) <= _QUOTED else f"{text[: _QUOTED - 1]}…"
+    return Markup("“<bdi>{}</bdi>” {}{}").format(text, shown(entity.label), probability)
+
+
 def _labels_at(span: Span, gold: Sequence[Span]) -> set[str]:
     """Returns the labels of an entity and of the gold ones it overlaps, so that either label finds a wrong type."""
-    return {span.label, *(other.label for other in gold if _overlap(span, other))}
-
-
-def _overlap(one: Span, other: Span) -> bool:
-    return one.start < other.end and other.start < one.end
+    return {span.label, *(other.label for other in gold if overlap(span, other))}
 
 
 def _words(words: Sequence[str]) -> str:

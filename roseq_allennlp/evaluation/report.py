@@ -1,16 +1,14 @@
 """A report on what taggers make of labelled data, as one HTML page that needs nothing else."""
 
-import base64
 import datetime
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Optional, Union
 
 from roseq_allennlp.data.tag_schemes import UNKNOWN
 from roseq_allennlp.evaluation.breakdown import token_labels
 from roseq_allennlp.evaluation.marked_sentences import marked_sentences, select
+from roseq_allennlp.evaluation.pages import page
 from roseq_allennlp.evaluation.report_sections import (
     Training,
     breakdown_sections,
@@ -25,9 +23,6 @@ from roseq_allennlp.evaluation.report_sections import (
 from roseq_allennlp.evaluation.tagged_data import Models, TaggedSentence
 from roseq_allennlp.scoring import error_kinds
 from roseq_allennlp.scoring.conlleval import Tags, entities
-from roseq_allennlp.text import shown
-
-_TEMPLATES = Path(__file__).with_name("templates")
 
 
 def training_of(words: Iterable[Sequence[str]], tags: Iterable[Tags]) -> Training:
@@ -81,8 +76,6 @@ def render(
     `str`
         The page.
     """
-    import jinja2
-
     sentences = next(iter(models.values()))
     in_data = token_labels(sentence.gold for sentence in sentences)
     unknown_tags = sum(sentence.gold.count(UNKNOWN) for sentence in sentences)
@@ -94,18 +87,8 @@ def render(
     kinds = {name: _kinds(model) for name, model in models.items()}
     selection = select(models, kinds)
     made = f"Made {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC by roseq-allennlp {version}."
-    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: shown(value) if type(value) is str else value,  # markup is of another type
-    )
-    return environment.get_template("report.html").render(
-        style=(_TEMPLATES / "report.css").read_text(encoding="utf-8"),
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    return page(
+        "report.html",
         title=f"{' and '.join(models)} on {data}",
         facts=[
             ("Data", data),

@@ -87,7 +87,7 @@ def result_of(
     directory: Path, corpus: str, system: str, seed: int, settings: dict[str, Any], read_test: bool = True
 ) -> Run:
     """Returns the result of a finished training run in this directory; without `read_test` the test split is not read."""
-    archive = load_archive(directory, _device_of(directory))
+    archive = load_archive(directory, device_of(directory))
     metrics = json.loads((directory / "metrics.json").read_text(encoding="utf-8"))
     epochs = epochs_of(directory)
     trained_on = read_labelled(archive.dataset_reader, f"{SCHEME}://{corpus}/train")
@@ -112,7 +112,7 @@ def result_of(
     )
 
 
-def _device_of(directory: Path) -> int:
+def device_of(directory: Path) -> int:
     """Returns the GPU that a run trains on, -1 for the CPU: the one that its config names, or the first one if there is one."""
     device = json.loads((directory / "config.json").read_text(encoding="utf-8"))["trainer"].get("cuda_device")
     return (0 if torch.cuda.is_available() else -1) if device is None else device

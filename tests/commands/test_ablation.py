@@ -10,7 +10,7 @@ import pytest
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import SigTermReceived
 
-from roseq_allennlp.commands import ablation
+from roseq_allennlp.commands import ablation, training_runs
 from roseq_allennlp.console import Console
 from roseq_allennlp.data import corpora
 from roseq_allennlp.evaluation.tagged_data import gold_tags, score_of, tag_file
@@ -199,7 +199,7 @@ def test_stopped(stopped, raised, message, tmp_path, monkeypatch):
     def stop(*_):
         raise stopped
 
-    monkeypatch.setattr(ablation, "_state", stop)
+    monkeypatch.setattr(training_runs, "state_of", stop)
     sleeps = Trained(sleep)
     with pytest.raises(raised, match=message):
         ablation.run_all(tmp_path, "wnut17", configs(["base"]), scored, Console(), sleeps)

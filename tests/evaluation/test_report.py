@@ -168,8 +168,8 @@ def test_many_types_and_settings_keep_the_page_small():
 
 def test_selection(monkeypatch):
     """Sentences with an error come first, and one that is too long leaves room for others."""
-    monkeypatch.setattr(marked_sentences, "_MOST", 3)
-    monkeypatch.setattr(marked_sentences, "_MOST_TEXT", 3000)
+    monkeypatch.setattr(marked_sentences, "MOST", 3)
+    monkeypatch.setattr(marked_sentences, "MOST_TEXT", 3000)
     span = Span("X", 0, 1)
     row = {"none": [], "right": [("correct", span)], "wrong": [("spurious", span)], "long": [("missed", span)]}
     names = ["right", "none", "wrong", "right", "long", "wrong", "right"]
@@ -179,7 +179,7 @@ def test_selection(monkeypatch):
 
 
 def test_what_is_left_out_is_said(monkeypatch):
-    monkeypatch.setattr(marked_sentences, "_MOST", 2)
+    monkeypatch.setattr(marked_sentences, "MOST", 2)
     right, wrong = (TaggedSentence(["a"], ["S-X"], [tag], {Span("X", 0, 1): 0.5}) for tag in ("S-X", "O"))
     none = TaggedSentence(["a"], ["O"], ["O"], {})
     page = page_of([right, right, wrong, none])

@@ -1,8 +1,8 @@
 """Label Studio's JSON (`data`, `annotations`) and JSON-MIN (a row of an annotation, its spans under the name of the tag)."""
 
 import reprlib
-from collections.abc import Iterable, Iterator
-from typing import Any, Optional
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Optional
 
 from roseq_allennlp.data.documents import Document, Tally
 from roseq_allennlp.data.formats.checks import RawSpan, checked_document, without_unknown
@@ -131,17 +131,60 @@ def write(documents: Iterable[Document], output: Output) -> None:
     See `Format`. An array of tasks, for a project whose tags are named `label` and `text`, as those of Label Studio's
     template for named entities are.
     """
+    _write_tasks(map(_task, without_unknown(documents, "Label Studio's format")), output)
+
+
+class Review(NamedTuple):
+    """
+    An annotation to be looked at again.
+
+    # Parameters
+
+    annotated : `Document`
+        What is unknown of it stands as `unknown`, characters `[start, end)`, in the task's data, as annotations cannot say it.
+    predicted : `Document`
+        A tagger's entities in the same text.
+    probabilities : `Sequence[float]`
+        Of each of them.
+    """
+
+    annotated: Document
+    predicted: Document
+    probabilities: Sequence[float]
+
+
+def write_reviews(reviews: Iterable[Review], output: Output) -> None:
+    """As `write`, each task with its annotation and a prediction beside it."""
+    _write_tasks(map(_task_of_review, reviews), output)
+
+
+def _task_of_review(review: Review) -> dict[str, Any]:
+    result = _result(review.predicted)
+    for entity, probability in zip(result, review.probabilities, strict=True):
+        entity["score"] = round(probability, 4)
+    task = _task(review.annotated)
+    if review.annotated.unknown:
+        task["data"]["unknown"] = review.annotated.unknown
+    return {**task, "predictions": [{"model_version": "roseq", "result": result}]}
+
+
+def _write_tasks(tasks: Iterable[dict[str, Any]], output: Output) -> None:
     with writing(output) as file:
         file.write("[")
         separator = "\n"
-        for document in without_unknown(documents, "Label Studio's format"):
-            file.write(separator + as_json(_task(document)))
+        for task in tasks:
+            file.write(separator + as_json(task))
             separator = ",\n"
         file.write("\n]\n")
 
 
 def _task(document: Document) -> dict[str, Any]:
-    result = [
+    data = {**document.other, "text": document.text}
+    return {"data": data, "annotations": [{"result": _result(document)}]}
+
+
+def _result(document: Document) -> list[dict[str, Any]]:
+    return [
         {
             "from_name": "label",
             "to_name": "text",
@@ -155,4 +198,3 @@ def _task(document: Document) -> dict[str, Any]:
         }
         for entity in document.entities
     ]
-    return {"data": {**document.other, "text": document.text}, "annotations": [{"result": result}]}

@@ -2,8 +2,10 @@ import json
 
 import pytest
 
-from roseq_allennlp.data.documents import Entity
+from roseq_allennlp.data.documents import Document, Entity
 from roseq_allennlp.data.formats import FORMATS, recognised
+from roseq_allennlp.data.formats.label_studio import Review, write_reviews
+from roseq_allennlp.data.tag_schemes import Span
 
 TEXT = "😍 Oslo"
 
@@ -110,3 +112,24 @@ def test_what_is_refused(write, refused, content, message):
     path = write(content, "export.json")
     error = refused("label-studio", path)
     assert error.startswith(path) and message in error
+
+
+def test_reviews_have_an_annotation_and_a_prediction_beside_it(read, tmp_path):
+    words = ["😍", "Ann", "Lee"]
+    annotated = Document.from_words(words, [Span("LOC", 1, 2)], other={"sentence": 7})
+    predicted = Document.from_words(words, [Span("PER", 1, 3)])
+    partly = Document("Oslo", [], unknown=[(0, 4)])
+    path = tmp_path / "tasks.json"
+    write_reviews([Review(annotated, predicted, [0.87654321]), Review(partly, Document("Oslo"), [])], str(path))
+    assert recognised(str(path)) == "label-studio"
+    (document, other), counted = read("label-studio", path)
+    assert (document.text, document.entities, document.other) == ("😍 Ann Lee", [Entity("LOC", 2, 5)], {"sentence": 7})
+    assert (other.text, other.entities, other.other, counted) == ("Oslo", [], {"unknown": [[0, 4]]}, "")
+    # The prediction is of the same form as an annotation, for the same control tags.
+    tasks = json.loads(path.read_text(encoding="utf-8"))
+    (prediction,) = tasks[0]["predictions"]
+    (expected,) = prediction["result"]
+    assert expected.pop("score") == 0.8765
+    path.write_text(json.dumps([{**tasks[0], "annotations": tasks[0]["predictions"]}]), encoding="utf-8")
+    assert read("label-studio", path)[0][0].entities == [Entity("PER", 2, 9)]
+    assert expected.keys() == tasks[0]["annotations"][0]["result"][0].keys()
