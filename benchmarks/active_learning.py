@@ -3,8 +3,8 @@ How many labelled sentences it takes to come near the F1 of all, where `roseq se
 
     python -m benchmarks.active_learning wnut17 --seeds 1 -s runs/active_learning
 
-A random share of the training split is labelled at first, the same for all ways to choose. Then, in each round, as many are added of
-the rest, by the tagger of the round before, and a new tagger is trained from the start. A row of JSON for each training is added to
+Random sentences of the training split are labelled at first, the same for all ways to choose. Then in each round more of the rest
+are, chosen by the tagger of the round before, and a new tagger is trained from the start. A row of JSON for each training is added to
 DIR/rows.jsonl: the sentences (`indices` in the training split), their tokens and entities, and the F1 on the development split,
 which also chooses the epoch. Trainings that are in it are not made again.
 """
@@ -64,7 +64,12 @@ def main() -> None:
     parser.add_argument(
         "--sentences", type=int, metavar="N", help="of the training split, the first ones; all by default"
     )
-    parser.add_argument("--share", type=float, default=0.1, help="of the training split, at first and in each round")
+    parser.add_argument(
+        "--start", type=int, metavar="N", help="sentences labelled at first; as many as --number by default"
+    )
+    parser.add_argument(
+        "--number", type=int, metavar="N", help="sentences of each round; a tenth of them all by default"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
         "--updates", type=int, default=800, help="of each training, in epochs of its sentences, at least 10"
@@ -80,7 +85,8 @@ def main() -> None:
     done: dict[tuple[str, int, int], dict[str, Any]] = {(row["way"], row["seed"], row["round"]): row for row in rows}
     reader = DatasetReader.from_params(Params({"type": CORPORA[args.corpus].reader}))
     sentences = read_sentences(reader, f"corpus://{args.corpus}/train")[: args.sentences]
-    number = round(args.share * len(sentences))
+    number = args.number or round(len(sentences) / 10)
+    start = args.start or number
 
     def labelled_in(way: str, seed: int, round_: int, indices: list[int]) -> tuple[Path, list[int]]:
         """Trains on these sentences, unless it has been done; the run, and the sentences it was trained on."""
@@ -110,7 +116,7 @@ def main() -> None:
     with safer_functions():
         for seed in map(int, args.seeds.split(",")):
             labelled_in(_FULL, seed, 0, list(range(len(sentences))))
-            first = labelled_in(_START, seed, 0, random.Random(seed).sample(range(len(sentences)), number))
+            first = labelled_in(_START, seed, 0, random.Random(seed).sample(range(len(sentences)), start))
             latest = dict.fromkeys(args.ways.split("|"), first)
             for round_ in range(1, args.rounds + 1):
                 for way, (run, indices) in latest.items():
