@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import random
 import signal
+import threading
 from pathlib import Path
 from typing import Any, Optional
 
@@ -399,6 +400,38 @@ def test_each_process_takes_its_own_generators(started, monkeypatch, tmp_path):
     assert random.random() == random.Random(1).random()
     assert start_callback(tmp_path, state)._to_restore is None  # one process has not what two have saved
     assert start_callback(tmp_path, {**state, "generators": None})._to_restore is None
+
+
+def test_the_generators_of_all_processes_are_kept_at_the_end_of_an_epoch(started, monkeypatch):
+    def all_gather_object(results: list[Any], mine: Any) -> None:
+        results[:] = [mine, "another's"]
+
+    started._access._trainer._distributed = True
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    monkeypatch.setattr(torch.distributed, "all_gather_object", all_gather_object)
+    started.on_epoch(started._access._trainer, {}, 0)
+    first, other = started.state_dict()["generators"]
+    assert first.keys() == started._generators().keys() and other == "another's"
+    started._access._trainer._batches_in_epoch_completed = 1  # in the middle of an epoch: its own alone
+    (alone,) = started.state_dict()["generators"]
+    assert alone["start"] is started._start
+
+
+def test_signals_are_taken_over_once_by_the_main_thread_of_one_process(started, monkeypatch):
+    handlers: list[tuple[int, Any]] = []
+    monkeypatch.setattr(signal, "signal", lambda number, handler: handlers.append((number, handler)) or f"old {number}")
+    started._access._trainer._distributed = True
+    started._take_over_signals()
+    started._access._trainer._distributed = False
+    thread = threading.Thread(target=started._take_over_signals)
+    thread.start()
+    thread.join()
+    assert not handlers
+    started._take_over_signals()
+    started._take_over_signals()
+    assert [number for number, _ in handlers] == [signal.SIGINT, signal.SIGTERM]
+    started.on_end(started._access._trainer)
+    assert handlers[2:] == [(number, f"old {number}") for number in (signal.SIGINT, signal.SIGTERM)]
 
 
 def test_a_scale_that_is_saved_or_needed_alone(started, tmp_path):
