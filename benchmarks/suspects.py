@@ -1,7 +1,7 @@
 """
 Finding labels that were changed on purpose: the ranking of `roseq suspects`, against cleanlab's on the same marginals.
 
-    python -m benchmarks.suspects wnut17 --vectors glove-6b-100d -s runs/suspects
+    python -m benchmarks.suspects wnut17 -s runs/suspects
     python -m benchmarks.suspects conll2002-nl --sentences 4000 -s runs/suspects
 
 5 % of the entities of the training data are changed, with a fixed seed: a third each is dropped, gets another type, or has an end
@@ -197,7 +197,7 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, metavar="N")
     parser.add_argument("--components", default="", metavar="A,B", help="of lacrf, fl, at, best")
     parser.add_argument("--vectors", default="", help="as those of roseq ablation")
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("-s", "--serialization-dir", default="runs/suspects", metavar="DIR")
     args = parser.parse_args()

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     write_rows(map(as_row, suspects), str(output.rows))
     write_reviews(map(as_review, suspects), str(output.tasks))
     epochs = "the development data of the config choose the best"
-    if "validation_data_path" not in config:
+    if not config.get("validation_data_path"):
         epochs = "the last one counts, as the config has no development data"
     about = [
         ("Taggers", f"{args.folds}, each trained without the sentences that it tags, {args.epochs} epochs; {epochs}")

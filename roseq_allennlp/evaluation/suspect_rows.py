@@ -43,20 +43,20 @@ def as_row(one: SuspectSentence) -> dict[str, Any]:
         "tokens": words,
         "tags": gold,
         "predicted_tags": predicted,
-        "suspects": [
-            {
-                "rank": rank,
-                "kind": suspect.kind,
-                "score": round(ranked_one.score, 4),
-                "share": round(ranked_one.share, 6),
-                "labelled": _entity(words, suspect.labelled),
-                "probability": round(suspect.probability, 6),
-                "proposed": _entity(words, suspect.proposed),
-                "proposed_probability": round(suspect.proposed_probability, 6),
-            }
-            for rank, ranked_one in one.suspects
-            for suspect in [ranked_one.suspect]
-        ],
+        "suspects": [_suspect(words, rank, suspect) for rank, suspect in one.suspects],
+    }
+
+
+def _suspect(words: Sequence[str], rank: int, one: Ranked) -> dict[str, Any]:
+    return {
+        "rank": rank,
+        "kind": one.suspect.kind,
+        "score": round(one.score, 4),
+        "share": round(one.share, 6),
+        "labelled": _entity(words, one.suspect.labelled),
+        "probability": round(one.suspect.probability, 6),
+        "proposed": _entity(words, one.suspect.proposed),
+        "proposed_probability": round(one.suspect.proposed_probability, 6),
     }
 
 

@@ -1,6 +1,7 @@
 """The training runs of cross-validation: the config of each fold, and what the fold's tagger makes of what it has not seen."""
 
 import copy
+import os
 from pathlib import Path
 from typing import Any, Optional
 
@@ -27,7 +28,7 @@ def training_sentences(config: dict[str, Any], name: str) -> tuple[NerReader, li
             f"{name}: needs a `train_data_path`, one file, of which folds are made. Give the config of a run that trains from"
             " the start."
         )
-    if path == config.get("validation_data_path"):
+    if os.path.realpath(path) == os.path.realpath(config.get("validation_data_path") or ""):
         raise ConfigurationError(
             f"{name}: `validation_data_path` is the training data, so the labels that are held out would choose the epoch. Give"
             " other development data, or leave it out: then each fold trains for all its epochs."

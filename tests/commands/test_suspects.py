@@ -196,7 +196,7 @@ def test_a_part_of_a_corpus_and_a_config_without_development_data(roseq, tmp_pat
         ([CONFIG, "--overrides", '{"trainer.num_epoch": 1}'], "--overrides: `trainer.num_epoch`"),
         (["README.md"], "README.md: cannot be read as a training config"),
         (
-            [CONFIG, "--overrides", '{"validation_data_path": "fixtures/wnut17/wnut17train.conll"}'],
+            [CONFIG, "--overrides", '{"validation_data_path": "./fixtures/wnut17/wnut17train.conll"}'],
             "`validation_data_path` is the training data, so the labels that are held out would choose the epoch.",
         ),
         ([CONFIG, "--overrides", '{"train_data_path": "fixtures/none.conll"}'], "fixtures/none.conll"),

@@ -2,7 +2,8 @@ import itertools
 
 import pytest
 import torch
-from allennlp.data import Batch
+from allennlp.common import Params
+from allennlp.data import Batch, DatasetReader, Vocabulary
 from allennlp.models import Model
 
 from roseq_allennlp.data.tag_schemes import Span, invalid_positions, to_spans
@@ -67,6 +68,26 @@ def test_sentences_are_tagged_as_the_predictor_tags_them(archive):
         assert answer.sentence.probabilities == pytest.approx(expected.probabilities, rel=1e-4)
         assert answer.evidence.predicted == expected.predicted_entities
         assert list(answer.evidence.labelled) == expected.gold_entities
+
+
+def test_an_ensemble_is_asked_as_one_tagger():
+    config = Params.from_file("training_configs/fixture.jsonnet").as_dict(quiet=True)
+    reader = DatasetReader.from_params(Params(config["dataset_reader"]))
+    sentences = read_sentences(reader, DATA)[:5]
+    instances = [reader.text_to_instance(*sentence) for sentence in sentences]
+    for instance in instances:
+        reader.apply_token_indexers(instance)
+    vocab = Vocabulary.from_params(Params(config["vocabulary"]), instances=instances)
+    member = {**config["model"], "tau": None}
+    model = Model.from_params(Params({"type": "tagger_ensemble", "size": 2, "member": member}), vocab=vocab).eval()
+    batch = Batch(instances)
+    batch.index_instances(vocab)
+    with torch.no_grad():
+        output = model.make_output_human_readable(model(**batch.as_tensor_dict()))
+    assert any(output["entities"])
+    for answer, entities in zip(tagged(model, reader, sentences), output["entities"], strict=True):
+        expected = {Span(one["label"], one["start_token"], one["end_token"]): one["probability"] for one in entities}
+        assert answer.sentence.probabilities == pytest.approx(expected, rel=1e-4)
 
 
 def test_what_is_unknown_is_no_evidence(archive):
