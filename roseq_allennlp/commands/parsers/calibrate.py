@@ -10,7 +10,7 @@ class CalibrateCommand(Command):
         "Fit a temperature of the CRF to development data, so that eight in ten entities are right that have the probability"
         " 0.8. The tags stay as they are. Never give it the data that you test on."
     )
-    example = "roseq calibrate runs/nl corpus://conll2002-nl/dev -o calibrated.tar.gz"
+    example = "roseq calibrate runs/nl corpus://conll2002-nl/dev -o nl.tar.gz"
     opens_archives = True
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
