@@ -79,7 +79,7 @@ def precision_recall_diagram(
     name : `str`
         As in `reliability_diagram`.
     title : `str`
-        What is drawn.
+        Name of the model.
     curves : `Mapping[str, Sequence[Point]]`
         From `precision_recall`, of as many types as there are `LOOKS`, at most.
     chosen : `Mapping[str, Sequence[Point]]`
@@ -94,6 +94,7 @@ def precision_recall_diagram(
         axes.set_ylim(0, 1.02)
         axes.set_xlabel("recall")
         axes.set_ylabel("precision; marked: the threshold")
+        axes.set_title(shown(title if len(title) <= 40 else f"{title[:39]}…"))
         if curves:
             figure.legend(loc="outside upper left", frameon=False, ncols=2)
-        return inline_svg(figure, name, f"{title}, by type.")
+        return inline_svg(figure, name, f"{title}: precision and recall by type, as the least probability rises.")

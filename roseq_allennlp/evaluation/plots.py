@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 from roseq_allennlp.errors import ConfigurationError
+from roseq_allennlp.text import shown
 
 if TYPE_CHECKING:  # matplotlib takes half a second to import, which training would pay too
     from matplotlib.axes import Axes
@@ -101,4 +102,4 @@ def inline_svg(figure: "Figure", name: str, description: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"font-family: [^;\"]*", "font-family: inherit", svg)
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(description)}" ', 1)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(shown(description))}" ', 1)

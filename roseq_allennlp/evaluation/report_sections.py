@@ -173,9 +173,8 @@ def reliability_section(
             for label, curve in curves.items()
             if label in least
         }
-        caption = f"{name}: precision and recall as the least probability rises"
         named = {label: curves[label] for label in sorted(by_support)}
-        figures.append(precision_recall_diagram("pr" + "ab"[number], caption, named, chosen))
+        figures.append(precision_recall_diagram("pr" + "ab"[number], name, named, chosen))
         points += [
             [name, label, f"{least[label]:.3f}", *(100 * value for value in ends[0][1:])]
             if ends

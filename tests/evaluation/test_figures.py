@@ -36,7 +36,7 @@ def test_several_series_have_one_scale():
 def test_precision_recall_diagram():
     points = [Point(0.9, 1.0, 0.2), Point(0.4, 0.5, 0.8)]
     plain = precision_recall_diagram("p", "m", {"<X>": points, "nothing": []}, {})
-    assert "&lt;X&gt;" in plain and "m, by type." in plain
+    assert "&lt;X&gt;" in plain and "m" in texts(plain) and 'aria-label="m: precision and recall by type' in plain
     marked = precision_recall_diagram("p", "m", {"<X>": points, "nothing": []}, {"<X>": points[:1]})
     assert marked.count("<use") > plain.count("<use")
     assert precision_recall_diagram("p", "m", {}, {})
