@@ -103,7 +103,7 @@ def fit_temperature(batches: Sequence[PredictedSpans]) -> float:
     if right in (0, total):
         what = "no entity" if not total else f"{total:,} entities, all of them {'right' if right else 'wrong'}"
         raise ConfigurationError(
-            f"the tagger predicts {what} on these data, so no temperature can be fitted: it takes right and wrong ones. Give"
+            f"on these data the tagger predicts {what}, so no temperature can be fitted: it takes right and wrong ones. Give"
             " more development data."
         )
     logarithm = torch.zeros((), dtype=torch.float64, requires_grad=True)
