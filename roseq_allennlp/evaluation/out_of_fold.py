@@ -5,14 +5,13 @@ from typing import NamedTuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
-from allennlp.data import Batch, DatasetReader
+from allennlp.data import DatasetReader
 from allennlp.models import Model
-from allennlp.nn.util import move_to_device
 from more_itertools import chunked
 
 from roseq_allennlp.data.tag_schemes import Span, bioul_to_bioes, from_spans, to_spans, unknown_tokens, whole_spans
 from roseq_allennlp.data.training_mix import Sentence
-from roseq_allennlp.evaluation.tagged_data import TaggedSentence
+from roseq_allennlp.evaluation.tagged_data import TaggedSentence, model_output
 from roseq_allennlp.models.tagger import Tagger
 from roseq_allennlp.scoring.conlleval import comparable
 from roseq_allennlp.scoring.suspects import Evidence, overlap
@@ -60,15 +59,8 @@ def tagged(model: Model, reader: DatasetReader, sentences: Sequence[Sentence]) -
             " `label_aware_crf_tagger` or a `tagger_ensemble`."
         )
     model.eval()
-    device = next(model.parameters()).device
     for part in chunked(sentences, _AT_A_TIME):
-        instances = [reader.text_to_instance(words) for words, _ in part]
-        for instance in instances:
-            reader.apply_token_indexers(instance)
-        batch = Batch(instances)
-        batch.index_instances(model.vocab)
-        output = model(**move_to_device(batch.as_tensor_dict(), device))
-        yield from _of_batch(model, part, output)
+        yield from _of_batch(model, part, model_output(model, reader, [words for words, _ in part]))
 
 
 def _of_batch(model: Tagger, sentences: Sequence[Sentence], output: dict[str, torch.Tensor]) -> Iterator[Tagged]:

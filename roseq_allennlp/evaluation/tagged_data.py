@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 
 from allennlp.common.checks import ConfigurationError
-from allennlp.data import DatasetReader, Instance
+from allennlp.data import Batch, DatasetReader, Instance
+from allennlp.models import Model
 from allennlp.models.archival import Archive
+from allennlp.nn.util import move_to_device
 from more_itertools import chunked
 
 from roseq_allennlp.data.tag_schemes import Span, bioul_to_bioes
@@ -64,6 +66,17 @@ def read_labelled(reader: DatasetReader, data_path: Union[str, PathLike]) -> lis
 def gold_tags(instance: Instance) -> list[str]:
     """Returns the gold tags of an instance in BIOES."""
     return bioul_to_bioes(instance["tags"].labels)  # type: ignore[attr-defined]
+
+
+def model_output(model: Model, reader: DatasetReader, sentences: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Returns what a model gives for a batch of sentences without labels, on the model's device."""
+    instances = [reader.text_to_instance(words) for words in sentences]
+    for instance in instances:
+        reader.apply_token_indexers(instance)
+    batch = Batch(instances)
+    batch.index_instances(model.vocab)
+    output: dict[str, Any] = model(**move_to_device(batch.as_tensor_dict(), next(model.parameters()).device))
+    return output
 
 
 def tag_instances(

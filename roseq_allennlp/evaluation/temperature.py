@@ -5,13 +5,12 @@ from typing import Any, NamedTuple, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
-from allennlp.data import Batch, Instance
+from allennlp.data import Instance
 from allennlp.models.archival import Archive
-from allennlp.nn.util import move_to_device
 from more_itertools import chunked
 
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes
-from roseq_allennlp.evaluation.tagged_data import Progress, TaggedSentence, gold_tags, words_of
+from roseq_allennlp.evaluation.tagged_data import Progress, TaggedSentence, gold_tags, model_output, words_of
 from roseq_allennlp.nn.forward_backward import Potentials, span_log_likelihood, span_probabilities, tempered
 
 _AT_A_TIME = 64  # sentences
@@ -58,17 +57,11 @@ def predicted_spans(
 ) -> list[PredictedSpans]:
     """Tags labelled instances with an archive's `Tagger`, those of similar length together."""
     model: Any = archive.model.eval()
-    device = next(model.parameters()).device
     by_length = sorted(instances, key=lambda instance: len(words_of(instance)))
     parts = list(chunked(by_length, _AT_A_TIME))
     batches = []
     for part in progress(parts, "tagging") if progress else parts:
-        unlabelled = [archive.validation_dataset_reader.text_to_instance(words_of(instance)) for instance in part]
-        for instance in unlabelled:
-            archive.validation_dataset_reader.apply_token_indexers(instance)
-        batch = Batch(unlabelled)
-        batch.index_instances(model.vocab)
-        output = model(**move_to_device(batch.as_tensor_dict(), device))
+        output = model_output(model, archive.validation_dataset_reader, list(map(words_of, part)))
         potentials = Potentials(
             *(scores.cpu() for scores in model.crf.potentials(output["emissions"].double(), constrained=True))
         )

@@ -309,12 +309,8 @@ def with_settings(
         config["model"].get("member", config["model"]).update(settings)
         checked_config(config)
         (directory / CONFIG_NAME).write_text(json.dumps(config, indent=4), encoding="utf-8")
-        name = "weights.th" if weights.suffix == ".th" else weights.name
-        with replacing(output) as whole, tarfile.open(whole, "w:gz") as archive:
-            archive.add(weights, name)
-            for name in _BESIDE_WEIGHTS:
-                if (directory / name).exists():
-                    archive.add(directory / name, name)
+        beside = {name: directory / name for name in _BESIDE_WEIGHTS if (directory / name).exists()}
+        _pack(output, {"weights.th" if weights.suffix == ".th" else weights.name: weights, **beside})
 
 
 def with_safetensors(archive_file: Union[str, PathLike], output: Union[str, PathLike]) -> None:
@@ -328,9 +324,14 @@ def with_safetensors(archive_file: Union[str, PathLike], output: Union[str, Path
     with tempfile.TemporaryDirectory() as temporary:
         directory = Path(temporary)
         unpack_with_safetensors(archive_file, directory)
-        with replacing(output) as whole, tarfile.open(whole, "w:gz") as archive:
-            for name in sorted(path.name for path in directory.iterdir()):
-                archive.add(directory / name, name)
+        _pack(output, {path.name: path for path in sorted(directory.iterdir())})
+
+
+def _pack(output: Union[str, PathLike], files: Mapping[str, Path]) -> None:
+    """Writes files and directories into an archive, by their names there."""
+    with replacing(output) as whole, tarfile.open(whole, "w:gz") as archive:
+        for name, path in files.items():
+            archive.add(path, name)
 
 
 def unpack_with_safetensors(archive_file: Union[str, PathLike], directory: Path) -> Description:

@@ -153,7 +153,7 @@ class NerTagger(Described, Probabilities, Predictor):
         return self._one({"tokens": words}, min_probability, review)
 
     def thresholds(self, min_probability: MinProbability) -> Optional[dict[str, float]]:
-        """The least probability by type that `min_probability` stands for, see `tag`; `None` if there is none."""
+        """Returns the least probability by type that `min_probability` stands for, see `tag`; `None` for `None`."""
         return checked_thresholds(min_probability, self.labels, getattr(self._model, "thresholds", {}))
 
     def _one(self, item: JsonDict, min_probability: MinProbability, review: bool) -> Answer:

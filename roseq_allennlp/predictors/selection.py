@@ -49,9 +49,9 @@ class Selection:
 
     def offer(self, score: float, words: Sequence[str], item: Any) -> None:
         """
-        Takes a sentence if it is among the best so far. Of near-duplicates the best one stays, and the first of equals:
-        sentences are so if at least half of all pairs of neighbouring words (ends included, without case, digits alike) in
-        either are in both.
+        Takes a sentence if it is among the best so far. Only the best of several near-duplicates stays, or the first one if
+        their scores are equal. Two sentences are near-duplicates if they share at least half of their pairs of neighbouring
+        words (ends included, without case, digits alike).
         """
         if not self.wants(score):
             return

@@ -20,7 +20,7 @@ def parsed_thresholds(text: str) -> MinProbability:
 
     # Raises
 
-    `ValueError`, for what is none of them.
+    `ValueError`: the text has another form.
     """
     if text == CALIBRATED:
         return text
@@ -41,7 +41,7 @@ def checked_thresholds(
     value: MinProbability, labels: Sequence[str], kept: Mapping[str, float]
 ) -> Optional[dict[str, float]]:
     """
-    The least probability by type; `None` if there is none.
+    Returns the least probability by type; `None` for `None`.
 
     # Parameters
 
@@ -54,7 +54,7 @@ def checked_thresholds(
 
     # Raises
 
-    `ValueError`: a number is none from 0 to 1, a type is unknown, or the archive has none.
+    `ValueError`: a number is not from 0 to 1, a type is unknown, or the archive has no thresholds.
     """
     if value is None:
         return None
