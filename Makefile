@@ -101,8 +101,8 @@ lock: install
 	  --quiet --output-file requirements.txt
 	$(BIN)/uv pip compile setup.py --extra dev --extra docs --constraint requirements.txt --universal --python-version 3.10 \
 	  --no-header --no-annotate --quiet | grep -vxFf requirements.txt > docs/site/requirements.txt
-	$(BIN)/uv pip compile setup.py --extra dev --extra vectors --constraint requirements.txt --universal --python-version 3.10 \
-	  --no-header --no-annotate --quiet | grep -vxFf requirements.txt > tests/requirements.txt
+	$(BIN)/uv pip compile setup.py --extra dev --extra vectors --extra serve --extra notebook --constraint requirements.txt \
+	  --universal --python-version 3.10 --no-header --no-annotate --quiet | grep -vxFf requirements.txt > tests/requirements.txt
 	mkdir -p build
 	echo "allennlp==2.10.1" | $(BIN)/uv pip compile setup.py - --override overrides.txt --constraint requirements.txt --universal \
 	  --python-version 3.10 --no-header --no-annotate --quiet --output-file build/pylock.toml

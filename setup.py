@@ -122,6 +122,8 @@ setup(
         "ray": [RAY],
         "docs": DOCS,
         "vectors": [GENSIM],
+        "serve": ["fastapi>=0.115", "uvicorn>=0.30", "prometheus-client>=0.20"],
+        "notebook": ["nbclient>=0.10", "ipykernel>=6.29"],  # runs docs/notebooks
         # conlleval, seqeval and playwright: what the tests hold scores and reports against.
         "dev": [
             "ruff",
