@@ -69,6 +69,11 @@ PARTS = {
                 "test_a_signal_says_what_it_does",
                 "test_the_last_batch_is_known_where_the_length_is",
                 "test_metrics_of_a_complete_run_that_cannot_be_read",
+                "test_the_vocabulary_is_told_by_what_is_in_it",
+                "test_a_checkpoint_of_a_gpu_is_recovered_on_the_cpu",
+                "test_a_run_of_one_epoch_is_complete_after_it",
+                "test_the_primary_process_keeps_the_best_weights",
+                "test_an_epoch_of_one_batch_that_was_trained_before",
             )
         ],
     ),

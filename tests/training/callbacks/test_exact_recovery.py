@@ -15,6 +15,7 @@ import torch
 from allennlp.commands.train import TrainModel, train_model_from_file
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
+from allennlp.data import Vocabulary
 from allennlp.training.callbacks import TrainerCallback
 
 from roseq_allennlp.training.callbacks import ExactRecoveryCallback, exact_recovery
@@ -342,7 +343,56 @@ def test_a_checkpoint_of_another_run_is_refused(started, tmp_path):
         " in its directory vocabulary, have changed since. Put them back, or train anew: with --force, or into another"
         " directory."
     )
-    assert "exact_recovery" in refused(tmp_path, {**state, "another": 1})
+    assert refused(tmp_path, {**state, "another": 1}).startswith(
+        "exact_recovery: the checkpoint holds the state of another"
+    )
+
+
+def test_the_vocabulary_is_told_by_what_is_in_it():
+    def digest(**words: list[str]) -> str:
+        vocab = Vocabulary()
+        for namespace, entries in words.items():
+            vocab.add_tokens_to_namespace(entries, namespace)
+        return exact_recovery._digest(vocab)
+
+    assert digest(words=["a"]) == digest(words=["a"]) not in (digest(), digest(words=["b"]), digest(others=["a"]))
+    assert digest(words=[]) == digest()  # looked at, and so created
+
+
+def test_a_checkpoint_of_a_gpu_is_recovered_on_the_cpu(started, tmp_path):
+    state = started.state_dict()
+    on_gpu = {
+        name: {**generators, "cuda": torch.zeros(16, dtype=torch.uint8)}
+        for name, generators in state["generators"][0].items()
+    }
+    start_callback(tmp_path, {**state, "generators": [on_gpu]})._restore()
+
+
+def test_a_run_of_one_epoch_is_complete_after_it(started):
+    trainer = started._access._trainer
+    trainer._num_epochs = trainer._start_after_epochs_completed = 1
+    assert started._is_complete()
+    trainer._start_after_epochs_completed = 0
+    assert not started._is_complete()
+
+
+def test_the_primary_process_keeps_the_best_weights(tmp_path):
+    for is_primary in (True, False):
+        callback = ExactRecoveryCallback(str(tmp_path))
+        callback.on_start(make_trainer(tmp_path), is_primary=is_primary)
+        assert callback._best._writes is is_primary
+
+
+def test_an_epoch_of_one_batch_that_was_trained_before(started, monkeypatch):
+    trainer = started._access._trainer
+    started._loader = ["batch"]
+    monkeypatch.setattr(started, "_take_over_signals", lambda: None)
+    restored: list[int] = []
+    monkeypatch.setattr(started, "_restore", lambda: restored.append(1))
+    trainer._start_after_epochs_completed, trainer._start_after_batches_in_epoch_completed = 0, 1
+    trainer._epochs_completed = 0
+    assert list(started._batches()) == ["batch"]
+    assert restored and "loss" in started._untrained
 
 
 def test_a_checkpoint_of_version_0_1_has_no_callbacks_no_vocabulary_and_metrics_by_position(started, tmp_path):
