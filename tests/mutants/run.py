@@ -67,6 +67,7 @@ PARTS = {
                 "test_a_signal_saves_the_state[accumulation-2]",
                 "test_a_scale_that_is_saved_or_needed_alone",
                 "test_a_signal_says_what_it_does",
+                "test_the_exception_of_a_signal_says_where_the_run_was",
                 "test_the_last_batch_is_known_where_the_length_is",
                 "test_metrics_of_a_complete_run_that_cannot_be_read",
                 "test_the_vocabulary_is_told_by_what_is_in_it",

@@ -333,6 +333,7 @@ def refused(*arguments: Any, **others: Any) -> str:
 def test_a_checkpoint_of_another_run_is_refused(started, tmp_path):
     state = started.state_dict()
     here = ["ConsoleLoggerCallback", "ConfidenceChecksCallback"]  # of AllenNLP's trainer
+    assert state["vocabulary"] == exact_recovery._digest(started._model.vocab)
     assert state["callbacks"] == here
     assert refused(tmp_path, {**state, "callbacks": ["A", "B"]}) == (
         f"The run was started with the callbacks A, B; the config has {', '.join(here)}. Recover with the callbacks that the"
@@ -353,10 +354,11 @@ def test_the_vocabulary_is_told_by_what_is_in_it():
         vocab = Vocabulary()
         for namespace, entries in words.items():
             vocab.add_tokens_to_namespace(entries, namespace)
+            vocab.get_token_to_index_vocabulary(namespace)  # which creates it
         return exact_recovery._digest(vocab)
 
     assert digest(words=["a"]) == digest(words=["a"]) not in (digest(), digest(words=["b"]), digest(others=["a"]))
-    assert digest(words=[]) == digest()  # looked at, and so created
+    assert digest(words=[]) == digest()
 
 
 def test_a_checkpoint_of_a_gpu_is_recovered_on_the_cpu(started, tmp_path):
@@ -492,6 +494,13 @@ def test_a_scale_that_is_saved_or_needed_alone(started, tmp_path):
     start_callback(tmp_path, state, trainer)
     assert trainer._scaler.get_scale() == 4.0
     start_callback(tmp_path, {**state, "scaler": trainer._scaler.state_dict()})
+
+
+def test_the_exception_of_a_signal_says_where_the_run_was(started, monkeypatch):
+    started._on_signal(signal.SIGTERM, None)
+    monkeypatch.setattr(started._access, "save_checkpoint", lambda: None)
+    with pytest.raises(exact_recovery.SigTermReceived, match="^after batch 3 of epoch 2$"):
+        started.on_batch(None, None, None, {"batch_loss": 1.0}, epoch=2, batch_number=3, is_training=True)
 
 
 def test_a_signal_says_what_it_does(capfd):
