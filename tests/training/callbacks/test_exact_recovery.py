@@ -354,7 +354,7 @@ def test_the_vocabulary_is_told_by_what_is_in_it():
         vocab = Vocabulary()
         for namespace, entries in words.items():
             vocab.add_tokens_to_namespace(entries, namespace)
-            vocab.get_token_to_index_vocabulary(namespace)  # which creates it
+            vocab.get_index_to_token_vocabulary(namespace)  # which creates it
         return exact_recovery._digest(vocab)
 
     assert digest(words=["a"]) == digest(words=["a"]) not in (digest(), digest(words=["b"]), digest(others=["a"]))
