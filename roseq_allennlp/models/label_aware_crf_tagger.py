@@ -12,7 +12,7 @@ from allennlp.nn import InitializerApplicator, RegularizerApplicator
 from allennlp.nn.parallel import DdpAccelerator
 
 from roseq_allennlp.data.label_statistics import label_weights as weights_from_counts
-from roseq_allennlp.models.tagger import Tagger
+from roseq_allennlp.models.tagger import EMBEDDED, Tagger
 from roseq_allennlp.modules.crf import ConditionalRandomField
 from roseq_allennlp.modules.seq2seq_encoders import BidirectionalLstm
 from roseq_allennlp.nn.dropout import dropout as apply_dropout
@@ -175,6 +175,10 @@ class LabelAwareCrfTagger(Tagger):
             parts.append(f"focal loss γ={self._gamma:g}")
         return ", ".join(parts)
 
+    @property
+    def embedders(self) -> list[TextFieldEmbedder]:
+        return [self._text_field_embedder]
+
     def set_label_counts(self, counts: dict[str, int]) -> None:
         """ζ from the number of tokens with each tag of the training split; does nothing where `tau` is unset."""
         if self.tau is not None:
@@ -194,7 +198,9 @@ class LabelAwareCrfTagger(Tagger):
     def score_tags(
         self, tokens: TextFieldTensors, tags: Optional[torch.Tensor], mask: torch.Tensor, has_unknown: bool = False
     ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
-        embedded = self._text_field_embedder(tokens)  # (B, T, width of the embedders)
+        embedded = (
+            tokens[EMBEDDED]["vectors"] if EMBEDDED in tokens else self._text_field_embedder(tokens)
+        )  # (B, T, width)
         features = apply_dropout(embedded, self._embedding_dropout, self.training)
         if self._encoder is not None:
             features = apply_dropout(self._encoder(features, mask), self._dropout, self.training)  # (B, T, its width)

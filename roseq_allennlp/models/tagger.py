@@ -6,6 +6,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
+from allennlp.modules import TextFieldEmbedder
 from allennlp.nn import RegularizerApplicator
 from allennlp.nn.parallel import DdpAccelerator
 
@@ -20,6 +21,8 @@ from roseq_allennlp.training.metrics.conll_f1 import ConllF1
 logger = logging.getLogger(__name__)
 CALIBRATION = ("temperature", "thresholds")
 """Parameters of a tagger that `roseq calibrate` sets: they hold for its weights alone."""
+EMBEDDED = "embedded"
+"""Key in `tokens` of words that are embedded already: `vectors` `(B, T, width)`, as `Tagger.embed` gives, and `mask` `(B, T)`."""
 
 
 class Tagger(Model):
@@ -56,6 +59,14 @@ class Tagger(Model):
         self._f1 = ConllF1()
         self._warned_of: set[str] = set()  # types
 
+    @property
+    def embedders(self) -> list[TextFieldEmbedder]:
+        raise NotImplementedError
+
+    def embed(self, tokens: TextFieldTensors) -> torch.Tensor:
+        """What the `embedders` give, one after the other: `(B, T, width)`."""
+        return torch.cat([embedder(tokens) for embedder in self.embedders], dim=2)
+
     def score_tags(
         self, tokens: TextFieldTensors, tags: Optional[torch.Tensor], mask: torch.Tensor, has_unknown: bool = False
     ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
@@ -75,7 +86,7 @@ class Tagger(Model):
         # Parameters
 
         tokens : `TextFieldTensors`
-            Of B sentences, padded to T tokens.
+            Of B sentences, padded to T tokens; or `EMBEDDED`.
         tags : `(B, T)` int64, optional
             Gold tags; −1 where any tag is possible.
         metadata : `List[Dict[str, Any]]`, optional

@@ -6,11 +6,12 @@ from allennlp.common import Lazy
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
+from allennlp.modules import TextFieldEmbedder
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
 from allennlp.nn.parallel import DdpAccelerator
 
 from roseq_allennlp.models.label_aware_crf_tagger import LabelAwareCrfTagger
-from roseq_allennlp.models.tagger import Tagger
+from roseq_allennlp.models.tagger import EMBEDDED, Tagger
 
 
 @Model.register("tagger_ensemble")
@@ -80,6 +81,18 @@ class TaggerEnsemble(Tagger):
         """What the header of a run says of it: the components of its members."""
         return self.members[0].summary
 
+    @property
+    def embedders(self) -> list[TextFieldEmbedder]:
+        return [embedder for member in self.members for embedder in member.embedders]
+
+    def tokens_of_members(self, tokens: TextFieldTensors) -> list[TextFieldTensors]:
+        """The same for each, unless they are embedded already."""
+        if EMBEDDED not in tokens:
+            return [tokens] * len(self.members)
+        widths = [embedder.get_output_dim() for embedder in self.embedders]
+        vectors = tokens[EMBEDDED]["vectors"].split(widths, dim=2)
+        return [{EMBEDDED: {**tokens[EMBEDDED], "vectors": own}} for own in vectors]
+
     def set_label_counts(self, counts: dict[str, int]) -> None:
         """ζ of each member, see `LabelAwareCrfTagger.set_label_counts`."""
         for member in self.members:
@@ -94,7 +107,10 @@ class TaggerEnsemble(Tagger):
     def score_tags(
         self, tokens: TextFieldTensors, tags: Optional[torch.Tensor], mask: torch.Tensor, has_unknown: bool = False
     ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
-        scored = [member.score_tags(tokens, tags, mask, has_unknown) for member in self.members]
+        scored = [
+            member.score_tags(own, tags, mask, has_unknown)
+            for member, own in zip(self.members, self.tokens_of_members(tokens), strict=True)
+        ]
         if not self.training or self._decode_in_training:
             self._take_means()
         losses = [loss for _, loss in scored if loss is not None]

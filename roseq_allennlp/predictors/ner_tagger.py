@@ -40,6 +40,7 @@ from roseq_allennlp.predictors.texts import TextSplitter
 from roseq_allennlp.predictors.thresholds import MinProbability, apply_thresholds, checked_thresholds
 from roseq_allennlp.predictors.white_space import with_white_space
 from roseq_allennlp.predictors.word_completion import WordCompletion
+from roseq_allennlp.predictors.word_features import word_features
 from roseq_allennlp.predictors.worker_pool import WorkerPool
 
 _MAX_TOKENS = {"cpu": 4096, "cuda": 65_536}  # of a batch, padding included
@@ -120,6 +121,8 @@ class NerTagger(Described, Probabilities, Predictor):
         self._pool = WorkerPool(self._tag_window, processes)  # of all threads that use the tagger
         self._word_table = word_table(dataset_reader, model.vocab, longest_words(model))
         self._completion = None if encoder is None else WordCompletion(model, dataset_reader, encoder)
+        # A completion changes the ids and vectors of words met before.
+        self._word_features = word_features(model, self._word_table) if self._completion is None else None
         labels = list(model.vocab.get_token_to_index_vocabulary(getattr(model, "label_namespace", "labels")))
         self._bioes = dict(zip(labels, bioul_to_bioes(labels), strict=True))
 
@@ -327,7 +330,12 @@ class NerTagger(Described, Probabilities, Predictor):
         if self._completion is not None:
             self._completion.add(word for sentence in words for word in sentence)
         if instances is None and self._word_table is not None:
-            tokens = move_to_device(self._word_table.tensors(words, pieces), device)
+            tokens = None
+            if self._word_features is not None:
+                with self._precision(device):
+                    tokens = self._word_features.tensors(words)
+            if tokens is None:
+                tokens = move_to_device(self._word_table.tensors(words, pieces), device)
             return {"tokens": tokens, "metadata": [{"words": sentence} for sentence in words]}
         with _READING:
             if instances is None:
@@ -350,9 +358,12 @@ class NerTagger(Described, Probabilities, Predictor):
         return {name: output[name] for name in ("tags", "entities", "top_k_tags") if name in output}
 
     def _forward(self, inputs: dict[str, Any], device: torch.device) -> dict[str, Any]:
-        with bfloat16_autocast(device) if self._bfloat16 else contextlib.nullcontext():
+        with self._precision(device):
             output: dict[str, Any] = self._model(**inputs)
         return output
+
+    def _precision(self, device: torch.device) -> contextlib.AbstractContextManager[None]:
+        return bfloat16_autocast(device) if self._bfloat16 else contextlib.nullcontext()
 
     def _answer(self, sentence: Sentence, output: dict[str, Any]) -> JsonDict:
         if sentence.visible is not None:

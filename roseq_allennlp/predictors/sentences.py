@@ -56,13 +56,10 @@ def checked_input(item: Any) -> Union[str, Document, Sentence, Unreadable]:
 
 
 def _checked_tokens(words: Any) -> Union[Sentence, Unreadable]:
-    if (
-        not isinstance(words, (list, tuple))
-        or not all(map(isinstance, words, itertools.repeat(str)))
-        or not all(map(len, words))
-    ):
+    types = set(map(type, words)) if isinstance(words, (list, tuple)) else {None}
+    if not all(kind is not None and issubclass(kind, str) for kind in types) or "" in words:
         return Unreadable(error="`tokens` must be a list of strings, none of them empty")
-    words = list(map(_plain, words))
+    words = list(words) if types <= {str} else list(map(_plain, words))
     if (problem := _no_text("tokens", "".join(words))) is not None:
         return problem
     if all(map(str.strip, words)):

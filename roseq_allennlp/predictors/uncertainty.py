@@ -108,8 +108,8 @@ def _disagreement(ensemble: TaggerEnsemble, inputs: dict[str, Any]) -> torch.Ten
     """The entropy of the mean of the members' marginals less the mean of their entropies, which is that mean divergence."""
     mask = token_mask(inputs["tokens"], inputs["metadata"])  # (B, T)
     members = []
-    for member in ensemble.members:
-        emissions, _ = member.score_tags(inputs["tokens"], None, mask)
+    for member, tokens in zip(ensemble.members, ensemble.tokens_of_members(inputs["tokens"]), strict=True):
+        emissions, _ = member.score_tags(tokens, None, mask)
         members.append(member.crf.marginals(emissions.double(), mask))  # (B, T, K)
     marginals = torch.stack(members)  # (members, B, T, K)
     entropies = torch.special.entr(marginals).sum(dim=(2, 3)).mean(dim=0)  # (B,)

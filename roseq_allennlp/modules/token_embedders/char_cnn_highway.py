@@ -11,6 +11,7 @@ from roseq_allennlp.nn.distinct_rows import distinct_rows
 from roseq_allennlp.nn.windows import looked_up_scores, segment_maximum
 
 _BLOCK = 2**14  # words
+_FEWEST = 16  # words; a matrix product of fewer rows may be rounded in another way
 
 
 class CharacterEmbedding(Embedding):
@@ -168,6 +169,9 @@ class CharCnnHighway(TokenEmbedder):
         # An observer may give each occurrence of a word other vectors.
         observed = any(layer.observer is not None for layer in layers)
         rows, occurrences = (tokens, None) if observed else distinct_rows(torch.cat(words, dim=1), tokens)
+        if not torch.is_grad_enabled() and 0 < len(rows) < _FEWEST:
+            occurrences = torch.arange(len(rows)) if occurrences is None else occurrences
+            rows = torch.cat([rows, rows[:1].expand(_FEWEST - len(rows))])
         words, lengths = [ids.index_select(0, rows) for ids in words], lengths.index_select(0, rows)
 
         positions = torch.arange(words[0].size(1))
