@@ -12,7 +12,9 @@ from allennlp.modules.text_field_embedders import BasicTextFieldEmbedder
 from allennlp.modules.token_embedders import Embedding
 
 from roseq_allennlp.data.word_table import WordTable
+from roseq_allennlp.models.label_aware_crf_tagger import LabelAwareCrfTagger
 from roseq_allennlp.models.tagger import EMBEDDED, Tagger
+from roseq_allennlp.models.tagger_ensemble import TaggerEnsemble
 from roseq_allennlp.modules.token_embedders import CharCnnHighway, FixedEmbedding
 
 _MAX_CHARACTERS = 4_000_000  # of all words kept
@@ -99,10 +101,15 @@ class WordFeatures:
 
 def word_features(model: Model, table: Optional[WordTable]) -> Optional[WordFeatures]:
     """
-    For `model` on the CPU; `None` unless its features are sure to be those without: the embedders are `embedding`,
-    `fixed_embedding` and `char_cnn_highway`, which give a word the same vector in every batch.
+    For `model` on the CPU; `None` unless the numbers are sure to be those without: the model is a tagger of this package and
+    no subclass, and its embedders are `embedding`, `fixed_embedding` and `char_cnn_highway`, which give a word the same
+    vector in every batch.
     """
-    if table is None or not isinstance(model, Tagger) or next(model.parameters()).device.type != "cpu":
+    taggers = model.members if isinstance(model, TaggerEnsemble) else [model]
+    if table is None or any(type(tagger) is not LabelAwareCrfTagger for tagger in taggers):
+        return None
+    assert isinstance(model, Tagger)
+    if next(model.parameters()).device.type != "cpu":
         return None
     for embedder in model.embedders:
         if type(embedder) is not BasicTextFieldEmbedder or not all(map(_is_known, embedder.children())):

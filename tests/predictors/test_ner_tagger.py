@@ -335,7 +335,7 @@ def test_the_model_gets_batches_of_one_length(tagger, sentences, monkeypatch):
     forward = type(tagger._model).forward
 
     def watched(self, tokens, **others):
-        shapes.append(tokens["tokens"]["tokens"].shape)
+        shapes.append(tokens["embedded"]["mask"].shape)
         return forward(self, tokens, **others)
 
     monkeypatch.setattr(type(tagger._model), "forward", watched)
