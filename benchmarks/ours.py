@@ -3,7 +3,7 @@
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 import torch
 from allennlp.commands.train import TrainModel
@@ -16,6 +16,7 @@ from allennlp.models.archival import archive_model
 import roseq_allennlp
 from roseq_allennlp.data.tag_schemes import to_spans
 from roseq_allennlp.predictors import NerTagger
+from roseq_allennlp.predictors.word_features import word_features
 
 CONFIG = Path(__file__).with_name("tagger.jsonnet")
 TRAIN, TEST = "corpus://wnut17/train", "corpus://wnut17/test"
@@ -144,3 +145,12 @@ class Training:
 
 def load(archive: str, device: torch.device, bfloat16: bool = False) -> NerTagger:
     return roseq_allennlp.load(archive, cuda_device=cuda_number(device), bfloat16=bfloat16)
+
+
+def tag_anew(tagger: NerTagger, sentences: list[list[str]]) -> Optional[float]:
+    """Tags as a tagger that has met no word yet; returns the share of tokens whose features it then knew, if it keeps any."""
+    tagger._word_features = word_features(tagger._model, tagger._word_table)
+    for _ in tagger.tag_many(sentences):
+        pass
+    features = tagger._word_features
+    return None if features is None else features.num_hits / features.num_tokens

@@ -139,7 +139,10 @@ def tagging(context: Context) -> Iterator[Row]:
     """Lists of tokens to results as each system gives them; ours with the probabilities of entities."""
     words = context.test_data
     found = {"ours": sum(len(answer["entities"]) for answer in context.tagger.tag_many(words))}
-    work: dict[str, Callable[[], Any]] = {"ours": lambda: list(context.tagger.tag_many(words))}
+    work: dict[str, Callable[[], Any]] = {
+        "ours": lambda: ours.tag_anew(context.tagger, words),
+        "words met before": lambda: list(context.tagger.tag_many(words)),
+    }
     if context.has_crf_tagger:
         crf_tagger = peers.CrfTagger(context.training("crf_tagger").archive(), context.device)
         found["crf_tagger"] = sum(len(to_spans(answer["tags"], "BIOUL")) for answer in crf_tagger.tag(words))
@@ -159,7 +162,19 @@ def tagging(context: Context) -> Iterator[Row]:
         f"Threads {torch.get_num_threads()}: {len(words)} sentences of {context.test_tokens} tokens were tagged; "
         "entities found: " + ", ".join(f"{name} {count}" for name, count in found.items())
     )
+    if (share := ours.tag_anew(context.tagger, words)) is not None:
+        context.notes.append(
+            f"Of the tokens of these sentences {share:.0%} are words met before in them, whose features are kept."
+        )
     seconds = context.in_turn(**work)
+    yield measure.speed(
+        "tagging words met before",
+        "the first time",
+        seconds["words met before"],
+        seconds["ours"],
+        None,
+        (context.test_tokens, "tokens"),
+    )
     if context.has_flair:
         seconds["Flair"] = min(seconds["Flair, 32"], seconds["Flair, 64"], key=sum)
     promised = torch.get_num_threads() == 1
