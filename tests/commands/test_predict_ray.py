@@ -35,12 +35,16 @@ def test_parquet_to_parquet(archive_path, tmp_path, tagger):
     (tmp_path / "in").mkdir()
     pattern, output = tmp_path / "*.parquet", tmp_path / "out"
     arguments = (pattern, output, "--archive", archive_path, "--output-format", "parquet", "--actors", 1)
+    arguments += ("--min-probability", "person=0,location=1", "--review")
     result = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"2 rows are in {output}\n"
     rows = sorted(pyarrow.parquet.read_table(output).to_pylist(), key=lambda row: row["id"])
     assert [row["sentence"] for row in rows] == sentences[:2]
-    assert [row["tags"] for row in rows] == [tagger.tag(sentence)["tags"] for sentence in sentences[:2]]
+    expected = [tagger.tag(sentence, {"person": 0.0, "location": 1.0}, review=True) for sentence in sentences[:2]]
+    assert [row["tags"] for row in rows] == [answer["tags"] for answer in expected]
+    marks = [[each.get("review") for each in answer["entities"]] for answer in expected]
+    assert [[each["review"] for each in row["entities"]] for row in rows] == marks and True in sum(marks, [])
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
@@ -237,6 +241,10 @@ def test_what_is_refused(archive_path, tmp_path, roseq):
     assert "Not a directory" in error("fixtures/sentences.jsonl", tmp_path / "a.csv" / "out", *archive)
     assert "no such archive" in error("fixtures/sentences.jsonl", output, "--archive", tmp_path / "none.tar.gz")
     assert "--batch-size must be at least 1" in error("fixtures/sentences.jsonl", output, *archive, "--batch-size", -1)
+    assert "--review marks entities below" in error("fixtures/sentences.jsonl", output, *archive, "--review")
+    for value, message in (("2", "from 0 to 1"), ("citty=1", "that the tagger lacks"), ("calibrated", "no thresholds")):
+        said = error("fixtures/sentences.jsonl", output, *archive, "--min-probability", value)
+        assert f"--min-probability {value}: " in said and message in said
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     address = ("--address", f"127.0.0.1:{port}")

@@ -106,6 +106,8 @@ def _predicted(model: Any, loader: Any, device: torch.device) -> list[ScoredSpan
         if not gold or None in gold:
             gold = model._tag_strings(tags, output["mask"])
         predicted = model._tag_strings(output["tags"], output["mask"])
-        batches.append(scored_spans(model.crf, output, *(list(map(bioul_to_bioes, each)) for each in (gold, predicted))))
+        batches.append(
+            scored_spans(model.crf, output, *(list(map(bioul_to_bioes, each)) for each in (gold, predicted)))
+        )
     model.train(was_training)
     return batches
