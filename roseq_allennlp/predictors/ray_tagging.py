@@ -218,9 +218,9 @@ def tag_dataset(
         ]
     else:
         read = _part
-        least, most = _PARTS
+        smallest, largest = _PARTS
         size = sum(Path(path).stat().st_size for path in paths) // (8 * actors)  # for actors to end at about one time
-        pieces = [part._asdict() for part in parts(paths, min(max(size, least), most))]
+        pieces = [part._asdict() for part in parts(paths, min(max(size, smallest), largest))]
     if not pieces:
         return 0
     rows = ray.data.from_items(pieces).map_batches(read, batch_size=1, num_cpus=0.1)

@@ -117,7 +117,8 @@ def test_a_job_that_is_killed_and_started_again_has_each_row_once(archive_path, 
         ]
         (tmp_path / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
     output = tmp_path / "out"
-    arguments = command(*(tmp_path / "*.jsonl", output, "--archive", archive_path, "--actors", 1, "--batch-size", 512))
+    options = ("--actors", 1, "--batch-size", 512, "--min-probability", "location=1")
+    arguments = command(tmp_path / "*.jsonl", output, "--archive", archive_path, *options)
     program = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while program.poll() is None and not list(tmp_path.glob(".out.*.tmp/*")):
         time.sleep(0.02)
@@ -129,6 +130,7 @@ def test_a_job_that_is_killed_and_started_again_has_each_row_once(archive_path, 
     assert ".tmp: removed; a job that was stopped had left it." in result.stderr
     rows = [json.loads(line) for path in output.iterdir() for line in path.read_text("utf-8").split("\n")[:-1]]
     assert sorted(row["id"] for row in rows) == sorted(f"{name}{row}" for name in "ab" for row in range(10_000))
+    assert {entity["label"] for row in rows for entity in row["entities"]} == {"person"}  # no location is as sure
     assert not list(tmp_path.glob(".out*"))
 
 
