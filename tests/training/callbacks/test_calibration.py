@@ -160,18 +160,21 @@ def test_a_training_without_a_predicted_entity_ends_well(tmp_path: Path) -> None
     assert load_archive(tmp_path / "model.tar.gz").model.crf.temperature == 1
 
 
-def ended(archive: Any, directory: Path, dev: Optional[Path], **kwargs: Any) -> None:
+def loader_of(archive: Any, dev: Path) -> InMemoryDataLoader:
+    loader = InMemoryDataLoader(archive.validation_dataset_reader, str(dev), batch_size=3)
+    loader.index_with(archive.model.vocab)
+    return loader
+
+
+def ended(archive: Any, directory: Path, dev: Optional[Path], distributed: bool = False, **kwargs: Any) -> None:
     """Fires the end of a run whose best weights are those of an archive."""
-    loader = None
-    if dev is not None:
-        loader = InMemoryDataLoader(archive.validation_dataset_reader, str(dev), batch_size=3)
-        loader.index_with(archive.model.vocab)
+    loader = None if dev is None else loader_of(archive, dev)
     trainer = SimpleNamespace(
         model=archive.model,
         cuda_device=torch.device("cpu"),
         _validation_data_loader=loader,
         _best_model_filename=str(directory / "best.th"),
-        _distributed=False,
+        _distributed=distributed,
         _ddp_wrapped_model=None,
     )
     callback: Any = CalibrationCallback(str(directory))
@@ -218,6 +221,29 @@ def test_it_fits_the_development_data_and_keeps_the_mode(archive_path: Path, tmp
     ended(archive, tmp_path, Path(DEV), is_primary=False)
     ended(archive, tmp_path, Path(DEV), metrics=None)  # a run that broke off
     assert not (tmp_path / "best.th").exists()
+
+
+def test_processes_put_together_what_each_predicts(
+    archive_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentences = Path("fixtures/wnut17/emerging.test.annotated").read_text(encoding="utf-8").strip().split("\n\n")
+    archive = load_archive(archive_path)
+    shards = [tmp_path / "0", tmp_path / "1"]
+    for number, shard in enumerate(shards):
+        shard.write_text("\n\n".join(sentences[number::2]) + "\n", encoding="utf-8")
+    of_second = calibration._predicted(archive.model, loader_of(archive, shards[1]), torch.device("cpu"))
+    monkeypatch.setattr(calibration.dist, "get_world_size", lambda: 2)
+    monkeypatch.setattr(
+        calibration.dist, "all_gather_object", lambda of_all, own: of_all.__setitem__(slice(None), [own, of_second])
+    )
+    ended(archive, tmp_path, shards[0], distributed=True)
+    together = archive.model.crf.temperature
+    archive = load_archive(archive_path)
+    ended(archive, tmp_path, Path("fixtures/wnut17/emerging.test.annotated"))
+    assert together == pytest.approx(archive.model.crf.temperature, rel=1e-6)
+    monkeypatch.undo()
+    ended(archive, tmp_path, shards[0])
+    assert together != pytest.approx(archive.model.crf.temperature, rel=1e-3)
 
 
 def test_what_it_refuses(archive_path: Path) -> None:
