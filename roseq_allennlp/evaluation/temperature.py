@@ -45,7 +45,8 @@ def predicted_spans(
         gold = list(map(gold_tags, part))
         predicted = list(map(bioul_to_bioes, model._tag_strings(output["tags"], output["mask"])))
         sentences = [
-            TaggedSentence(words_of(instance), *tags, {}) for instance, *tags in zip(part, gold, predicted, strict=True)
+            TaggedSentence(words_of(instance), true, tags, {})
+            for instance, true, tags in zip(part, gold, predicted, strict=True)
         ]
         batches.append(PredictedSpans(scored_spans(model.crf, output, gold, predicted), sentences))
     return batches

@@ -22,7 +22,8 @@ def scored_spans(
     gold, predicted : `Sequence[Sequence[str]]`
         The tags of each sentence in BIOES.
     """
-    rows, spans, is_right = [], [], []  # sentences without a predicted entity are left out
+    rows: list[int] = []  # of sentences with a predicted entity
+    spans, is_right = [], []
     for row, (true, tags) in enumerate(zip(gold, predicted, strict=True)):
         of_gold = set(entities(true))
         if of_sentence := comparable(true, tags):
