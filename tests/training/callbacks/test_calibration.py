@@ -16,7 +16,6 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch
 from allennlp.models import archival
 
-from roseq_allennlp.commands.with_allennlp import safer_functions
 from roseq_allennlp.data.data_loaders import InMemoryDataLoader
 from roseq_allennlp.data.tag_schemes import convert
 from roseq_allennlp.evaluation.tagged_data import read_labelled, score_of, tag_file
@@ -50,10 +49,7 @@ def train(directory: Path, changes: dict[str, Any], calibrated: bool = True, rec
         **changes,
     }
     changes["trainer.callbacks"] = [{"type": "exact_recovery"}, *([{"type": "calibration"}] if calibrated else [])]
-    with safer_functions():
-        train_model(
-            Params.from_file(CONFIG, json.dumps(changes)), directory, recover=recover, file_friendly_logging=True
-        )
+    train_model(Params.from_file(CONFIG, json.dumps(changes)), directory, recover=recover, file_friendly_logging=True)
 
 
 @pytest.fixture(scope="module")
