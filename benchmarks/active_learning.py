@@ -2,6 +2,7 @@
 How many labelled sentences it takes to come near the F1 of all, where `roseq select` chooses which, and at random.
 
     python -m benchmarks.active_learning wnut17 --seeds 1 -s runs/active_learning
+    python -m benchmarks.active_learning conll2002-nl --sentences 4000 --vectors fixed:e5.nl.100d.txt.gz:100 -s runs/dutch
 
 Random sentences of the training split are labelled at first, the same for all ways to choose. Then in each round more of the rest
 are, chosen by the tagger of the round before, and a new tagger is trained from the start. A row of JSON for each training is added to
@@ -21,9 +22,9 @@ from allennlp.common import Params
 from allennlp.data import DatasetReader
 
 import roseq_allennlp
-from benchmarks.finetuning import corpus_config, train
+from benchmarks.finetuning import train
 from roseq_allennlp.commands.with_allennlp import safer_functions
-from roseq_allennlp.data.catalogue import CORPORA
+from roseq_allennlp.data.catalogue import CONFIGS, CORPORA
 from roseq_allennlp.data.training_mix import MIX_READER, read_sentences, write_sentences
 from roseq_allennlp.data.training_mix import Sentence as Labelled
 from roseq_allennlp.predictors.selection import Selection, boost, rarity
@@ -76,6 +77,7 @@ def main() -> None:
     )
     parser.add_argument("--seeds", default="1,2,3")
     parser.add_argument("--ways", default="|".join(WAYS), help="separated by |")
+    parser.add_argument("--vectors", default="", help="as those of roseq ablation")
     parser.add_argument("-s", "--serialization-dir", default="runs/active_learning", metavar="DIR")
     args = parser.parse_args()
     directory = Path(args.serialization_dir)
@@ -97,7 +99,9 @@ def main() -> None:
         write_sentences(path := directory / f"{run.name}.conll", data)
         epochs = max(_EPOCHS, math.ceil(args.updates / math.ceil(len(data) / _BATCH)))
         changes = {"train_data_path": str(path), "trainer.num_epochs": epochs}
-        config = corpus_config(args.corpus, seed, changes, "base").as_dict(quiet=True)
+        changes |= dict.fromkeys(("random_seed", "numpy_seed", "pytorch_seed"), seed)
+        variables = {"ROSEQ_CORPUS": args.corpus, "ROSEQ_COMPONENTS": "", "ROSEQ_VECTORS": args.vectors}
+        config = Params.from_file(CONFIGS / "ablation.jsonnet", changes, variables).as_dict(quiet=True)
         config["validation_dataset_reader"] = json.loads(json.dumps(config["dataset_reader"]))
         config["dataset_reader"].update(MIX_READER)
         train(Params(config), run)

@@ -44,6 +44,13 @@ def evaluate(name, **variables):
     return json.loads(_jsonnet.evaluate_file(f"training_configs/{name}.jsonnet", ext_vars=variables))
 
 
+def uncalibrated(config):
+    """Without what the roseq_ configs alone have."""
+    *callbacks, last = config["trainer"]["callbacks"]
+    assert last == {"type": "calibration"}
+    return {**config, "trainer": {**config["trainer"], "callbacks": callbacks}}
+
+
 def ablation(corpus, components, vectors=""):
     return evaluate("ablation", ROSEQ_CORPUS=corpus, ROSEQ_COMPONENTS=components, ROSEQ_VECTORS=vectors)
 
@@ -174,7 +181,7 @@ def test_unknown_vectors(vectors, message):
 def test_the_ablation_switches_the_components_and_nothing_else(config, corpus, subset):
     found = ablation(corpus, subset)
     assert components(found) == set(filter(None, subset.split(",")))
-    roseq = evaluate(f"roseq_{config}")
+    roseq = uncalibrated(evaluate(f"roseq_{config}"))
     assert without_components(found) == without_components(roseq)
     if len(components(found)) in (0, 3):
         assert found == (roseq if subset else evaluate(f"base_{config}"))
@@ -182,7 +189,7 @@ def test_the_ablation_switches_the_components_and_nothing_else(config, corpus, s
 
 @pytest.mark.parametrize("config, corpus", CORPORA.items())
 def test_best_is_roseq_as_an_ensemble_on_varied_sentences(config, corpus):
-    best, roseq = evaluate(f"best_{config}"), evaluate(f"roseq_{config}")
+    best, roseq = evaluate(f"best_{config}"), uncalibrated(evaluate(f"roseq_{config}"))
     assert best == ablation(corpus, "lacrf,fl,at,best")
     assert best["model"] == {"type": "tagger_ensemble", "size": 3, "member": roseq["model"]}
     trainer = roseq["trainer"]
@@ -216,7 +223,7 @@ def test_unknown_switch():
 
 @pytest.mark.parametrize("name", CORPORA)
 def test_base_is_roseq_without_the_components(name):
-    roseq, base = evaluate(f"roseq_{name}"), evaluate(f"base_{name}")
+    roseq, base = uncalibrated(evaluate(f"roseq_{name}")), evaluate(f"base_{name}")
     assert components(roseq) == set(COMPONENTS) and components(base) == set()
     assert without_components(roseq) == without_components(base)
 
@@ -260,7 +267,7 @@ def test_values_that_no_score_would_show(name, corpus):
     assert [callback["type"] for callback in trainer["callbacks"]] == [
         *("exact_recovery", "finite_loss", "late_start", "score_table", "declared_types"),
         *([] if corpus.startswith("conll2002") else ["vector_coverage"]),  # those of the file
-        *("label_statistics", "adversarial"),
+        *("label_statistics", "adversarial", "calibration"),
     ]
     assert trainer["checkpointer"] == {"type": "atomic"}
     shapes = corpus.startswith("wnut")
@@ -309,10 +316,10 @@ def test_bucketed_changes_the_batches_and_nothing_else(tmp_path):
     source = '(import "training_configs/lib/corpus.libsonnet")("conll2002-nl", switches={ bucketed: %s }%s)'
     plain, bucketed = (json.loads(_jsonnet.evaluate_snippet("", source % (value, ""))) for value in ("false", "true"))
     loader = {"type": "in_memory", "batch_sampler": dict(SAMPLER)}  # training takes it apart
-    assert bucketed == {**plain, "data_loader": loader} and plain == evaluate("roseq_conll02_nl")
+    assert bucketed == {**plain, "data_loader": loader} and plain == uncalibrated(evaluate("roseq_conll02_nl"))
     # the same from the command line
     overrides = json.dumps({"data_loader": loader})
-    assert Params.from_file("training_configs/roseq_conll02_nl.jsonnet", overrides).as_dict() == bucketed
+    assert uncalibrated(Params.from_file("training_configs/roseq_conll02_nl.jsonnet", overrides).as_dict()) == bucketed
     best = json.loads(_jsonnet.evaluate_snippet("", source % ("false", ", best=true")))
     assert best == {**evaluate("best_conll02_nl"), "data_loader": plain["data_loader"]}
 

@@ -29,7 +29,7 @@ def start(directory: Path, dev: Path, *arguments: str) -> subprocess.Popen:
         "validation_data_path": str(dev),
         "validation_data_loader.batch_size": 5,
         "trainer.num_epochs": 3,
-        "trainer.callbacks": [*evaluated["trainer"]["callbacks"], {"type": "augmentation"}],
+        "trainer.callbacks": [*evaluated["trainer"]["callbacks"], {"type": "augmentation"}, {"type": "calibration"}],
     }
     command = [sys.executable, "-m", "roseq_allennlp", "train", CONFIG, "-s", str(directory), *arguments]
     log = open(directory.with_suffix(".log"), "a")

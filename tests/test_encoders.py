@@ -110,7 +110,7 @@ def test_commands(encoder_run, roseq, tmp_path, tuned: bool) -> None:
 @KINDS
 def test_an_ensemble(encoder_config, tiny_encoder, tmp_path, tuned: bool) -> None:
     """Each member has its own encoder, which a frozen one shares the features of."""
-    config = encoder_config(tiny_encoder, tuned, ensemble=2, augmented=True)
+    config = encoder_config(tiny_encoder, tuned, ensemble=2, augmented=True, calibrated=True)
     model = train_model(Params(config), str(tmp_path / "run"), file_friendly_logging=True)
     first, second = (member._text_field_embedder.token_embedder_tokens for member in model.members)
     name = "encoder.layer.0.output.dense.weight"

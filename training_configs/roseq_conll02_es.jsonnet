@@ -6,4 +6,4 @@
 local corpus = import 'lib/corpus.libsonnet';
 
 local vectors = 'learned';  // or 'fasttext-cc-es', or (import 'lib/vectors.libsonnet').fixed(file, dim)
-corpus('conll2002-es', vectors)
+corpus('conll2002-es', vectors, { calibrated: true })

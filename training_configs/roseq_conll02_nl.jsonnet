@@ -6,4 +6,4 @@
 local corpus = import 'lib/corpus.libsonnet';
 
 local vectors = 'learned';  // or 'fasttext-cc-nl', or (import 'lib/vectors.libsonnet').fixed(file, dim)
-corpus('conll2002-nl', vectors)
+corpus('conll2002-nl', vectors, { calibrated: true })

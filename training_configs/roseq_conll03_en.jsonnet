@@ -6,4 +6,4 @@
 local corpus = import 'lib/corpus.libsonnet';
 
 local vectors = 'glove-6b-100d';  // or 'learned', or (import 'lib/vectors.libsonnet').fixed(file, dim)
-corpus('conll2003-en', vectors)
+corpus('conll2003-en', vectors, { calibrated: true })

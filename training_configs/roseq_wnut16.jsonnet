@@ -6,4 +6,4 @@
 local corpus = import 'lib/corpus.libsonnet';
 
 local vectors = 'glove-6b-100d';  // or 'learned', or (import 'lib/vectors.libsonnet').fixed(file, dim)
-corpus('wnut16', vectors)
+corpus('wnut16', vectors, { calibrated: true })

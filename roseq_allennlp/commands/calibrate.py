@@ -17,10 +17,11 @@ from roseq_allennlp.evaluation.calibration import (
     thresholds,
 )
 from roseq_allennlp.evaluation.tagged_data import TaggedSentence, read_labelled
-from roseq_allennlp.evaluation.temperature import fit_temperature, predicted_spans
+from roseq_allennlp.evaluation.temperature import predicted_spans
 from roseq_allennlp.models.archive import load_archive, with_settings
 from roseq_allennlp.models.description import types_of
 from roseq_allennlp.models.tagger import Tagger
+from roseq_allennlp.nn.temperature import fit_temperature
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -37,9 +38,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
         )
     batches = predicted_spans(archive, read_labelled(archive.validation_dataset_reader, args.data), console.progress)
     try:
-        temperature = fit_temperature(batches)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{args.data}: {error.message}") from error
+        temperature = fit_temperature([batch.scored for batch in batches])
+    except ValueError as error:
+        raise ConfigurationError(f"{args.data}: {error}") from error
     tagged = [sentence for batch in batches for sentence in batch.tagged(temperature)]
     curves = precision_recall(tagged)
     least = {}

@@ -80,6 +80,16 @@ def add_cuda_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cuda-device", type=int, default=-1, metavar="N", help="GPU to tag on, -1 for the CPU")
 
 
+def add_min_probability(parser: argparse.ArgumentParser) -> None:
+    """Adds `--min-probability P` and `--review`."""
+    parser.add_argument(
+        "--min-probability",
+        metavar="P",
+        help="leave out entities below it: 0.8, PER=0.8,LOC=0.7, JSON by type, or calibrated, the archive's own",
+    )
+    parser.add_argument("--review", action="store_true", help='mark them "review": true instead')
+
+
 def add_overrides(parser: argparse.ArgumentParser, *names: str) -> None:
     """Adds `--overrides JSON`, and other names of it."""
     parser.add_argument(

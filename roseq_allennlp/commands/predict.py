@@ -14,6 +14,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.predictors import Predictor
 
 from roseq_allennlp.commands.outputs import prepared
+from roseq_allennlp.commands.thresholds import least_probabilities
 from roseq_allennlp.console import Console
 from roseq_allennlp.data.documents import Tally
 from roseq_allennlp.files import FULL
@@ -22,7 +23,7 @@ from roseq_allennlp.predictors import NerTagger
 from roseq_allennlp.predictors.forking import gate
 from roseq_allennlp.predictors.inputs import STANDARD_INPUT, layout_of, local_path, rows, tag_instances, tag_rows
 from roseq_allennlp.predictors.outputs import STREAMS, Result, write
-from roseq_allennlp.predictors.thresholds import apply_thresholds, parsed_thresholds
+from roseq_allennlp.predictors.thresholds import apply_thresholds
 from roseq_allennlp.text import shown_lines
 from roseq_allennlp.training.overrides import parsed
 
@@ -194,10 +195,7 @@ def _results(
 
 def _above(args: argparse.Namespace, tagger: NerTagger, results: Iterator[Result]) -> Iterator[Result]:
     """With the entities below `--min-probability` left out, or marked."""
-    try:
-        least = tagger.thresholds(None if args.min_probability is None else parsed_thresholds(args.min_probability))
-    except ValueError as error:
-        raise ConfigurationError(f"--min-probability {args.min_probability}: {error}.") from error
+    least = least_probabilities(args, tagger)
     return ((row, apply_thresholds(answer, least, args.review)) for row, answer in results)
 
 

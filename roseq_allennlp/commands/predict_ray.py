@@ -16,9 +16,10 @@ from typing import Any, Optional
 
 from allennlp.common.checks import ConfigurationError
 
+from roseq_allennlp.commands.thresholds import least_probabilities
 from roseq_allennlp.console import Console
 from roseq_allennlp.files import FULL, is_running
-from roseq_allennlp.models.archive import load_archive
+from roseq_allennlp.predictors.loading import load
 
 _FULL = (*FULL, errno.EFBIG)
 _SOURCES = {".txt": "txt", ".jsonl": "jsonl", ".json": "jsonl", ".parquet": "parquet"}
@@ -40,6 +41,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
             raise ConfigurationError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(args, name)}.")
     if not 0 <= args.gpus_per_actor < math.inf:
         raise ConfigurationError(f"--gpus-per-actor must be at least 0, got {args.gpus_per_actor:g}.")
+    if args.review and args.min_probability is None:
+        raise ConfigurationError("--review marks entities below --min-probability: it needs that too.")
     output = Path(args.output).resolve()
     if output.exists():
         raise ConfigurationError(f"{args.output}: exists already. Remove it, or give another directory.")
@@ -54,7 +57,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     local: dict[str, Any] = {} if args.address else {"include_dashboard": False}
     with _written_whole(output, console) as temporary:
-        load_archive(archive)  # here, where what is wrong with it is one line
+        least = least_probabilities(args, load(archive))  # here, where what is wrong with the archive is one line
         on_sigterm = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(address=args.address, log_to_driver=False, logging_level=logging.ERROR, **local)
@@ -68,6 +71,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             rows = tag_dataset(
                 *(paths, source, str(temporary), args.output_format, archive),
                 *(args.actors, args.batch_size, args.gpus_per_actor, getattr(args, "include_package", ())),
+                *(least, args.review),
             )
         finally:
             ray.shutdown()

@@ -47,7 +47,7 @@ class Point(NamedTuple):
 
 def predicted_probabilities(sentences: Iterable[TaggedSentence]) -> list[tuple[float, bool]]:
     """Returns the probability of each predicted entity, and whether the entity is correct."""
-    return [pair for pairs in _by_sentence(sentences) for pair in pairs]
+    return [(entity.probability, entity.is_right) for entities in _by_sentence(sentences) for entity in entities]
 
 
 def reliability(predicted: Sequence[tuple[float, bool]], bins: int = BINS) -> list[Bin]:
@@ -110,10 +110,9 @@ def precision_recall(sentences: Sequence[TaggedSentence]) -> dict[str, list[Poin
     """
     gold = Counter(span.label for sentence in sentences for span in sentence.gold_entities)
     predicted: dict[str, list[tuple[float, bool]]] = {}
-    for sentence in sentences:
-        of_gold = set(sentence.gold_entities)
-        for span in sentence.predicted_entities:
-            predicted.setdefault(span.label, []).append((sentence.probabilities[span], span in of_gold))
+    for entities in _by_sentence(sentences):
+        for label, probability, is_right in entities:
+            predicted.setdefault(label, []).append((probability, is_right))
     curves = {}
     for label, pairs in sorted(predicted.items()):
         pairs.sort(key=lambda pair: -pair[0])
@@ -138,29 +137,40 @@ def thresholds(curves: Mapping[str, Sequence[Point]], target: float) -> dict[str
     }
 
 
-def above(sentences: Iterable[TaggedSentence], least: Mapping[str, float]) -> Counts:
+def above(sentences: Sequence[TaggedSentence], least: Mapping[str, float]) -> Counts:
     """Counts the entities that have at least the probability of their type, and all gold ones."""
-    correct = predicted = gold = 0
-    for sentence in sentences:
-        of_gold = set(sentence.gold_entities)
-        kept = [
-            span for span in sentence.predicted_entities if sentence.probabilities[span] >= least.get(span.label, 0)
-        ]
-        correct, predicted = correct + len(of_gold.intersection(kept)), predicted + len(kept)
-        gold += len(of_gold)
-    return Counts(correct, predicted, gold)
+    kept = [
+        entity.is_right
+        for entities in _by_sentence(sentences)
+        for entity in entities
+        if entity.probability >= least.get(entity.label, 0)
+    ]
+    return Counts(sum(kept), len(kept), sum(len(sentence.gold_entities) for sentence in sentences))
 
 
-def _by_sentence(sentences: Iterable[TaggedSentence]) -> list[list[tuple[float, bool]]]:
-    pairs = []
+class _Predicted(NamedTuple):
+    label: str
+    probability: float
+    is_right: bool
+
+
+def _by_sentence(sentences: Iterable[TaggedSentence]) -> list[list[_Predicted]]:
+    """The predicted entities of each sentence."""
+    result = []
     for sentence in sentences:
         gold = set(sentence.gold_entities)
-        pairs.append([(sentence.probabilities[span], span in gold) for span in sentence.predicted_entities])
-    return pairs
+        probabilities = sentence.probabilities
+        result.append(
+            [_Predicted(span.label, probabilities[span], span in gold) for span in sentence.predicted_entities]
+        )
+    return result
 
 
 def _mean(sentences: Iterable[TaggedSentence], value: Callable[[float, bool], float]) -> Measure:
-    sums = [(sum(value(*pair) for pair in pairs), len(pairs)) for pairs in _by_sentence(sentences)]
+    sums = [
+        (sum(value(entity.probability, entity.is_right) for entity in entities), len(entities))
+        for entities in _by_sentence(sentences)
+    ]
     rows = np.array(sums, dtype=float).reshape(-1, 2)
     total, count = rows.sum(axis=0).tolist()
     return Measure(total / max(count, 1), ratio_interval(rows))

@@ -29,7 +29,14 @@ from roseq_allennlp.models.archive_config import READERS, ArchiveError, checked_
 from roseq_allennlp.models.archive_encoder import check_encoder
 from roseq_allennlp.models.archive_files import MAX_SIZE, check_inside, check_vocabulary, copy_run, extract
 from roseq_allennlp.models.archive_rehearsal import rehearse
-from roseq_allennlp.models.archive_weights import SAFETENSORS, bounded_memory, load_state, read_weights
+from roseq_allennlp.models.archive_weights import (
+    SAFETENSORS,
+    bounded_memory,
+    load_state,
+    read_weights,
+    temperature_in,
+    temperature_of,
+)
 from roseq_allennlp.models.description import METRICS_NAME, Description, describe
 from roseq_allennlp.models.hub import HUB, copy_snapshot, download, is_snapshot
 from roseq_allennlp.models.tagger import Tagger
@@ -109,7 +116,7 @@ def opened_archive(
             check_encoder(directory, built)
             state = read_weights(Path(weights_file) if weights_file else weights)
             check_vocabulary(directory, max((max(value.shape, default=0) for value in state.values()), default=0))
-            description = describe(directory, config)
+            description = describe(directory, config, temperature_of(state))
             archive = _build(built, _complete(config), meta, state, directory)
         yield archive, description, directory
 
@@ -125,10 +132,10 @@ def description_of(archive_file: Union[str, PathLike], max_size: int = MAX_SIZE)
     path = _located(archive_file, max_size)
     with tempfile.TemporaryDirectory() as temporary, _one_sentence(archive_file, Path(temporary)):
         directory = Path(temporary)
-        _open(path, directory, max_size)
+        weights = _open(path, directory, max_size)
         config, _ = read_config(directory)
         checked_config(config)
-        return describe(directory, config)
+        return describe(directory, config, temperature_in(weights))
 
 
 def _changed(config: dict[str, Any], changes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -349,8 +356,8 @@ def unpack_with_safetensors(archive_file: Union[str, PathLike], directory: Path)
         weights = _open(path, unpacked)
         config, _ = read_config(unpacked)
         check_encoder(unpacked, checked_config(config))
-        description = describe(unpacked, config)
         state = {key: value.clone() for key, value in read_weights(weights).items()}  # none share their memory
+        description = describe(unpacked, config, temperature_of(state))
         contiguous = {key: value.contiguous() for key, value in state.items()}
         safetensors.torch.save_file(contiguous, directory / SAFETENSORS)
         for name in _BESIDE_WEIGHTS:

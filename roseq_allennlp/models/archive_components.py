@@ -68,8 +68,8 @@ COMPONENTS: dict[Any, set[str]] = {
     Optimizer: {"adam", "adamw", "fused_adam", "huggingface_adamw", "sgd"},
     Trainer: {"gradient_descent"},
     TrainerCallback: {
-        *("adversarial", "augmentation", "declared_types", "exact_recovery", "finite_loss", "label_statistics"),
-        *("late_start", "score_table", "track_epoch_callback", "vector_coverage"),
+        *("adversarial", "augmentation", "calibration", "declared_types", "exact_recovery", "finite_loss"),
+        *("label_statistics", "late_start", "score_table", "track_epoch_callback", "vector_coverage"),
     },
 }
 """The names allowed for each base class."""

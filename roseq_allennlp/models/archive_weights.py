@@ -1,7 +1,8 @@
 """The weights of an untrusted archive: tensors of finite numbers, and no more of them than the file holds."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from roseq_allennlp.files import check_saved
 from roseq_allennlp.models.archive_config import ArchiveError
 
 SAFETENSORS = "weights.safetensors"
+_TEMPERATURE = "crf.temperature"  # of a `Tagger` that was calibrated at the end of its training
 _HEADER = 2**24  # of safetensors, in bytes
 _TIMES = 8  # building a model may take that many times the memory of its weights, and `_LEAST` in any case
 _LEAST = 2**26  # numbers
@@ -82,6 +84,22 @@ def load_state(model: torch.nn.Module, state: dict[str, torch.Tensor], finite_bu
             raise ValueError(f"{name} is of {state[name].dtype}, expected {value.dtype}")
         if (finite_buffers or name in parameters) and _any(torch.isinf, value):
             raise ValueError(f"{name} holds numbers that are not finite")
+
+
+def temperature_of(state: Mapping[str, torch.Tensor]) -> float:
+    """The temperature of the probabilities that weights hold; 1 if there is none."""
+    value = state.get(_TEMPERATURE, torch.ones(()))
+    return float(value) if value.numel() == 1 and 0 < float(value) < math.inf else 1.0
+
+
+def temperature_in(path: Path) -> float:
+    """`temperature_of` a file, of which nothing else is read; 1 where it cannot be read, which is said to who loads it."""
+    with suppress(Exception):  # of damaged bytes torch raises nearly anything
+        if path.suffix != ".safetensors":
+            return temperature_of(torch.load(path, map_location="cpu", weights_only=True, mmap=True))
+        with safetensors.safe_open(path, "pt") as file:
+            return temperature_of({_TEMPERATURE: file.get_tensor(_TEMPERATURE)})
+    return 1.0
 
 
 @contextmanager

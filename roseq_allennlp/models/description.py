@@ -70,7 +70,7 @@ class Description:
         ]
 
 
-def describe(directory: Path, config: Mapping[str, Any]) -> Description:
+def describe(directory: Path, config: Mapping[str, Any], fitted: float) -> Description:
     """
     # Parameters
 
@@ -78,6 +78,8 @@ def describe(directory: Path, config: Mapping[str, Any]) -> Description:
         Of an archive that is unpacked, or of a run.
     config : `Mapping[str, Any]`
         The config there, see `archive_config.read_config`.
+    fitted : `float`
+        The temperature that the weights hold, which one in the config stands above.
 
     # Raises
 
@@ -101,7 +103,7 @@ def describe(directory: Path, config: Mapping[str, Any]) -> Description:
         trained_on=corpus or PurePosixPath(path.rstrip("/")).name,
         metrics=_metrics(directory / METRICS_NAME),
         # AllenNLP reads the text "None" as null, too.
-        temperature=float(temperature) if isinstance(temperature, (int, float)) else 1.0,
+        temperature=float(temperature) if isinstance(temperature, (int, float)) else fitted,
         thresholds=thresholds if isinstance(thresholds, Mapping) else {},
     )
 

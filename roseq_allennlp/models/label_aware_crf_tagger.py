@@ -65,9 +65,9 @@ class LabelAwareCrfTagger(Tagger):
         Decode and score the batches of training too.
     return_emissions : `bool`, optional (default = `False`)
         Keep the unweighted emissions in the human-readable output.
-    temperature : `float`, optional (default = `1.0`)
+    temperature : `float`, optional (default = that of the weights, else 1)
         What the CRF's scores are divided by for all probabilities, neither for the tags nor for the loss. `roseq calibrate`
-        sets it.
+        sets it; the callback `calibration` keeps its own with the weights.
     thresholds : `Dict[str, float]`, optional
         By entity type the least probability that `roseq calibrate` has found for a precision: for who asks for it.
     initializer : `InitializerApplicator`, optional
@@ -98,14 +98,14 @@ class LabelAwareCrfTagger(Tagger):
         top_k: int = 1,
         decode_in_training: bool = False,
         return_emissions: bool = False,
-        temperature: float = 1.0,
+        temperature: Optional[float] = None,
         thresholds: Optional[dict[str, float]] = None,
         initializer: InitializerApplicator = InitializerApplicator(),
         regularizer: Optional[RegularizerApplicator] = None,
         ddp_accelerator: Optional[DdpAccelerator] = None,
     ) -> None:
         super().__init__(vocab, top_k, decode_in_training, return_emissions, regularizer, ddp_accelerator)
-        if not 0 < temperature < math.inf:
+        if temperature is not None and not 0 < temperature < math.inf:
             raise ConfigurationError(f"temperature must be a finite number above 0; got {temperature}.")
         for label, threshold in (thresholds or {}).items():
             if not 0 <= threshold <= 1:

@@ -102,6 +102,8 @@ class Tagger(Model):
         path, `emissions` `(B, T, K)`, `mask` `(B, T)` and, with `top_k` above 1, `top_k_tags` `(B, k, T)` and
         `top_k_log_probabilities` `(B, k)`.
         """
+        if self.training and not self.crf.has_given_temperature:
+            self.crf.temperature = 1.0  # one that was fitted was of other weights
         others = self._other_tags(metadata or ())
         mask = token_mask(tokens, metadata)  # (B, T)
         has_unknown = UNKNOWN in others

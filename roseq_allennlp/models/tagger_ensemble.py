@@ -102,7 +102,8 @@ class TaggerEnsemble(Tagger):
     @torch.no_grad()
     def _take_means(self) -> None:
         states = [member.crf.state_dict() for member in self.members]
-        self.crf.load_state_dict({name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]})
+        means = {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}
+        self.crf.load_state_dict({**self.crf.state_dict(), **means})  # the temperature is its own
 
     def score_tags(
         self, tokens: TextFieldTensors, tags: Optional[torch.Tensor], mask: torch.Tensor, has_unknown: bool = False

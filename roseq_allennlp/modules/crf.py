@@ -1,4 +1,5 @@
-from typing import Optional
+import math
+from typing import Any, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -9,11 +10,13 @@ from roseq_allennlp.nn.forward_backward import (
     log_likelihood,
     log_sums,
     path_entropy,
-    span_probabilities,
-    tempered,
     token_marginals,
 )
 from roseq_allennlp.nn.half_precision import at_least_float32
+from roseq_allennlp.nn.span_probabilities import span_probabilities
+from roseq_allennlp.nn.temperature import tempered
+
+_TEMPERATURE = "temperature"  # in the saved weights
 
 
 class ConditionalRandomField(torch.nn.Module):
@@ -32,9 +35,10 @@ class ConditionalRandomField(torch.nn.Module):
         the likelihood. `None` allows all.
     include_start_end_transitions : `bool`, optional (default = `False`)
         Learned scores for the first and the last tag. Eq. (7) has none.
-    temperature : `float`, optional (default = `1.0`)
+    temperature : `float`, optional (default = that of the weights)
         What all scores are divided by for the probabilities of what is decoded (Guo et al. 2017, section 4.2). The
-        likelihood and the paths decoded do not depend on it.
+        likelihood and the paths decoded do not depend on it. Where it is left out it is 1 or what `temperature` is set
+        to, and saved with the weights. A given one is not, and weights that are loaded do not change it.
 
     # Raises
 
@@ -52,11 +56,12 @@ class ConditionalRandomField(torch.nn.Module):
         num_tags: int,
         allowed_transitions: Optional[list[tuple[int, int]]] = None,
         include_start_end_transitions: bool = False,
-        temperature: float = 1.0,
+        temperature: Optional[float] = None,
     ) -> None:
         super().__init__()
         self.num_tags = num_tags
-        self.temperature = temperature
+        self.has_given_temperature = temperature is not None
+        self.temperature = 1.0 if temperature is None else temperature
         self.transitions = torch.nn.Parameter(torch.empty(num_tags, num_tags))
         torch.nn.init.xavier_normal_(self.transitions)
         self.start_transitions = self.end_transitions = None
@@ -80,6 +85,21 @@ class ConditionalRandomField(torch.nn.Module):
         self.register_buffer("forbidden_transitions", steps.clone(), persistent=False)
         self.register_buffer("forbidden_starts", starts.clone(), persistent=False)
         self.register_buffer("forbidden_ends", ends.clone(), persistent=False)
+
+    # A number, not a buffer: to look at it never synchronises with a device, and weights without one are as they were.
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if not self.has_given_temperature and self.temperature != 1:
+            destination[prefix + _TEMPERATURE] = torch.tensor(self.temperature, dtype=torch.float64)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        *_, errors = args
+        value = state_dict.pop(prefix + _TEMPERATURE, torch.ones(()))
+        if value.numel() != 1 or not 0 < float(value) < math.inf:
+            errors.append(f"{prefix}{_TEMPERATURE} must be a finite number above 0; got {value.tolist()}")
+        elif not self.has_given_temperature:
+            self.temperature = float(value)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def potentials(self, emissions: torch.Tensor, constrained: bool) -> Potentials:
         """

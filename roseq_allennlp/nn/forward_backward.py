@@ -1,5 +1,5 @@
 """
-Sums over the tag paths of a linear chain: path scores, log-likelihood, marginals, span probabilities, all batched.
+Sums over the tag paths of a linear chain: path scores, log-likelihood, marginals, entropy, all batched.
 
 The functions take *potentials*, scores that add up along a path (eq. 7 of the paper; start and end scores are zero
 there). Shapes: B sentences, T tokens, K tags; `mask` is `(B, T)`, true for real tokens, which stand at the left.
@@ -11,12 +11,11 @@ probabilities, several times as fast, and declines where a sum could lose a term
 """
 
 import math
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional
 
 import torch
 
 from roseq_allennlp.nn.mirror import mirrored_positions
-from roseq_allennlp.nn.range_sums import range_sums
 from roseq_allennlp.nn.rows import by_token
 
 UNKNOWN = -1
@@ -36,29 +35,13 @@ class Potentials(NamedTuple):
     end: torch.Tensor
 
 
-def tempered(potentials: Potentials, temperature: Union[float, torch.Tensor]) -> Potentials:
-    """
-    All scores divided by a positive number: the larger it is, the more equal are the paths. Where it is a scalar tensor, it
-    has a gradient: an infinite score, which stays as it is, adds nothing to that.
-    """
-    if not isinstance(temperature, torch.Tensor) and temperature == 1:
-        return potentials
-    impossible = [scores.isneginf() for scores in potentials]
-    return Potentials(
-        *(
-            (scores.masked_fill(where, 0.0) / temperature).masked_fill(where, -math.inf)
-            for scores, where in zip(potentials, impossible, strict=True)
-        )
-    )
-
-
 def path_score(potentials: Potentials, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Score of one path per sentence: the exponent of eq. (9). `tags` is `(B, T)` int64. Returns `(B,)` float64."""
     last_tags = tags.gather(1, mask.sum(dim=1, keepdim=True) - 1).squeeze(1)  # (B,)
-    return _step_scores(potentials, tags, mask).sum(dim=1) + potentials.end[last_tags]
+    return step_scores(potentials, tags, mask).sum(dim=1) + potentials.end[last_tags]
 
 
-def _step_scores(potentials: Potentials, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def step_scores(potentials: Potentials, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Emission of each token and score of the step to it, end score left out, `(B, T)` float64; 0 at padding."""
     steps = potentials.emissions.gather(2, tags.unsqueeze(2)).squeeze(2)  # (B, T)
     moves = potentials.transitions[tags[:, :-1], tags[:, 1:]]  # (B, T - 1)
@@ -369,58 +352,3 @@ def path_entropy(potentials: Potentials, mask: torch.Tensor) -> torch.Tensor:
         expected = torch.where(share > 0, share * given, 0.0).sum(dim=1)
         entropy = torch.where(mask[:, step], entropy + expected, entropy)
     return entropy
-
-
-def span_probabilities(
-    potentials: Potentials, mask: torch.Tensor, tags: torch.Tensor, spans: torch.Tensor
-) -> torch.Tensor:
-    """
-    Exact probability that a path has exactly `tags` over the whole of a span, whatever it has outside, up to some
-    roundings of log Z. Memory and time do not depend on how many tokens there are times how many spans.
-
-    # Parameters
-
-    tags : `(B, T)` int64, the path that the spans are cut out of
-    spans : `(S, 3)` int64, rows `(sentence, start, end)` in tokens, end exclusive
-
-    # Returns
-
-    `(S,)`, in [0, 1]
-    """
-    alphas, betas, _ = log_sums(potentials, mask)
-    return _span_log_probabilities(potentials, mask, tags, spans, alphas, betas).exp()
-
-
-def span_log_likelihood(
-    potentials: Potentials, mask: torch.Tensor, tags: torch.Tensor, spans: torch.Tensor, is_right: torch.Tensor
-) -> torch.Tensor:
-    """
-    Log-likelihood of what is known of spans, summed over them: log p of those that are right, log(1 − p) of the others, where
-    p is as of `span_probabilities`. It has a gradient, in float64.
-
-    # Parameters
-
-    is_right : `(S,)` bool
-    """
-    alphas, betas = forward_scores(potentials, mask), backward_scores(potentials, mask)
-    logs = _span_log_probabilities(potentials, mask, tags, spans, alphas, betas)  # (S,)
-    wrong = torch.log(-torch.expm1(logs.clamp(max=-torch.finfo(logs.dtype).eps)))  # (S,), finite where p rounds to 1
-    return torch.where(is_right, logs, wrong).sum()
-
-
-def _span_log_probabilities(
-    potentials: Potentials,
-    mask: torch.Tensor,
-    tags: torch.Tensor,
-    spans: torch.Tensor,
-    alphas: torch.Tensor,
-    betas: torch.Tensor,
-) -> torch.Tensor:
-    """`span_probabilities` in logarithms, from forward and backward scores."""
-    sentence, start, last = spans[:, 0], spans[:, 1], spans[:, 2] - 1  # (S,)
-    # (S,), of the steps within each span
-    inside = range_sums(_step_scores(potentials, tags, mask), sentence, start + 1, last - start)
-    before, after = alphas[last, sentence], betas[last, sentence]  # (S, K)
-    path = alphas[start, sentence, tags[sentence, start]] + inside + betas[last, sentence, tags[sentence, last]]
-    # log Z as the last token has it: what rounding has added up on the way there and back is in both, and goes.
-    return (path - torch.logsumexp(before + after, dim=1)).clamp(max=0.0)  # rounding may exceed 0 by 1e-7

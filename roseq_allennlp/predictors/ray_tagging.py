@@ -1,7 +1,7 @@
 """Tagging by a pool of actors on a Ray cluster. Only what needs it imports Ray, an extra: `roseq-allennlp[ray]`."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
@@ -13,20 +13,22 @@ from allennlp.common.checks import ConfigurationError
 from roseq_allennlp.plugins import import_packages
 from roseq_allennlp.predictors.loading import load
 from roseq_allennlp.predictors.rows import as_json, kept, read_line, renamed, repaired, tagged, too_long
+from roseq_allennlp.predictors.thresholds import apply_thresholds
 
 # Types of the columns that tagging adds to Parquet; the same in every block, also where no row has an entity or an error.
 _STRINGS = pyarrow.list_(pyarrow.string())
 _ENTITY = [("text", pyarrow.string()), ("label", pyarrow.string())]
 _ENTITY += [(name, pyarrow.int64()) for name in ("start", "end", "start_token", "end_token")]
 _SENTENCE = [(name, pyarrow.int64()) for name in ("start", "end", "start_token", "end_token")]
-_ENTITIES = pyarrow.list_(pyarrow.struct([*_ENTITY, ("probability", pyarrow.float64())]))
+_ENTITY += [("probability", pyarrow.float64())]
 ADDED_COLUMNS = {
     "words": _STRINGS,
     "tags": _STRINGS,
-    "entities": _ENTITIES,
+    "entities": pyarrow.list_(pyarrow.struct(_ENTITY)),
     "sentences": pyarrow.list_(pyarrow.struct(_SENTENCE)),  # of a document
     "error": pyarrow.string(),
 }
+_REVIEWED = pyarrow.list_(pyarrow.struct([*_ENTITY, ("review", pyarrow.bool_())]))  # null where it is not marked
 _TRIES_OF_A_BLOCK = 3  # after the first, when the actor that had it dies
 _STARTS_OF_AN_ACTOR = 20  # likewise
 _PARTS = (2**16, 2**24)  # bytes of a file of lines that one task reads, at least and at most
@@ -71,16 +73,28 @@ def parts(paths: list[str], size: int) -> list[Part]:
 
 
 class TaggingActor:
-    """Tags tables of rows; a Ray actor holds one, with a tagger of its own."""
+    """
+    Tags tables of rows; a Ray actor holds one, with a tagger of its own. `least` is the least probability of an entity by type,
+    and `review` whether those below it are marked or left out.
+    """
 
     def __init__(
-        self, archive: str, source: str, output: str, cuda_device: int = -1, packages: Sequence[str] = ()
+        self,
+        archive: str,
+        source: str,
+        output: str,
+        cuda_device: int = -1,
+        packages: Sequence[str] = (),
+        least: Optional[Mapping[str, float]] = None,
+        review: bool = False,
     ) -> None:
         torch.set_num_threads(1)
         import_packages(list(packages))  # whose components the archive may name
         self._tagger: Any = load(archive, cuda_device)
         self._source = source
         self._output = output
+        self._least = least
+        self._review = review
 
     def __call__(self, table: pyarrow.Table) -> pyarrow.Table:
         """
@@ -97,12 +111,14 @@ class TaggingActor:
         """
         rows: list[dict[str, Any]] = table.to_pylist()
         items = [self._item(row) for row in rows]
-        answers = self._tagger.predict_batch_json(items)
+        answers = [
+            apply_thresholds(answer, self._least, self._review) for answer in self._tagger.predict_batch_json(items)
+        ]
         if self._output == "jsonl":
             lines = list(map(as_json, map(tagged, map(self._kept, rows, items), answers)))
             return pyarrow.table({"json": pyarrow.array(lines, pyarrow.string())})
         table = table.rename_columns(renamed(table.column_names))
-        for name, kind in ADDED_COLUMNS.items():
+        for name, kind in {**ADDED_COLUMNS, **({"entities": _REVIEWED} if self._review else {})}.items():
             table = table.append_column(name, pyarrow.array([answer.get(name) for answer in answers], kind))
         return table
 
@@ -162,10 +178,12 @@ def tag_dataset(
     batch_size: int,
     gpus: float,
     packages: Sequence[str] = (),
+    least: Optional[Mapping[str, float]] = None,
+    review: bool = False,
 ) -> int:
     """
     Tags files on the cluster that Ray is connected to, writes into `directory`, and returns the number of rows written.
-    Each actor imports `packages`, whose components the archive may name.
+    Each actor imports `packages`, whose components the archive may name; for `least` and `review` see `TaggingActor`.
 
     # Raises
 
@@ -200,9 +218,9 @@ def tag_dataset(
         ]
     else:
         read = _part
-        least, most = _PARTS
+        smallest, largest = _PARTS
         size = sum(Path(path).stat().st_size for path in paths) // (8 * actors)  # for actors to end at about one time
-        pieces = [part._asdict() for part in parts(paths, min(max(size, least), most))]
+        pieces = [part._asdict() for part in parts(paths, min(max(size, smallest), largest))]
     if not pieces:
         return 0
     rows = ray.data.from_items(pieces).map_batches(read, batch_size=1, num_cpus=0.1)
@@ -211,7 +229,7 @@ def tag_dataset(
         warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
         tagged = rows.map_batches(
             TaggingActor,  # type: ignore[arg-type]
-            fn_constructor_args=(archive, source, output, 0 if gpus else -1, packages),
+            fn_constructor_args=(archive, source, output, 0 if gpus else -1, packages, least, review),
             batch_format="pyarrow",
             batch_size=batch_size,
             compute=ActorPoolStrategy(size=min(actors, len(pieces))),

@@ -11,10 +11,11 @@ from scipy.optimize import minimize_scalar
 
 import roseq_allennlp
 from roseq_allennlp.evaluation.tagged_data import gold_tags, read_labelled, score_of, tag_file, words_of
-from roseq_allennlp.evaluation.temperature import fit_temperature, predicted_spans
+from roseq_allennlp.evaluation.temperature import predicted_spans
 from roseq_allennlp.models.archive import load_archive, with_safetensors, with_settings
 from roseq_allennlp.models.finetuning import prepare
 from roseq_allennlp.models.finetuning_request import FineTuning
+from roseq_allennlp.nn.temperature import fit_temperature
 
 DEV = "fixtures/wnut17/emerging.test.annotated"
 
@@ -121,8 +122,8 @@ def test_probabilities_of_the_fit_are_the_taggers(archive_path, calibrated):
     assert {tuple(words_of(instance)): gold_tags(instance) for instance in instances} == {
         words: sentence.gold for words, sentence in fitted.items()
     }
-    right = [batch._replace(is_right=batch.is_right | True) for batch in batches]
-    with pytest.raises(ConfigurationError, match="all of them right"):
+    right = [batch.scored._replace(is_right=batch.scored.is_right | True) for batch in batches]
+    with pytest.raises(ValueError, match="all of them right"):
         fit_temperature(right)
 
 

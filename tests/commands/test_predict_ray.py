@@ -35,12 +35,16 @@ def test_parquet_to_parquet(archive_path, tmp_path, tagger):
     (tmp_path / "in").mkdir()
     pattern, output = tmp_path / "*.parquet", tmp_path / "out"
     arguments = (pattern, output, "--archive", archive_path, "--output-format", "parquet", "--actors", 1)
+    arguments += ("--min-probability", "person=0,location=1", "--review")
     result = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"2 rows are in {output}\n"
     rows = sorted(pyarrow.parquet.read_table(output).to_pylist(), key=lambda row: row["id"])
     assert [row["sentence"] for row in rows] == sentences[:2]
-    assert [row["tags"] for row in rows] == [tagger.tag(sentence)["tags"] for sentence in sentences[:2]]
+    expected = [tagger.tag(sentence, {"person": 0.0, "location": 1.0}, review=True) for sentence in sentences[:2]]
+    assert [row["tags"] for row in rows] == [answer["tags"] for answer in expected]
+    marks = [[each.get("review") for each in answer["entities"]] for answer in expected]
+    assert [[each["review"] for each in row["entities"]] for row in rows] == marks and True in sum(marks, [])
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
@@ -113,7 +117,8 @@ def test_a_job_that_is_killed_and_started_again_has_each_row_once(archive_path, 
         ]
         (tmp_path / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
     output = tmp_path / "out"
-    arguments = command(*(tmp_path / "*.jsonl", output, "--archive", archive_path, "--actors", 1, "--batch-size", 512))
+    options = ("--actors", 1, "--batch-size", 512, "--min-probability", "location=1")
+    arguments = command(tmp_path / "*.jsonl", output, "--archive", archive_path, *options)
     program = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while program.poll() is None and not list(tmp_path.glob(".out.*.tmp/*")):
         time.sleep(0.02)
@@ -125,6 +130,9 @@ def test_a_job_that_is_killed_and_started_again_has_each_row_once(archive_path, 
     assert ".tmp: removed; a job that was stopped had left it." in result.stderr
     rows = [json.loads(line) for path in output.iterdir() for line in path.read_text("utf-8").split("\n")[:-1]]
     assert sorted(row["id"] for row in rows) == sorted(f"{name}{row}" for name in "ab" for row in range(10_000))
+    assert {entity["label"] for row in rows for entity in row["entities"]} == {
+        *("person", "corporation", "creative-work"),  # no location is as sure
+    }
     assert not list(tmp_path.glob(".out*"))
 
 
@@ -237,6 +245,10 @@ def test_what_is_refused(archive_path, tmp_path, roseq):
     assert "Not a directory" in error("fixtures/sentences.jsonl", tmp_path / "a.csv" / "out", *archive)
     assert "no such archive" in error("fixtures/sentences.jsonl", output, "--archive", tmp_path / "none.tar.gz")
     assert "--batch-size must be at least 1" in error("fixtures/sentences.jsonl", output, *archive, "--batch-size", -1)
+    assert "--review marks entities below" in error("fixtures/sentences.jsonl", output, *archive, "--review")
+    for value, message in (("2", "from 0 to 1"), ("citty=1", "that the tagger lacks"), ("calibrated", "no thresholds")):
+        said = error("fixtures/sentences.jsonl", output, *archive, "--min-probability", value)
+        assert f"--min-probability {value}: " in said and message in said
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     address = ("--address", f"127.0.0.1:{port}")

@@ -10,7 +10,8 @@ from allennlp.models import Model
 
 import roseq_allennlp
 from roseq_allennlp.models.archive import load_archive, with_settings
-from roseq_allennlp.nn.forward_backward import tempered, token_marginals
+from roseq_allennlp.nn.forward_backward import token_marginals
+from roseq_allennlp.nn.temperature import tempered
 from roseq_allennlp.training.callbacks.adversarial import find_layers
 
 TRAIN = "fixtures/wnut17/wnut17train.conll"

@@ -18,10 +18,9 @@ from roseq_allennlp.nn.forward_backward import (
     log_likelihood,
     log_partition,
     path_score,
-    span_log_likelihood,
-    span_probabilities,
-    tempered,
 )
+from roseq_allennlp.nn.span_probabilities import span_log_likelihood, span_probabilities
+from roseq_allennlp.nn.temperature import tempered
 
 LABELS = ["O", "B-X", "I-X", "L-X", "U-X"]
 ALLOWED = allowed_transitions("BIOUL", dict(enumerate(LABELS)))

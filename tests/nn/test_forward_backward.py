@@ -19,9 +19,9 @@ from roseq_allennlp.nn.forward_backward import (
     log_partition,
     log_sums,
     path_score,
-    span_probabilities,
     token_marginals,
 )
+from roseq_allennlp.nn.span_probabilities import span_probabilities
 
 ALLOWED = allowed_transitions("BIOUL", dict(enumerate(["O", "B-X", "I-X", "L-X", "U-X"])))
 

@@ -30,8 +30,8 @@ def lines(*texts):
     return pyarrow.table({"file": ["f"] * len(texts), "line": range(1, len(texts) + 1), "text": texts})
 
 
-def actor(archive_path, source, output):
-    return TaggingActor(str(archive_path), source, output)
+def actor(archive_path, source, output, **options):
+    return TaggingActor(str(archive_path), source, output, **options)
 
 
 def test_json_lines(archive_path, tagger):
@@ -91,3 +91,24 @@ def test_an_actor_imports_the_packages_of_the_command(archive_path, tmp_path, mo
     monkeypatch.syspath_prepend(tmp_path)
     TaggingActor(str(archive_path), "jsonl", "jsonl", packages=["users_package"])
     assert sys.modules.pop("users_package").imported
+
+
+@pytest.mark.parametrize("output", ["jsonl", "parquet"])
+def test_entities_below_the_least_probability_are_left_out_or_marked(output, archive_path, tagger):
+    text = "Marta Keller flies from Lisbon to Oslo tomorrow"
+    probabilities = {entity["text"]: entity["probability"] for entity in tagger.tag(text)["entities"]}
+    least = {"location": sorted(probabilities[city] for city in ("Lisbon", "Oslo"))[1] - 1e-6, "person": 0.0}
+    lowest = min(("Lisbon", "Oslo"), key=probabilities.__getitem__)
+
+    def rows(review):
+        table = actor(archive_path, "txt", output, least=least, review=review)(lines(text, ""))
+        return [json.loads(line) for line in table["json"].to_pylist()] if output == "jsonl" else table.to_pylist()
+
+    row, empty = rows(False)
+    assert {entity["text"] for entity in row["entities"]} == set(probabilities) - {lowest}
+    assert row["tags"][row["words"].index(lowest)] == "O" and all("review" not in each for each in row["entities"])
+    row, empty = rows(True)
+    assert {entity["text"]: entity.get("review") or False for entity in row["entities"]} == {
+        name: name == lowest for name in probabilities
+    }
+    assert row["tags"] == tagger.tag(text)["tags"] and empty["entities"] == []

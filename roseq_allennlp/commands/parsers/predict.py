@@ -1,6 +1,6 @@
 import argparse
 
-from roseq_allennlp.commands.command import Command, add_cuda_device
+from roseq_allennlp.commands.command import Command, add_cuda_device, add_min_probability
 from roseq_allennlp.data.format_names import INPUT_FORMATS, OUTPUT_FORMATS
 
 
@@ -41,12 +41,7 @@ class PredictCommand(Command):
             help=f"{', '.join(INPUT_FORMATS)}: what the files hold; text is a sentence a line",
         )
         parser.add_argument("--documents", action="store_true", help="each file is one text, of many sentences")
-        parser.add_argument(
-            "--min-probability",
-            metavar="P",
-            help="leave out entities below it: 0.8, PER=0.8,LOC=0.7, JSON by type, or calibrated, the archive's own",
-        )
-        parser.add_argument("--review", action="store_true", help='mark them "review": true instead')
+        add_min_probability(parser)
         parser.add_argument("--batch-size", type=int, default=2048, metavar="N", help="rows read at a time, at most")
         add_cuda_device(parser)
         parser.add_argument("--silent", action="store_true", help="write the file of -o alone, as without it")

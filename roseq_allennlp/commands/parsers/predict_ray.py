@@ -1,6 +1,6 @@
 import argparse
 
-from roseq_allennlp.commands.command import Command
+from roseq_allennlp.commands.command import Command, add_min_probability
 
 
 class PredictRayCommand(Command):
@@ -22,6 +22,7 @@ class PredictRayCommand(Command):
             "--archive", required=True, metavar="ARCHIVE", help="a model.tar.gz, or the directory of a run"
         )
         parser.add_argument("--output-format", choices=("jsonl", "parquet"), default="jsonl", help="what OUTPUT holds")
+        add_min_probability(parser)
         parser.add_argument(
             "--actors",
             type=int,

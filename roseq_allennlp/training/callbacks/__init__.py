@@ -1,5 +1,6 @@
 from roseq_allennlp.training.callbacks.adversarial import AdversarialCallback
 from roseq_allennlp.training.callbacks.augmentation import AugmentationCallback
+from roseq_allennlp.training.callbacks.calibration import CalibrationCallback
 from roseq_allennlp.training.callbacks.declared_types import DeclaredTypesCallback
 from roseq_allennlp.training.callbacks.exact_recovery import ExactRecoveryCallback
 from roseq_allennlp.training.callbacks.finite_loss import FiniteLossCallback
@@ -11,6 +12,7 @@ from roseq_allennlp.training.callbacks.vector_coverage import VectorCoverageCall
 __all__ = [
     "AdversarialCallback",
     "AugmentationCallback",
+    "CalibrationCallback",
     "DeclaredTypesCallback",
     "ExactRecoveryCallback",
     "FiniteLossCallback",

@@ -83,7 +83,7 @@ def test_both_orders_recover_to_the_weights_of_an_unbroken_run(tmp_path: Path, p
 
 
 def test_all_callbacks_are_paired() -> None:
-    assert len(NAMES) == len(callbacks.__all__) == 9
+    assert len(NAMES) == len(callbacks.__all__) == 10
 
 
 @pytest.mark.parametrize(
