@@ -1,24 +1,21 @@
 import argparse
-import contextlib
 import errno
 import logging
 import math
 import os
-import platform
 import re
-import shutil
 import signal
 import socket
-from collections.abc import Iterator
-from glob import escape, glob
+from glob import glob
 from pathlib import Path
 from typing import Any, Optional
 
 from allennlp.common.checks import ConfigurationError
 
+from roseq_allennlp.commands.resumable_output import resumable_output
 from roseq_allennlp.commands.thresholds import least_probabilities
 from roseq_allennlp.console import Console
-from roseq_allennlp.files import FULL, is_running
+from roseq_allennlp.files import FULL
 from roseq_allennlp.predictors.loading import load
 
 _FULL = (*FULL, errno.EFBIG)
@@ -34,7 +31,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         raise ConfigurationError(
             f"Ray is not installed, or not its part for data ({error}): pip install 'ray[data]', or 'roseq-allennlp[ray]'."
         ) from error
-    from roseq_allennlp.predictors.ray_tagging import check_parquet, tag_dataset
+    from roseq_allennlp.predictors.ray_tagging import check_parquet, pieces_of, tag_pieces
 
     for name in ("actors", "batch_size"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
@@ -51,13 +48,22 @@ def run(args: argparse.Namespace, console: Console) -> int:
         check_parquet(paths)
     _check_address(args.address)
     archive = args.archive if "://" in args.archive else str(Path(args.archive).resolve())
+    packages = list(getattr(args, "include_package", ()))
+    least = least_probabilities(args, load(archive))  # here, where what is wrong with the archive is one line
+    settings = {
+        "input": list(map(_identity, paths)),
+        "--archive": _identity(archive),
+        "--output-format": args.output_format,
+        "--min-probability": least,
+        "--review": args.review,
+        "--include-package": packages,
+    }
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # The stack traces of a failed job, and of every pool of actors that they might not be started again; they are.
     os.environ.setdefault("RAY_DATA_LOG_LEVEL", "CRITICAL")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     local: dict[str, Any] = {} if args.address else {"include_dashboard": False}
-    with _written_whole(output, console) as temporary:
-        least = least_probabilities(args, load(archive))  # here, where what is wrong with the archive is one line
+    with resumable_output(output, settings, lambda: pieces_of(paths, source), _reason, console) as (directory, pieces):
         on_sigterm = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(address=args.address, log_to_driver=False, logging_level=logging.ERROR, **local)
@@ -68,15 +74,24 @@ def run(args: argparse.Namespace, console: Console) -> int:
                     f"--gpus-per-actor is {args.gpus_per_actor:g}, and the cluster has {gpus:g} GPUs. Leave it out for the CPU."
                 )
             ray.data.DataContext.get_current().enable_progress_bars = not console.plain
-            rows = tag_dataset(
-                *(paths, source, str(temporary), args.output_format, archive),
-                *(args.actors, args.batch_size, args.gpus_per_actor, getattr(args, "include_package", ())),
-                *(least, args.review),
+            tag_pieces(
+                *(pieces, source, str(directory), args.output_format, archive),
+                *(args.actors, args.batch_size, args.gpus_per_actor, packages),
+                least=least,
+                review=args.review,
             )
         finally:
             ray.shutdown()
-    console.print(f"{rows} rows are in {args.output}")
+    console.print(f"{sum(fields[-1] for fields in pieces)} rows are in {args.output}")
     return 0
+
+
+def _identity(path: str) -> list[Any]:
+    """By which a file is known again; of an archive on a hub its name."""
+    if "://" in path:
+        return [path]
+    status = Path(path).stat()
+    return [path, status.st_size, status.st_mtime_ns]
 
 
 def _check_address(address: Optional[str]) -> None:
@@ -89,55 +104,6 @@ def _check_address(address: Optional[str]) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=30).close()
     except (OSError, OverflowError) as error:
         raise ConfigurationError(f"--address {address}: no cluster answers there ({error}). Start it first.") from error
-
-
-@contextlib.contextmanager
-def _written_whole(output: Path, console: Console) -> Iterator[Path]:
-    """
-    A temporary directory beside `output`, which takes its name at the end, or is removed on any error. What a job that
-    was killed has left of its own is removed first.
-
-    # Raises
-
-    `ConfigurationError` if another job writes `output`, and in place of what stopped this one.
-    """
-    prefix = f".{output.name}."
-    host = platform.node()
-    for left in output.parent.glob(f"{escape(prefix)}*.tmp"):
-        its_host, _, process = left.name[len(prefix) : -len(".tmp")].rpartition(".")
-        if its_host != host:
-            console.say(f"{left}: left by a job on another machine; remove it if that was stopped.")
-        elif _runs(process):
-            raise ConfigurationError(
-                f"{output}: process {process} is writing it, in {left}. Wait for it, or give another directory."
-            )
-        else:
-            shutil.rmtree(left, ignore_errors=True)
-            console.say(f"{left}: removed; a job that was stopped had left it.")
-    temporary = output.with_name(f"{prefix}{host}.{os.getpid()}.tmp")
-    try:
-        temporary.mkdir(parents=True)
-        yield temporary
-    except ConfigurationError:
-        raise
-    except Exception as error:
-        raise ConfigurationError(f"{output}: not written, the job has failed: {_reason(error)}") from error
-    else:
-        try:
-            temporary.rename(output)
-        except OSError as error:
-            kept = output.with_name(f"{output.name}.{os.getpid()}")
-            temporary.rename(kept)
-            raise ConfigurationError(
-                f"{output}: could not be named so at the end ({error.strerror}). All rows are in {kept}."
-            ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _runs(process: str) -> bool:
-    """Whether the process of that number is another one than this, and runs."""
-    return process.isdecimal() and int(process) != os.getpid() and is_running(int(process))
 
 
 def _reason(error: BaseException) -> str:

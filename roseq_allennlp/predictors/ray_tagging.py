@@ -1,15 +1,18 @@
 """Tagging by a pool of actors on a Ray cluster. Only what needs it imports Ray, an extra: `roseq-allennlp[ray]`."""
 
+import json
+import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, Union
 
 import pyarrow
 import pyarrow.parquet
 import torch
 from allennlp.common.checks import ConfigurationError
 
+from roseq_allennlp.files import replacing
 from roseq_allennlp.plugins import import_packages
 from roseq_allennlp.predictors.loading import load
 from roseq_allennlp.predictors.rows import as_json, kept, read_line, renamed, repaired, tagged, too_long
@@ -31,16 +34,24 @@ ADDED_COLUMNS = {
 _REVIEWED = pyarrow.list_(pyarrow.struct([*_ENTITY, ("review", pyarrow.bool_())]))  # null where it is not marked
 _TRIES_OF_A_BLOCK = 3  # after the first, when the actor that had it dies
 _STARTS_OF_AN_ACTOR = 20  # likewise
-_PARTS = (2**16, 2**24)  # bytes of a file of lines that one task reads, at least and at most
+_PIECES = 1000  # of a job, so that what a stopped one repeats is little
+_BYTES = (2**12, 2**22)  # of a piece of lines, at least and at most
+_ROWS = (2**8, 2**15)  # of a piece of a row group, likewise
+_BLOCKS = 2000  # that Ray hands out
+_SLICES = 32  # of a row group at most, as each is read with the whole group
 
 
 class Part(NamedTuple):
-    """The lines that begin at `start` of a file or later, before `end`, in bytes; `line` is the number of the first."""
+    """
+    The lines that begin at `start` of a file or later, before `end`, in bytes; `line` is the number of the first, `rows` how
+    many there are.
+    """
 
     path: str
     start: int
     end: int
     line: int
+    rows: int = 0
 
     def lines(self) -> Iterator[Optional[bytes]]:
         """`None` for a line that is too long, see `rows.read_line`."""
@@ -67,15 +78,50 @@ def parts(paths: list[str], size: int) -> list[Part]:
         line, length = 1, Path(path).stat().st_size
         for start in range(0, length, size):
             part = Part(path, start, min(start + size, length), line)
-            result.append(part)
-            line += sum(1 for _ in part.lines())
+            result.append(part._replace(rows=sum(1 for _ in part.lines())))
+            line += result[-1].rows
     return result
+
+
+class Slice(NamedTuple):
+    """`rows` rows of a row group of a Parquet file, from `start` on."""
+
+    path: str
+    group: int
+    start: int
+    rows: int
+
+    def table(self) -> pyarrow.Table:
+        return pyarrow.parquet.ParquetFile(self.path).read_row_group(self.group).slice(self.start, self.rows)
+
+
+def slices(paths: list[str]) -> list[Slice]:
+    """Parquet files in slices of their row groups."""
+    files = {path: pyarrow.parquet.ParquetFile(path).metadata for path in paths}
+    smallest, largest = _ROWS
+    size = min(max(sum(file.num_rows for file in files.values()) // _PIECES, smallest), largest)
+    result = []
+    for path, file in files.items():
+        for group in range(file.num_row_groups):
+            rows = file.row_group(group).num_rows
+            step = max(size, -(-rows // _SLICES))
+            result += [Slice(path, group, start, min(step, rows - start)) for start in range(0, rows, step)]
+    return result
+
+
+def pieces_of(paths: list[str], source: str) -> list[list[Any]]:
+    """What of the input becomes a file of the output each: the fields of a `Slice` for `parquet`, else of a `Part`."""
+    if source == "parquet":
+        return [list(piece) for piece in slices(paths)]
+    smallest, largest = _BYTES
+    size = min(max(sum(Path(path).stat().st_size for path in paths) // _PIECES, smallest), largest)
+    return [list(part) for part in parts(paths, size)]
 
 
 class TaggingActor:
     """
-    Tags tables of rows; a Ray actor holds one, with a tagger of its own. `least` is the least probability of an entity by type,
-    and `review` whether those below it are marked or left out.
+    Tags pieces of the input, each into a file of `directory`; a Ray actor holds one, with a tagger of its own. `least` is the least
+    probability of an entity by type, and `review` whether those below it are marked or left out.
     """
 
     def __init__(
@@ -83,6 +129,8 @@ class TaggingActor:
         archive: str,
         source: str,
         output: str,
+        directory: str = "",
+        batch_size: int = 2048,
         cuda_device: int = -1,
         packages: Sequence[str] = (),
         least: Optional[Mapping[str, float]] = None,
@@ -93,10 +141,37 @@ class TaggingActor:
         self._tagger: Any = load(archive, cuda_device)
         self._source = source
         self._output = output
+        self._directory = Path(directory)
+        self._batch_size = batch_size
         self._least = least
         self._review = review
 
-    def __call__(self, table: pyarrow.Table) -> pyarrow.Table:
+    def __call__(self, pieces: pyarrow.Table) -> pyarrow.Table:
+        """Tags those of `pieces`, with their `index` and `fields` as JSON, that are not there yet; returns their `index`."""
+        for row in pieces.to_pylist():
+            path = self._directory / file_name(row["index"], self._output)
+            if not path.exists():  # else an actor that had this block wrote it and died
+                kind = Slice if self._source == "parquet" else Part
+                self._write(kind(*json.loads(row["fields"])), path)
+        return pieces.select(["index"])
+
+    def _write(self, piece: Union[Part, Slice], path: Path) -> None:
+        table = piece.table()
+        if table.num_rows != piece.rows:
+            raise ValueError(
+                f"{piece.path} has changed since the job began. Remove what the job has written, and begin anew"
+            )
+        batches = (
+            self.tagged(table.slice(start, self._batch_size)) for start in range(0, len(table), self._batch_size)
+        )
+        with replacing(path) as temporary:
+            if self._output == "parquet":
+                pyarrow.parquet.write_table(pyarrow.concat_tables(batches), temporary)
+            else:
+                with open(temporary, "w", encoding="utf-8", newline="\n") as file:
+                    file.writelines(f"{line}\n" for batch in batches for line in batch["json"].to_pylist())
+
+    def tagged(self, table: pyarrow.Table) -> pyarrow.Table:
         """
         # Parameters
 
@@ -138,12 +213,9 @@ class TaggingActor:
         return {"file": row["file"], "line": row["line"], **kept(item, row["file"], row["line"], row["text"])}
 
 
-def _part(row: dict[str, Any]) -> pyarrow.Table:
-    return Part(*(row[name][0] for name in Part._fields)).table()
-
-
-def _row_group(row: dict[str, Any]) -> pyarrow.Table:
-    return pyarrow.parquet.ParquetFile(row["path"][0]).read_row_group(int(row["group"][0]))
+def file_name(index: int, output: str) -> str:
+    """The file of the output that has the piece of the input with this index: by name they are in the order of the input."""
+    return f"part-{index:06d}.{output}"
 
 
 def check_parquet(paths: list[str]) -> None:
@@ -168,8 +240,8 @@ def check_parquet(paths: list[str]) -> None:
                 )
 
 
-def tag_dataset(
-    paths: list[str],
+def tag_pieces(
+    pieces: list[list[Any]],
     source: str,
     directory: str,
     output: str,
@@ -180,10 +252,11 @@ def tag_dataset(
     packages: Sequence[str] = (),
     least: Optional[Mapping[str, float]] = None,
     review: bool = False,
-) -> int:
+) -> None:
     """
-    Tags files on the cluster that Ray is connected to, writes into `directory`, and returns the number of rows written.
-    Each actor imports `packages`, whose components the archive may name; for `least` and `review` see `TaggingActor`.
+    Tags those of `pieces` (see `pieces_of`) whose files are not in `directory` yet on the cluster that Ray is connected to, and
+    writes these files. Each actor imports `packages`, whose components the archive may name; for `least` and `review` see
+    `TaggingActor`.
 
     # Raises
 
@@ -191,55 +264,34 @@ def tag_dataset(
     """
     import ray
     from ray.data import ActorPoolStrategy
-    from ray.data.block import BlockAccessor
-    from ray.data.datasource import BlockBasedFileDatasink
 
-    class Sink(BlockBasedFileDatasink):
-        rows = 0
-
-        def write_block_to_file(self, block: BlockAccessor, file: pyarrow.NativeFile) -> None:
-            table = block.to_arrow()
-            if output == "parquet":
-                pyarrow.parquet.write_table(table, file)
-            else:
-                file.write("".join(f"{line}\n" for line in table["json"].to_pylist()).encode("utf-8"))
-
-        def on_write_complete(self, write_result: Any) -> None:
-            super().on_write_complete(write_result)
-            self.rows = write_result.num_rows
-
+    done = set(os.listdir(directory))
+    todo = [
+        {"index": index, "fields": json.dumps(fields)}
+        for index, fields in enumerate(pieces)
+        if file_name(index, output) not in done
+    ]
+    if not todo:
+        return
     actors = actors or max(1, int(ray.cluster_resources()["CPU"]))
-    if source == "parquet":
-        read: Any = _row_group
-        pieces: list[dict[str, Any]] = [
-            {"path": path, "group": group}
-            for path in paths
-            for group in range(pyarrow.parquet.ParquetFile(path).num_row_groups)
-        ]
-    else:
-        read = _part
-        smallest, largest = _PARTS
-        size = sum(Path(path).stat().st_size for path in paths) // (8 * actors)  # for actors to end at about one time
-        pieces = [part._asdict() for part in parts(paths, min(max(size, smallest), largest))]
-    if not pieces:
-        return 0
-    rows = ray.data.from_items(pieces).map_batches(read, batch_size=1, num_cpus=0.1)
     with warnings.catch_warnings():
         # Ray 2.60 has no named parameters for restarts and retries, whatever its warning says.
         warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
-        tagged = rows.map_batches(
+        written = ray.data.from_items(todo, override_num_blocks=min(len(todo), _BLOCKS)).map_batches(
             TaggingActor,  # type: ignore[arg-type]
-            fn_constructor_args=(archive, source, output, 0 if gpus else -1, packages, least, review),
+            fn_constructor_args=(
+                *(archive, source, output, directory, batch_size, 0 if gpus else -1),
+                *(packages, least, review),
+            ),
             batch_format="pyarrow",
-            batch_size=batch_size,
-            compute=ActorPoolStrategy(size=min(actors, len(pieces))),
-            # Less than a processor each, so that reading and writing find one where all have an actor.
+            batch_size=None,
+            compute=ActorPoolStrategy(size=min(actors, len(todo))),
+            # Less than a processor each, so that Ray's own tasks find one where all have an actor.
             num_cpus=0.9,
             num_gpus=gpus or None,
-            # An actor that dies is started again and its rows are tagged again; not for ever, as they may be what kills it.
+            # An actor that dies is started again and goes on with its block; not for ever, as that may be what kills it.
             max_restarts=_STARTS_OF_AN_ACTOR,
             max_task_retries=_TRIES_OF_A_BLOCK,
         )
-        sink = Sink(directory, file_format=output)
-        tagged.write_datasink(sink, ray_remote_args={"num_cpus": 0.1})
-    return sink.rows
+        for _ in written.iter_batches(batch_size=None, batch_format="pyarrow"):
+            pass

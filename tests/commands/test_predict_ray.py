@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import platform
 import signal
 import socket
 import subprocess
@@ -15,10 +14,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 import ray
-from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.commands import predict_ray
-from roseq_allennlp.console import Console
 
 MARK = "ROSEQ_TEST_OF_RAY"
 
@@ -75,6 +72,11 @@ def actor_processes() -> list[int]:
     return processes
 
 
+def written_lines(output: Path) -> list[str]:
+    """In the order of the files' names."""
+    return [line for path in sorted(output.iterdir()) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+
+
 def test_a_killed_actor_loses_no_row_and_doubles_none(archive_path, tmp_path, tagger):
     sentences = Path("fixtures/sentences.txt").read_text(encoding="utf-8").splitlines()
     bad = {500: "{broken", 99_999: '{"tokens": 3}'}
@@ -89,7 +91,7 @@ def test_a_killed_actor_loses_no_row_and_doubles_none(archive_path, tmp_path, ta
         process = subprocess.Popen(command(*arguments), stdout=stream, stderr=stream)
         killed: list[int] = []
         while process.poll() is None:
-            written = list(tmp_path.glob(".out.*.tmp/*"))
+            written = list(tmp_path.glob(".out.partial/files/part*"))
             working = [pid for pid in actor_processes() if pid not in killed]
             if len(killed) < 2 and len(written) > 3 * len(killed) + 1 and working:  # twice, in the middle of the job
                 os.kill(working[0], signal.SIGKILL)
@@ -98,9 +100,9 @@ def test_a_killed_actor_loses_no_row_and_doubles_none(archive_path, tmp_path, ta
     assert process.returncode == 0, log.read_text()[-3000:]
     assert len(killed) == 2
     assert "100000 rows are in" in log.read_text()
-    lines = [line for path in output.iterdir() for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+    lines = written_lines(output)
     rows = {row["line"] - 1: row for row in map(json.loads, lines)}
-    assert len(lines) == len(rows) == 100_000
+    assert len(lines) == 100_000 and list(rows) == list(range(100_000))  # in the order of the input
     assert {line: row["error"] for line, row in rows.items() if "error" in row}.keys() == bad.keys()
     expected = [tagger.tag(sentence) for sentence in sentences]
     for line, row in rows.items():
@@ -109,88 +111,52 @@ def test_a_killed_actor_loses_no_row_and_doubles_none(archive_path, tmp_path, ta
     assert not list(tmp_path.glob(".out*"))
 
 
-def test_a_job_that_is_killed_and_started_again_has_each_row_once(archive_path, tmp_path, tagger):
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGTERM])
+def test_a_job_that_is_stopped_goes_on(stop, archive_path, tmp_path, tagger):
     sentences = Path("fixtures/sentences.txt").read_text(encoding="utf-8").splitlines()
     for name in "ab":
         lines = [
-            json.dumps({"id": f"{name}{row}", "sentence": sentences[row % len(sentences)]}) for row in range(10_000)
+            json.dumps({"id": f"{name}{row}", "sentence": sentences[row % len(sentences)]}) for row in range(5_000)
         ]
         (tmp_path / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    output = tmp_path / "out"
-    options = ("--actors", 1, "--batch-size", 512, "--min-probability", "location=1")
+    output, files = tmp_path / "out", tmp_path / ".out.partial" / "files"
+    options = ("--actors", 1, "--batch-size", 100, "--min-probability", "location=1")
     arguments = command(tmp_path / "*.jsonl", output, "--archive", archive_path, *options)
-    program = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while program.poll() is None and not list(tmp_path.glob(".out.*.tmp/*")):
+    program = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while program.poll() is None and len(list(files.glob("part*"))) < 20:
         time.sleep(0.02)
-    program.kill()
-    program.wait()
-    assert list(tmp_path.glob(".out.*.tmp/*")) and not output.exists()
+    program.send_signal(stop)
+    errors = program.communicate()[1]
+    if stop == signal.SIGTERM:
+        assert program.returncode == 143 and "The same command goes on with what is missing." in errors
+    assert not output.exists()
+    result = subprocess.run([*arguments[:-1], "--review", "--quiet"], capture_output=True, text=True, timeout=240)
+    assert result.returncode == 1 and "has begun it with another --review. Give that again, or remove" in result.stderr
+    before = {path.name: path.stat().st_mtime_ns for path in files.glob("part*")}
     result = subprocess.run(arguments, capture_output=True, text=True, timeout=240)
-    assert result.returncode == 0 and result.stdout == f"20000 rows are in {output}\n", result.stderr
-    assert ".tmp: removed; a job that was stopped had left it." in result.stderr
-    rows = [json.loads(line) for path in output.iterdir() for line in path.read_text("utf-8").split("\n")[:-1]]
-    assert sorted(row["id"] for row in rows) == sorted(f"{name}{row}" for name in "ab" for row in range(10_000))
+    assert result.returncode == 0 and result.stdout == f"10000 rows are in {output}\n", result.stderr
+    assert "a job that was stopped is gone on with; " in result.stderr
+    assert len(before) >= 20 and before.items() <= {p.name: p.stat().st_mtime_ns for p in output.iterdir()}.items()
+    rows = list(map(json.loads, written_lines(output)))
+    assert [row["id"] for row in rows] == [f"{name}{row}" for name in "ab" for row in range(5_000)]
     assert {entity["label"] for row in rows for entity in row["entities"]} == {
         *("person", "corporation", "creative-work"),  # no location is as sure
     }
     assert not list(tmp_path.glob(".out*"))
 
 
-def test_what_a_job_writes_is_there_whole_or_not_at_all(tmp_path, capfd):
-    output, here = tmp_path / "out", platform.node()
-
-    def job(error=None):
-        with predict_ray._written_whole(output, Console(quiet=True)) as temporary:
-            (temporary / "part").write_text("rows")
-            assert str(os.getpid()) in temporary.name and not output.exists()
-            if error is not None:
-                raise error
-        return capfd.readouterr().err
-
-    dead = subprocess.Popen(["true"])
-    dead.wait()
-    for name in (f".out.{here}.{dead.pid}.tmp", f".out.{here}.{os.getpid()}.tmp", ".out.elsewhere.1.tmp", ".out.7.tmp"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "old").touch()
-    said = job()
-    assert said.count("removed; a job that was stopped") == 2 and said.count("left by a job on another machine") == 2
-    assert [path.name for path in output.iterdir()] == ["part"]
-    assert sorted(path.name for path in tmp_path.glob(".out*")) == [".out.7.tmp", ".out.elsewhere.1.tmp"]
-
-    output.rename(tmp_path / "finished")
+def test_ray_errors_are_one_sentence():
     full = OSError(
         errno.ENOSPC, "No space left on device", "Failed to apply UDF.\nTo change retry attempts, configure it"
     )
     cause = ray.exceptions.RayTaskError("Write", "Traceback\n  File x\nOSError: No space", full)
     for error in (full, cause, cause.as_instanceof_cause()):
-        with pytest.raises(
-            ConfigurationError, match="out: not written, the job has failed: .*No space.*Make room"
-        ) as told:
-            job(error)
-        assert "\n" not in str(told.value) and "UDF" not in str(told.value)
+        assert predict_ray._reason(error) == "No space left on device. Make room, and start it again."
     user = ray.exceptions.UserCodeException("UDF failed")
     trace = "ray::Map()\nFileNotFoundError: [Errno 2] gone.jsonl\n\nThe above\n\nray::Map()\nray.E: UDF failed"
-    with pytest.raises(ConfigurationError, match=r"has failed: FileNotFoundError: \[Errno 2\] gone.jsonl.$"):
-        job(ray.exceptions.RayTaskError("Map", trace, user))
-    with pytest.raises(ConfigurationError, match="has failed: an actor died.*--actors"):
-        job(ray.exceptions.ActorDiedError())
-    with pytest.raises(KeyboardInterrupt):
-        job(KeyboardInterrupt())
-    assert not output.exists() and len(list(tmp_path.glob(".out*"))) == 2
-
-    with pytest.raises(ConfigurationError, match=f"could not be named so.*All rows are in .*out.{os.getpid()}"):
-        with predict_ray._written_whole(output, Console(quiet=True)) as temporary:
-            (temporary / "part").write_text("rows")
-            output.mkdir()
-            (output / "other").touch()
-    assert (tmp_path / f"out.{os.getpid()}" / "part").read_text() == "rows"
-
-
-def test_two_jobs_do_not_write_the_same_output(archive_path, tmp_path, roseq):
-    writes = tmp_path / f".out.{platform.node()}.{os.getppid()}.tmp"
-    writes.mkdir()
-    result = roseq("predict-ray", "fixtures/sentences.jsonl", tmp_path / "out", "--archive", archive_path)
-    assert result.status == 1 and f"process {os.getppid()} is writing it" in result.errors and writes.is_dir()
+    error = ray.exceptions.RayTaskError("Map", trace, user)
+    assert predict_ray._reason(error) == "FileNotFoundError: [Errno 2] gone.jsonl."
+    assert predict_ray._reason(ray.exceptions.ActorDiedError()).startswith("an actor died again and again")
 
 
 @pytest.mark.parametrize("missing", ["ray", "ray.data"])

@@ -2,9 +2,11 @@ import json
 import sys
 
 import pyarrow
+import pyarrow.parquet
 import pytest
 
-from roseq_allennlp.predictors.ray_tagging import ADDED_COLUMNS, Part, TaggingActor, parts
+from roseq_allennlp.predictors import ray_tagging
+from roseq_allennlp.predictors.ray_tagging import ADDED_COLUMNS, Part, TaggingActor, parts, pieces_of, slices
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 50, 10_000])
@@ -26,12 +28,47 @@ def test_an_empty_file_has_no_parts(tmp_path):
     assert Part(str(tmp_path / "a.txt"), 0, 10, 1).table().num_rows == 0
 
 
+def test_slices_hold_each_row_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(ray_tagging, "_ROWS", (3, 10))
+    for name, rows, size in (("a", 20, 8), ("b", 0, 8), ("c", 700, 500)):
+        table = pyarrow.table({"id": [f"{name}{row}" for row in range(rows)]})
+        pyarrow.parquet.write_table(table, tmp_path / f"{name}.parquet", row_group_size=size)
+    pieces = slices([str(tmp_path / f"{name}.parquet") for name in "abc"])
+    ids = [row for piece in pieces for row in piece.table()["id"].to_pylist()]
+    assert ids == [f"a{row}" for row in range(20)] + [f"c{row}" for row in range(700)]
+    assert [piece.rows for piece in pieces] == [piece.table().num_rows for piece in pieces]
+    assert [piece.rows for piece in pieces][:7] == [3, 3, 2, 3, 3, 2, 3]
+    assert max(piece.rows for piece in pieces) == 16  # at most 32 of a row group of 500
+
+
+def test_a_piece_is_a_file_that_is_written_once(archive_path, tagger, tmp_path):
+    source = tmp_path / "in.txt"
+    source.write_text("Anna lives in Oslo\nso happy\nin Porto\n")
+    pieces = pieces_of([str(source)], "txt")
+    assert [fields[1:] for fields in pieces] == [[0, source.stat().st_size, 1, 3]]
+    tag = TaggingActor(str(archive_path), "txt", "jsonl", str(tmp_path), batch_size=2)
+    table = pyarrow.table({"index": [7], "fields": [json.dumps(pieces[0])]})
+    assert tag(table).to_pydict() == {"index": [7]}
+    path = tmp_path / "part-000007.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [row["text"] for row in rows] == ["Anna lives in Oslo", "so happy", "in Porto"]
+    assert [row["tags"] for row in rows] == [tagger.tag(row["text"])["tags"] for row in rows]
+    path.write_text("as it was")
+    tag(table)
+    assert path.read_text() == "as it was"
+    path.unlink()
+    source.write_text("shorter\n")
+    with pytest.raises(ValueError, match="in.txt has changed since the job began"):
+        tag(table)
+    assert not path.exists()
+
+
 def lines(*texts):
     return pyarrow.table({"file": ["f"] * len(texts), "line": range(1, len(texts) + 1), "text": texts})
 
 
 def actor(archive_path, source, output, **options):
-    return TaggingActor(str(archive_path), source, output, **options)
+    return TaggingActor(str(archive_path), source, output, **options).tagged
 
 
 def test_json_lines(archive_path, tagger):
