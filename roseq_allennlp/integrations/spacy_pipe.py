@@ -7,29 +7,28 @@ from typing import Any, Optional, Union
 import torch
 from allennlp.common.checks import ConfigurationError
 from spacy.pipeline import Pipe
-from spacy.pipeline.span_ruler import (
-    overlapping_labeled_spans_score,
-    prioritize_existing_ents_filter,
-    prioritize_new_ents_filter,
-)
+from spacy.pipeline.span_ruler import overlapping_labeled_spans_score
 from spacy.scorer import get_ner_prf
-from spacy.tokens import Doc, Span
-from spacy.util import minibatch
+from spacy.tokens import Doc, Span, Token
+from spacy.util import filter_spans, minibatch
 from spacy.vocab import Vocab
 
-from roseq_allennlp.data.sentence_splitting import split_sentences
+from roseq_allennlp.files import replacing
 from roseq_allennlp.models.archive import with_safetensors
 from roseq_allennlp.predictors.loading import load
 from roseq_allennlp.predictors.ner_tagger import NerTagger
+from roseq_allennlp.predictors.thresholds import MinProbability, apply_thresholds, checked_thresholds
 
 _ARCHIVE = "model.tar.gz"
 
 
 class RoseqPipe(Pipe):
     """
-    A pipe of spaCy that sets `doc.ents`. Tokens are tagged as they are, white space as outside of entities, in the sentences
-    of the pipeline, or those of spaCy's `sentencizer` where it has none. `doc._.roseq` has all `entities`, with characters
-    and tokens of the doc; `span._.probability` that of a span.
+    A pipe of spaCy that sets `doc.ents` by a trained archive, as `NerTagger.tag` does. It reads the tokens of the pipeline
+    in the sentences of the pipeline; a doc without sentences is one. White-space tokens are passed over.
+
+    `doc._.roseq["entities"]` has all that the tagger finds, with characters and tokens of the doc, also what is not in
+    `doc.ents`; `review` marks those below `min_probability`. `span._.probability` and `span._.review` are those of a span.
 
     # Parameters
 
@@ -38,8 +37,10 @@ class RoseqPipe(Pipe):
     archive : `str`, optional
         What `roseq_allennlp.load` opens: at once where it is a file or directory, otherwise when first needed. What
         `from_disk` and `from_bytes` bring takes its place.
-    min_probability : `Union[float, Dict[str, float]]`, optional (default = `0.0`)
-        Entities below it are left out; of each type where it is a dictionary, and types that it has not are all kept.
+    min_probability : `Union[float, Mapping[str, float], str]`, optional
+        Entities below it are left out, see `NerTagger.tag`.
+    review : `bool`, optional (default = `False`)
+        They stay, with `span._.review` true.
     spans_key : `str`, optional
         Sets `doc.spans[spans_key]` too, with the entities that overlap with those of other pipes.
     overwrite_ents : `bool`, optional (default = `False`)
@@ -47,7 +48,7 @@ class RoseqPipe(Pipe):
 
     # Raises
 
-    `ConfigurationError`: the archive cannot be opened, or a probability is not between 0 and 1.
+    `ConfigurationError`: the archive cannot be opened, or has no such type or no thresholds; a probability is not from 0 to 1.
     """
 
     def __init__(
@@ -55,28 +56,26 @@ class RoseqPipe(Pipe):
         vocab: Vocab,
         name: str = "roseq",
         archive: Optional[str] = None,
-        min_probability: Union[float, dict[str, float]] = 0.0,
+        min_probability: MinProbability = None,
+        review: bool = False,
         spans_key: Optional[str] = None,
         overwrite_ents: bool = False,
     ) -> None:
-        values = min_probability.values() if isinstance(min_probability, dict) else [min_probability]
-        if not all(0 <= value <= 1 for value in values):
-            raise ConfigurationError(f"pipe {name}: `min_probability` must be between 0 and 1, got {min_probability}.")
-        if not Span.has_extension("probability"):
-            Span.set_extension("probability", default=None)
-        if not Doc.has_extension("roseq"):
-            Doc.set_extension("roseq", default=None)
         self.vocab, self.name = vocab, name
-        self._archive, self._min_probability = archive, min_probability
+        self._archive, self._min_probability, self._review = archive or None, min_probability, review
         self._spans_key, self._overwrite_ents = spans_key, overwrite_ents
         self._tagger: Optional[NerTagger] = None
-        self._bytes: Optional[bytes] = None  # of an archive that came from a pipeline
+        self._least: Optional[dict[str, float]] = None
+        self._bytes: Optional[bytes] = None  # of the archive as a pipeline holds it
         self._process = os.getpid()
-        if archive is not None and Path(archive).exists():
-            self._tagger = load(archive)
+        if archive and Path(archive).exists():
+            self._open(archive)
+        else:  # what can be said without the archive
+            types = list(min_probability) if isinstance(min_probability, dict) else ["all types"]
+            self._checked(lambda: checked_thresholds(min_probability, types, {"": 0.0}))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        settings = (self._min_probability, self._spans_key, self._overwrite_ents)
+        settings = (self._min_probability, self._review, self._spans_key, self._overwrite_ents)
         return _unpickled, (self.vocab, self.name, settings, self.to_bytes())
 
     @property
@@ -94,17 +93,12 @@ class RoseqPipe(Pipe):
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         tagger, handler = self._opened(), self.get_error_handler()
         for docs in minibatch(stream, size=batch_size):
-            bounds = [_bounds(doc) for doc in docs]
-            sentences = [
-                # A token of spaCy may be empty, which counts as white space here.
-                [token.text or " " for token in doc[start:end]]
-                for doc, of_doc in zip(docs, bounds, strict=True)
-                for start, end in of_doc
-            ]
-            answers = iter(list(tagger.tag_many(sentences)))
-            for doc, of_doc in zip(docs, bounds, strict=True):
+            sentences = [_sentences(doc) for doc in docs]
+            texts = [[token.text for token in words] for of_doc in sentences for words in of_doc]
+            answers = iter(list(tagger.tag_many(texts)))
+            for doc, of_doc in zip(docs, sentences, strict=True):
                 try:
-                    self._annotate(doc, [(start, next(answers)) for start, _ in of_doc])
+                    self._annotate(doc, [(words, next(answers)) for words in of_doc])
                 except Exception as error:
                     handler(self.name, self, [doc], error)
                 else:
@@ -118,20 +112,24 @@ class RoseqPipe(Pipe):
         return scores
 
     def to_bytes(self, **kwargs: Any) -> bytes:
-        if self._bytes is not None:
-            return self._bytes
-        source = self._opened().source
-        assert source is not None
-        with tempfile.TemporaryDirectory() as temporary:
-            with_safetensors(source, path := Path(temporary, _ARCHIVE))
-            return path.read_bytes()
+        tagger = self._opened()
+        if self._bytes is None:
+            assert tagger.source is not None
+            with tempfile.TemporaryDirectory() as temporary:
+                description = with_safetensors(tagger.source, path := Path(temporary, _ARCHIVE))
+                if description != tagger.description:
+                    raise ConfigurationError(
+                        f"pipe {self.name}: {tagger.source} has changed since it was loaded. Make the pipe anew."
+                    )
+                self._bytes = path.read_bytes()
+        return self._bytes
 
     def from_bytes(self, data: bytes, **kwargs: Any) -> "RoseqPipe":
         with tempfile.TemporaryDirectory() as temporary:
             path = Path(temporary, _ARCHIVE)
             path.write_bytes(data)
             try:
-                self._tagger = load(path)
+                self._open(path)
             except ConfigurationError as error:
                 message = str(error.message).replace(str(path), f"the archive of the pipe {self.name}")
                 raise ConfigurationError(message) from error
@@ -141,11 +139,12 @@ class RoseqPipe(Pipe):
     def to_disk(self, path: Union[str, Path], **kwargs: Any) -> None:
         data = self.to_bytes()
         Path(path).mkdir(exist_ok=True, parents=True)
-        Path(path, _ARCHIVE).write_bytes(data)
+        with replacing(Path(path, _ARCHIVE)) as unfinished:
+            unfinished.write_bytes(data)
 
     def from_disk(self, path: Union[str, Path], **kwargs: Any) -> "RoseqPipe":
         file = Path(path, _ARCHIVE)
-        self._tagger = load(file)
+        self._open(file)
         self._bytes = file.read_bytes()
         return self
 
@@ -153,46 +152,53 @@ class RoseqPipe(Pipe):
         if self._process != os.getpid():  # a fork has none of torch's threads, and would wait for them
             torch.set_num_threads(1)
             self._process = os.getpid()
-        if self._tagger is None:
-            if self._archive is None:
-                raise ConfigurationError(
-                    f"the pipe {self.name} has no archive: set `archive` in its config to a model.tar.gz, or load a saved"
-                    " pipeline by spacy.load."
-                )
-            self._tagger = load(self._archive)
-        return self._tagger
+        if self._tagger is not None:
+            return self._tagger
+        if self._archive is None:
+            raise ConfigurationError(
+                f"the pipe {self.name} has no archive: set `archive` in its config to a model.tar.gz, or load a saved"
+                " pipeline by spacy.load."
+            )
+        return self._open(self._archive)
 
-    def _annotate(self, doc: Doc, answers: list[tuple[int, dict[str, Any]]]) -> None:
+    def _open(self, archive: Union[str, Path]) -> NerTagger:
+        tagger = load(archive)
+        self._least = self._checked(lambda: tagger.thresholds(self._min_probability))
+        self._tagger = tagger
+        return tagger
+
+    def _checked(self, thresholds: Callable[[], Optional[dict[str, float]]]) -> Optional[dict[str, float]]:
+        try:
+            return thresholds()
+        except ValueError as error:
+            raise ConfigurationError(f"pipe {self.name}: {error}.") from error
+
+    def _annotate(self, doc: Doc, answers: list[tuple[list[Token], dict[str, Any]]]) -> None:
         entities, spans = [], []
-        for first, answer in answers:
+        for words, answer in answers:
             if "error" in answer:
                 raise ValueError(answer["error"])
-            for entity in answer["entities"]:
-                span = Span(doc, first + entity["start_token"], first + entity["end_token"], label=entity["label"])
+            for entity in apply_thresholds(answer, self._least, review=True)["entities"]:
+                first, last = words[entity["start_token"]], words[entity["end_token"] - 1]
+                span = Span(doc, first.i, last.i + 1, label=entity["label"])
                 tokens = {"start_token": span.start, "end_token": span.end}
                 characters = {"text": span.text, "start": span.start_char, "end": span.end_char}
                 entities.append({**entity, **characters, **tokens})
-                if entity["probability"] >= self._threshold(entity["label"]):
-                    span._.probability = entity["probability"]
+                if self._review or not entity.get("review"):
                     spans.append(span)
         doc._.roseq = {"entities": entities}
-        merge = prioritize_new_ents_filter if self._overwrite_ents else prioritize_existing_ents_filter
-        doc.ents = sorted(merge(doc.ents, spans), key=lambda span: span.start)
+        first_choice, second = (spans, doc.ents) if self._overwrite_ents else (doc.ents, spans)
+        taken = {token for span in first_choice for token in range(span.start, span.end)}
+        free = (span for span in second if taken.isdisjoint(range(span.start, span.end)))
+        doc.ents = filter_spans([*first_choice, *free])
         if self._spans_key is not None:
             doc.spans[self._spans_key] = spans
 
-    def _threshold(self, label: str) -> float:
-        return (
-            self._min_probability.get(label, 0.0) if isinstance(self._min_probability, dict) else self._min_probability
-        )
 
-
-def _bounds(doc: Doc) -> list[tuple[int, int]]:
-    """Tokens `[start, end)` of the sentences."""
-    if doc.has_annotation("SENT_START"):
-        return [(sentence.start, sentence.end) for sentence in doc.sents]
-    copy = Doc(doc.vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
-    return split_sentences(copy)
+def _sentences(doc: Doc) -> list[list[Token]]:
+    """The words of each sentence: a token of spaCy may be white space, or empty."""
+    sentences = doc.sents if doc.has_annotation("SENT_START") else [doc]
+    return [[token for token in sentence if token.text.strip()] for sentence in sentences]
 
 
 def _unpickled(vocab: Vocab, name: str, settings: tuple[Any, ...], data: bytes) -> RoseqPipe:
