@@ -196,9 +196,9 @@ class RoseqPipe(Pipe):
 
 
 def _sentences(doc: Doc) -> list[list[Token]]:
-    """The words of each sentence: a token of spaCy may be white space, or empty."""
+    """The words of each sentence: tokens of spaCy may be white space."""
     sentences = doc.sents if doc.has_annotation("SENT_START") else [doc]
-    return [[token for token in sentence if token.text.strip()] for sentence in sentences]
+    return [[token for token in sentence if not token.is_space] for sentence in sentences]
 
 
 def _unpickled(vocab: Vocab, name: str, settings: tuple[Any, ...], data: bytes) -> RoseqPipe:
