@@ -26,8 +26,10 @@ def executed(notebook: nbformat.NotebookNode, clone: Path) -> nbformat.NotebookN
     folder.mkdir(parents=True)
     shutil.copytree(ROOT / "fixtures", clone / "fixtures")
     notebook = nbformat.from_dict(notebook)
-    kernel = KernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]), transport="ipc")
-    client = NotebookClient(notebook, km=kernel, timeout=600, resources={"metadata": {"path": str(folder)}})
+    kernel = KernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+    client = NotebookClient(
+        notebook, km=kernel, timeout=600, startup_timeout=300, resources={"metadata": {"path": str(folder)}}
+    )
     commands = str(Path(sys.executable).parent)  # where `roseq` is
     paths = {"PATH": f"{commands}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     return client.execute(env={**os.environ, **paths})

@@ -50,7 +50,7 @@ class TaggedSentence(NamedTuple):
         gold = [Mark(span.start, span.end, span.label, span.label) for span in self.gold_entities]
         by_start = sorted(self.probabilities.items(), key=lambda item: item[0].start)
         predicted = [mark(*span, probability) for span, probability in by_start]
-        return marked_html(self.words, gold, "gold") + marked_html(self.words, predicted, "tagger")
+        return f"<b>gold</b>{marked_html(self.words, gold)}<b>tagger</b>{marked_html(self.words, predicted)}"
 
 
 Models = Mapping[str, Sequence[TaggedSentence]]

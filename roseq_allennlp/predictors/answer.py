@@ -31,7 +31,7 @@ def mark(label: str, start: int, end: int, probability: float) -> Mark:
     return Mark(start, end, label, f"{label} {probability:.2f}")
 
 
-def marked_html(words: Sequence[str], marks: Iterable[Mark], title: str = "") -> str:
+def marked_html(words: Sequence[str], marks: Iterable[Mark]) -> str:
     """A sentence with marks as HTML."""
     from spacy import displacy  # takes long to import
 
@@ -41,5 +41,5 @@ def marked_html(words: Sequence[str], marks: Iterable[Mark], title: str = "") ->
         | {"params": {"label": html.escape(one.shown)}}
         for one in marks
     ]
-    sentence = {"text": " ".join(words), "ents": entities, "title": title or None}
+    sentence = {"text": " ".join(words), "ents": entities}
     return str(displacy.render(sentence, style="ent", manual=True, jupyter=False))
