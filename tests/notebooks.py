@@ -28,7 +28,12 @@ def executed(notebook: nbformat.NotebookNode, clone: Path) -> nbformat.NotebookN
     notebook = nbformat.from_dict(notebook)
     kernel = KernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
     client = NotebookClient(
-        notebook, km=kernel, timeout=600, startup_timeout=300, resources={"metadata": {"path": str(folder)}}
+        notebook,
+        km=kernel,
+        timeout=600,
+        startup_timeout=300,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
     )
     commands = str(Path(sys.executable).parent)  # where `roseq` is
     paths = {"PATH": f"{commands}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
