@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 import subprocess
 import sys
 
@@ -206,6 +207,9 @@ def test_a_saved_pipeline_has_the_archive(archive_path, tmp_path):
     assert of(loaded(TEXT)) == [(4, 5, "location")]
     assert loaded.meta["labels"]["roseq"] == list(roseq_allennlp.load(archive_path).labels)
     loaded.to_disk(tmp_path / "saved")  # over itself
+    again = spacy.load(tmp_path / "saved", config=config)
+    shutil.rmtree(tmp_path / "saved")
+    again.to_disk(tmp_path / "saved")
     assert of(spacy.load(tmp_path / "saved", config=config)(TEXT)) == [(4, 5, "location")]
     other = spacy.blank("en")
     other.add_pipe("roseq")
