@@ -68,6 +68,7 @@ setup(
         *find_packages(include=["roseq_allennlp", "roseq_allennlp.*"]),
         *("roseq_allennlp.training_configs", "roseq_allennlp.training_configs.lib", "roseq_allennlp.fixtures.wnut17"),
     ],
+    py_modules=["roseq_spacy"],  # beside the package, whose import imports AllenNLP
     package_dir={
         "roseq_allennlp.training_configs": "training_configs",
         "roseq_allennlp.fixtures.wnut17": "fixtures/wnut17",
@@ -116,7 +117,10 @@ setup(
         "safetensors>=0.4",
         "setuptools>=77.0.3",
     ],
-    entry_points={"console_scripts": ["roseq=roseq_allennlp.__main__:main"]},
+    entry_points={
+        "console_scripts": ["roseq=roseq_allennlp.__main__:main"],
+        "spacy_factories": ["roseq=roseq_spacy:make_roseq"],
+    },
     extras_require={
         "hf": [ARROW],
         "ray": [RAY],

@@ -1,6 +1,7 @@
-"""Tables as text: for people, as wide as they can see, and in Markdown."""
+"""Tables: as text for people, as wide as they can see; in Markdown; in HTML."""
 
 from collections.abc import Sequence
+from html import escape
 from textwrap import wrap
 from typing import Any
 
@@ -75,6 +76,17 @@ def markdown(headers: Sequence[str], rows: Rows) -> str:
         [f"| {lines[0]} |", f"|{'|'.join('-' * (width + 2) for width in widths)}|"]
         + [f"| {line} |" for line in lines[1:]]
     )
+
+
+def html_table(headers: Sequence[str], rows: Rows) -> str:
+    """A table of HTML, of cells as in `fitting_table`; what a notebook shows."""
+    cells = _cells(rows)
+    sides = [f' style="text-align: {"right" if number else "left"}"' for number in _numbers(headers, cells)]
+    lines = [
+        "".join(f"<{kind}{side}>{escape(cell)}</{kind}>" for cell, side in zip(row, sides, strict=True))
+        for kind, row in [("th", headers), *(("td", row) for row in cells)]
+    ]
+    return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
 
 def _cells(rows: Rows) -> list[list[str]]:

@@ -8,7 +8,7 @@ from typing import Any, Optional, Union
 from roseq_allennlp.data.tag_schemes import UNKNOWN
 from roseq_allennlp.evaluation.breakdown import token_labels
 from roseq_allennlp.evaluation.marked_sentences import marked_sentences, select
-from roseq_allennlp.evaluation.pages import page
+from roseq_allennlp.evaluation.pages import Page, page
 from roseq_allennlp.evaluation.report_sections import (
     Training,
     breakdown_sections,
@@ -46,7 +46,7 @@ def render(
     configs: Optional[Mapping[str, Mapping[str, Any]]] = None,
     uncalibrated: Optional[Models] = None,
     thresholds: Optional[Mapping[str, Mapping[str, float]]] = None,
-) -> str:
+) -> Page:
     """
     Renders a report as one HTML page.
 
@@ -73,8 +73,8 @@ def render(
 
     # Returns
 
-    `str`
-        The page.
+    `Page`
+        A `str`.
     """
     sentences = next(iter(models.values()))
     in_data = token_labels(sentence.gold for sentence in sentences)

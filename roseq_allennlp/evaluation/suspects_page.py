@@ -16,7 +16,7 @@ from roseq_allennlp.evaluation.marked_sentences import (
     marked,
     quoted,
 )
-from roseq_allennlp.evaluation.pages import page
+from roseq_allennlp.evaluation.pages import Page, page
 from roseq_allennlp.evaluation.report_sections import Section, Table, run_section
 from roseq_allennlp.evaluation.suspect_rows import SuspectSentence
 from roseq_allennlp.scoring.suspects import KINDS, Suspect
@@ -36,7 +36,7 @@ def render(
     version: str,
     command: str,
     config: Mapping[str, Any],
-) -> str:
+) -> Page:
     """
     # Parameters
 

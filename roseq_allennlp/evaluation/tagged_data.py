@@ -14,6 +14,7 @@ from more_itertools import chunked
 
 from roseq_allennlp.data.tag_schemes import Span, bioul_to_bioes
 from roseq_allennlp.predictors import NerTagger
+from roseq_allennlp.predictors.answer import Mark, mark, marked_html
 from roseq_allennlp.predictors.sentences import words_of as words_of
 from roseq_allennlp.scoring.conlleval import Score, comparable, entities, score
 from roseq_allennlp.text import without_secrets
@@ -43,6 +44,13 @@ class TaggedSentence(NamedTuple):
     @property
     def predicted_entities(self) -> list[Span]:
         return comparable(self.gold, self.predicted)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the gold entities, and below them those of the tagger."""
+        gold = [Mark(span.start, span.end, span.label, span.label) for span in self.gold_entities]
+        by_start = sorted(self.probabilities.items(), key=lambda item: item[0].start)
+        predicted = [mark(*span, probability) for span, probability in by_start]
+        return f"<b>gold</b>{marked_html(self.words, gold)}<b>tagger</b>{marked_html(self.words, predicted)}"
 
 
 Models = Mapping[str, Sequence[TaggedSentence]]

@@ -320,7 +320,7 @@ def with_settings(
         _pack(output, {"weights.th" if weights.suffix == ".th" else weights.name: weights, **beside})
 
 
-def with_safetensors(archive_file: Union[str, PathLike], output: Union[str, PathLike]) -> None:
+def with_safetensors(archive_file: Union[str, PathLike], output: Union[str, PathLike]) -> Description:
     """
     Writes an archive anew with its weights as safetensors; it is checked as for loading, but not built.
 
@@ -330,8 +330,9 @@ def with_safetensors(archive_file: Union[str, PathLike], output: Union[str, Path
     """
     with tempfile.TemporaryDirectory() as temporary:
         directory = Path(temporary)
-        unpack_with_safetensors(archive_file, directory)
+        description = unpack_with_safetensors(archive_file, directory)
         _pack(output, {path.name: path for path in sorted(directory.iterdir())})
+    return description
 
 
 def _pack(output: Union[str, PathLike], files: Mapping[str, Path]) -> None:

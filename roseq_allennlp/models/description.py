@@ -69,6 +69,12 @@ class Description:
             ("probabilities", self.calibration),
         ]
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from roseq_allennlp.tables import html_table
+
+        return html_table(["", ""], self.lines())
+
 
 def describe(directory: Path, config: Mapping[str, Any], fitted: float) -> Description:
     """

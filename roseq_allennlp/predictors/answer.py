@@ -1,24 +1,45 @@
 import html
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Mark(NamedTuple):
+    """Tokens `[start, end)`; the label chooses the colour, `shown` stands behind the words."""
+
+    start: int
+    end: int
+    label: str
+    shown: str
 
 
 class Answer(dict[str, Any]):
     """An answer of `NerTagger`; a notebook shows its sentence with the entities marked, by displaCy."""
 
     def _repr_html_(self) -> str:
-        from spacy import displacy  # takes long to import
+        return marked_html(
+            self["words"],
+            (
+                mark(entity["label"], entity["start_token"], entity["end_token"], entity["probability"])
+                for entity in self["entities"]
+            ),
+        )
 
-        words = self["words"]
-        ends = list(accumulate((len(word) + 1 for word in words), initial=0))  # of the words joined by spaces
-        entities = [
-            {
-                "start": ends[entity["start_token"]],
-                "end": ends[entity["end_token"]] - 1,
-                "label": entity["label"],  # which chooses the colour; what is shown stands in `params`
-                "params": {"label": html.escape(f"{entity['label']} {entity['probability']:.2f}")},
-            }
-            for entity in self["entities"]
-        ]
-        page = displacy.render({"text": " ".join(words), "ents": entities}, style="ent", manual=True, jupyter=False)
-        return str(page)
+
+def mark(label: str, start: int, end: int, probability: float) -> Mark:
+    """An entity with its probability."""
+    return Mark(start, end, label, f"{label} {probability:.2f}")
+
+
+def marked_html(words: Sequence[str], marks: Iterable[Mark]) -> str:
+    """A sentence with marks as HTML."""
+    from spacy import displacy  # takes long to import
+
+    ends = list(accumulate((len(word) + 1 for word in words), initial=0))  # of the words joined by spaces
+    entities = [
+        {"start": ends[one.start], "end": ends[one.end] - 1, "label": one.label}
+        | {"params": {"label": html.escape(one.shown)}}
+        for one in marks
+    ]
+    sentence = {"text": " ".join(words), "ents": entities}
+    return str(displacy.render(sentence, style="ent", manual=True, jupyter=False))

@@ -42,6 +42,10 @@ class Described:
             return f"{type(self).__name__}(labels: {', '.join(self.labels)})"
         return f"{type(self).__name__}({'; '.join(f'{name}: {value}' for name, value in self.description.lines())})"
 
+    def _repr_html_(self) -> Optional[str]:
+        """What a notebook shows; it takes the text where it is `None`."""
+        return None if self.description is None else self.description._repr_html_()
+
     def push_to_hub(
         self,
         repo_id: str,

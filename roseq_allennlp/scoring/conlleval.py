@@ -98,6 +98,16 @@ class Score:
             **{"accuracy": self.accuracy, "tokens": self.tokens, "correct_tokens": self.correct_tokens},
         }
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from roseq_allennlp.tables import html_table  # which imports more than scoring needs
+
+        rows = [
+            [label, counts.precision, counts.recall, counts.f1, *counts]
+            for label, counts in [*self.types.items(), ("overall", self.overall)]
+        ]
+        return html_table(["type", "precision", "recall", "F1", "correct", "predicted", "gold"], rows)
+
 
 def entities(tags: Tags, scheme: str = _ANY) -> list[Span]:
     """
