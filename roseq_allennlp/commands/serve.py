@@ -2,6 +2,7 @@ import argparse
 import os
 import re
 from pathlib import Path
+from typing import Optional
 
 from allennlp.common.checks import ConfigurationError
 
@@ -60,7 +61,7 @@ def _named(archives: list[str]) -> dict[str, str]:
     return paths
 
 
-def _token(file: str | None) -> str | None:
+def _token(file: Optional[str]) -> Optional[str]:
     """The token of the file or of the environment; it must not stand in the command line, which others can see."""
     where, token = f"${TOKEN_VARIABLE}", os.environ.get(TOKEN_VARIABLE)
     if file is not None:

@@ -99,6 +99,8 @@ class Batcher:
 
         `QueueFull`; `Failed`.
         """
+        if not items:
+            return []
         if len(self._waiting) >= self._queue:
             raise QueueFull
         request = _Request(items, asyncio.get_running_loop().create_future())

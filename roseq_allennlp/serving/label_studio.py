@@ -10,7 +10,9 @@ from roseq_allennlp.data.documents import Document, Entity
 from roseq_allennlp.data.formats.label_studio import TAGS, Tags, prediction
 from roseq_allennlp.serving.schema import PredictRequest, SetupRequest
 from roseq_allennlp.serving.tagging import Options
+from roseq_allennlp.text import shown
 
+_SHOWN = 60  # characters of a key that are repeated in an error
 Answers = Callable[[list[dict[str, Any]], Options], Awaitable[list[dict[str, Any]]]]
 
 
@@ -42,7 +44,7 @@ class _Interface(TreeBuilder):
         raise HTTPException(422, "the labelling interface must have no DOCTYPE")
 
     def close(self) -> Any:
-        return self
+        pass
 
 
 def tags_of(interface: str, types: Sequence[str]) -> Tags:
@@ -55,20 +57,17 @@ def tags_of(interface: str, types: Sequence[str]) -> Tags:
     """
     if not interface.strip():
         return TAGS
-    parser = XMLParser(target=_Interface())
+    parsed = _Interface()
+    parser = XMLParser(target=parsed)
     try:
         parser.feed(interface)
-        parsed: _Interface = parser.close()
+        parser.close()
     except (ParseError, ValueError) as error:
         raise HTTPException(422, "the labelling interface is not XML") from error
     for attributes, values in zip(parsed.labels, parsed.values, strict=True):
         name = attributes.get("toName", "")
         if name in parsed.texts:
-            if not values & set(types):
-                raise HTTPException(
-                    422, f"none of the project's labels is a type of the tagger; its types are {', '.join(types)}"
-                )
-            return Tags(attributes.get("name", ""), name, parsed.texts[name], frozenset(values))
+            return Tags(attributes.get("name", ""), name, parsed.texts[name], frozenset(values & set(types)))
     raise HTTPException(422, "the labelling interface has no <Labels> for a <Text> whose value is `$` and a name")
 
 
@@ -95,15 +94,15 @@ def router(name: str, types: Sequence[str], answers: Answers) -> APIRouter:
         for number, task in enumerate(body.tasks, 1):
             text = task.data.get(tags.key)
             if not isinstance(text, str):
-                raise HTTPException(422, f"task {number} of {len(body.tasks)} has no text as `{tags.key}` in its data")
+                key = shown(tags.key[:_SHOWN])
+                raise HTTPException(422, f"task {number} of {len(body.tasks)} has no text as `{key}` in its data")
             texts.append(text)
+        tagged = await answers([{"text": text} for text in texts], Options())
         results = []
-        for number, (text, answer) in enumerate(
-            zip(texts, await answers([{"text": text} for text in texts], Options()) if texts else [], strict=True), 1
-        ):
+        for number, (text, answer) in enumerate(zip(texts, tagged, strict=True), 1):
             if "error" in answer:
                 raise HTTPException(422, f"task {number} of {len(texts)}: {answer['error']}")
-            kept = [entity for entity in answer["entities"] if tags.labels is None or entity["label"] in tags.labels]
+            kept = [entity for entity in answer["entities"] if not tags.labels or entity["label"] in tags.labels]
             document = Document(text, [Entity(entity["label"], entity["start"], entity["end"]) for entity in kept])
             results.append(prediction(document, [entity["probability"] for entity in kept], name, tags))
         return {"results": results, "model_version": name}
@@ -111,7 +110,10 @@ def router(name: str, types: Sequence[str], answers: Answers) -> APIRouter:
     @paths.post("/setup")
     async def setup(body: SetupRequest) -> dict[str, str]:
         """Whether the project's labels fit the tagger."""
-        tags_of(body.interface or "", types)
+        labels = tags_of(body.interface or "", types).labels
+        if labels is not None and not labels:
+            known = ", ".join(types)
+            raise HTTPException(422, f"none of the project's labels is a type of the tagger; its types are {known}")
         return {"model_version": name}
 
     @paths.get("/health")

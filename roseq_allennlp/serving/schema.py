@@ -14,23 +14,18 @@ _INTERFACE = """<View>
   <Text name="text" value="$text"/>
 </View>"""
 _TEXT = "Marta Keller flies from Lisbon to Oslo tomorrow"
+_EXAMPLES: list[dict[str, Any]] = [
+    {"text": _TEXT},
+    {"document": f"{_TEXT}. She is back on Friday.", "min_probability": 0.5, "review": True},
+    {"tokens": [_TEXT.split(), ["Oslo", "is", "cold"]], "min_probability": {"person": 0.8}},
+    {"text": [_TEXT, "so happy @jonas got a job at Nordlight Labs"], "alternatives": 3},
+]
 
 
 class TagRequest(BaseModel):
     """Exactly one of `text`, `document` and `tokens`."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        json_schema_extra={
-            "examples": [
-                {"text": _TEXT},
-                {"document": f"{_TEXT}. She is back on Friday.", "min_probability": 0.5, "review": True},
-                {"tokens": [_TEXT.split(), ["Oslo", "is", "cold"]], "min_probability": {"person": 0.8}},
-                {"text": [_TEXT, "so happy @jonas got a job at Nordlight Labs"], "alternatives": 3},
-            ]
-        },
-    )
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": [*_EXAMPLES]})
     text: Optional[Union[str, list[str]]] = Field(None, description="a text or a list of texts, each of one sentence")
     document: Optional[Union[str, list[str]]] = Field(
         None, description="a text or a list of texts, each split into sentences"

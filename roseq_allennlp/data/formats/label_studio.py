@@ -171,7 +171,7 @@ class Tags(NamedTuple):
     key : `str`
         Of the text in the task's data.
     labels : `FrozenSet[str]`, optional
-        Those that the project has, where that is known.
+        Those of the project that the tagger gives, where that is known.
     """
 
     label: str = "label"
