@@ -11,6 +11,7 @@ from roseq_allennlp.console import Console
 from roseq_allennlp.predictors import load
 
 _LEAST = {"wait": 0, "queue": 1, "time_limit": 0.001, "max_body": 1, "max_text": 1, "port": 0}
+_LAST_PORT = 2**16 - 1
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -29,6 +30,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
             raise ConfigurationError(
                 f"--{name.replace('_', '-')} must be at least {least}, got {getattr(args, name):g}."
             )
+    if args.port > _LAST_PORT:
+        raise ConfigurationError(f"--port must be at most {_LAST_PORT}, got {args.port}.")
     settings = Settings(
         args.wait / 1000, args.queue, args.time_limit, args.max_body, args.max_text, _token(args.token_file)
     )

@@ -7,6 +7,7 @@ from functools import partial
 from importlib import resources
 from typing import Any, Optional
 
+from allennlp.common.checks import ConfigurationError
 from fastapi import FastAPI, HTTPException, Request, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -78,29 +79,30 @@ class Served:
         except Failed as error:
             raise HTTPException(500, "the tagger has failed; the server's log says where") from error
 
-    def least(self, min_probability: Any) -> Optional[dict[str, float]]:
-        """The least probability by type. Raises `HTTPException`."""
-        if isinstance(min_probability, Mapping):
-            for label in min_probability:
+    def options(self, body: TagRequest) -> Options:
+        """How the answers shall be. Raises `HTTPException`."""
+        if isinstance(body.min_probability, Mapping):
+            for label in body.min_probability:
                 if label not in self.tagger.labels:
                     types = ", ".join(self.tagger.labels)
                     raise HTTPException(422, f"the tagger has no type {_brief(label)}; its types are {types}")
         try:
-            return self.tagger.thresholds(min_probability)
-        except ValueError as error:
+            if body.alternatives:
+                self.tagger.crf_model()
+            return Options(self.tagger.thresholds(body.min_probability), body.review, body.alternatives)
+        except (ValueError, ConfigurationError) as error:
             raise HTTPException(422, str(error)) from error
 
     def info(self) -> ModelInfo:
         """What the archive says of itself."""
         description = self.tagger.description
-        thresholds = self.tagger.crf_model().thresholds if description is None else description.thresholds
         overall = {} if description is None else description.metrics.get("development", {}).get(OVERALL, {})
         is_known = description is not None and description.language != "xx"
         return ModelInfo(
             name=self.name,
             language=description.language if description is not None and is_known else None,
             labels=list(self.tagger.labels),
-            thresholds=dict(thresholds),
+            thresholds=dict(getattr(self.tagger._model, "thresholds", {})),
             development_f1=100 * overall["f1"] if "f1" in overall else None,
             calibrated=description is not None and description.temperature != 1,
         )
@@ -152,7 +154,7 @@ def create_app(taggers: Mapping[str, NerTagger], settings: Optional[Settings] = 
         one = default if body.model is None else served.get(body.model)
         if one is None:
             raise HTTPException(404, f"there is no tagger {_brief(body.model)}; there are {', '.join(served)}")
-        options = Options(one.least(body.min_probability), body.review, body.alternatives)
+        options = one.options(body)
         answers = await one.answers(body.items(), options)
         for answer in answers:
             if "error" in answer:
