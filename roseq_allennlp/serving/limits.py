@@ -20,8 +20,6 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 OPEN = ("/", "/healthz")
 """Paths that need no token."""
 
-_DRAINED = 2**24  # bytes of a body that is too large, read so that its client gets to read the answer
-
 
 class _Refused(Exception):
     def __init__(self, status: int, detail: str, headers: Optional[Mapping[str, str]] = None) -> None:
@@ -89,20 +87,16 @@ class Limits:
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         most = self._settings.max_body
         length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        chunks, size, more = [], 0, True
-        is_too_large = length.isdigit() and int(length) > most
-        while more and size <= most + _DRAINED:
+        declared, received, more = int(length[:20]) if length.isdigit() else 0, 0, True
+        chunks = []
+        while more and max(declared, received) <= most:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise _Gone
             more = message.get("more_body", False)
-            size += len(message.get("body", b""))
-            is_too_large = is_too_large or size > most
-            if not is_too_large:
-                chunks.append(message.get("body", b""))
-            else:
-                chunks.clear()
-        if is_too_large:
+            chunks.append(message.get("body", b""))
+            received += len(chunks[-1])
+        if max(declared, received) > most:  # what is left of it the server reads and drops
             raise _Refused(413, f"the body is larger than {most} bytes: send fewer or shorter texts at a time")
         return b"".join(chunks)
 

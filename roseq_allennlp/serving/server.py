@@ -4,9 +4,11 @@ import contextlib
 import ipaddress
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from roseq_allennlp.errors import ConfigurationError
 from roseq_allennlp.serving.settings import Settings
@@ -58,15 +60,21 @@ def serve(app: Any, listener: socket.socket, settings: Settings, say: Callable[[
     say : `Callable[[str], None]`
         Gets a line with the address as soon as requests are answered.
     """
+    server_for(app, settings, say).run([listener])
+
+
+def server_for(app: Any, settings: Settings, say: Callable[[str], None]) -> uvicorn.Server:
+    """The server of `serve`."""
     config = uvicorn.Config(
         app,
+        http=partial(_Connection, settings.time_limit),  # type: ignore[arg-type]
         log_config=None,
         access_log=False,  # what stands in a path may be text
         server_header=False,
         ws="none",
         timeout_graceful_shutdown=int(settings.time_limit) + _GRACE,
     )
-    _Server(config, say).run([listener])
+    return _Server(config, say)
 
 
 class _Server(uvicorn.Server):
@@ -78,3 +86,24 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         host, port, *_ = sockets[0].getsockname()
         self._say(f"roseq serve: http://{f'[{host}]' if ':' in host else host}:{port}/, until Ctrl-C")
+
+
+class _Connection(H11Protocol):
+    """Closes a connection on which no request is in hand for long, such as one whose headers do not come to an end."""
+
+    def __init__(self, time_limit: float, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._time_limit = time_limit
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.loop.call_later(self._time_limit, self._check, self.cycle)
+
+    def _check(self, last: Any) -> None:
+        """`last` is the request that was the last one some time ago."""
+        if self.transport.is_closing():
+            return
+        if self.cycle is last and (last is None or last.response_complete):
+            self.transport.close()
+        else:
+            self.loop.call_later(self._time_limit, self._check, self.cycle)
