@@ -21,6 +21,7 @@ OWN = {
     "results": "results.ResultsCommand",
     "score": "score.ScoreCommand",
     "select": "select.SelectCommand",
+    "serve": "serve.ServeCommand",
     "suspects": "suspects.SuspectsCommand",
     "vectors": "vectors.VectorsCommand",
 }

@@ -105,7 +105,7 @@ def as_document(row: Row, answer: dict[str, Any]) -> Document:
     if text is None:
         document = Document.from_words(answer["words"])
     else:
-        document = Document(text, tokens=_tokens(text, answer["words"]))
+        document = Document(text, tokens=token_bounds(text, answer["words"]))
     document.entities = [Entity(entity["label"], entity["start"], entity["end"]) for entity in answer["entities"]]
     if "sentences" in answer:
         document.sentences = [(sentence["start_token"], sentence["end_token"]) for sentence in answer["sentences"]]
@@ -120,8 +120,8 @@ def _text(item: Any) -> Optional[str]:
     return str(item["sentence"] if "sentence" in item else item["text"])
 
 
-def _tokens(text: str, words: list[str]) -> list[tuple[int, int]]:
-    """The characters of each word: words are pieces of the text, in their order."""
+def token_bounds(text: str, words: list[str]) -> list[tuple[int, int]]:
+    """The characters `[start, end)` of each word: words are pieces of the text, in their order."""
     tokens, position = [], 0
     for word in words:
         start = text.index(word, position)

@@ -1,3 +1,4 @@
+import heapq
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from roseq_allennlp.data.tag_spelling import with_close_ones
 from roseq_allennlp.models.tagger import Tagger
 from roseq_allennlp.predictors.sentences import Sentence, Unreadable, checked_input, iterator_of
 
-_SPANS = 64  # scored at a time
+_TOKENS = 4096  # of the copies of a sentence that are looked at together
 
 
 class Marginals(NamedTuple):
@@ -82,28 +83,54 @@ class Probabilities:
         checked = self._checked(spans, len(sentence.words))
         seen = list(range(len(sentence.words))) if sentence.visible is None else sentence.visible
         position = np.searchsorted(seen, range(len(sentence.words) + 1)).tolist()  # tokens seen before each token
-        ids = {tag: index for index, tag in enumerate(self._bioes.values())}
         probabilities = [0.0] * len(checked)
-        rows: list[tuple[int, int, int, list[int]]] = []  # index of the span, start, end, tags
+        indices, seen_spans = [], []
         for index, (label, start, end) in enumerate(checked):
-            start, end = position[start], position[end]
-            tags = from_spans([Span(label, 0, end - start)], end - start, "BIOES") if start < end else []
-            if tags and all(tag in ids for tag in tags):
-                rows.append((index, start, end, [ids[tag] for tag in tags]))
-        for emissions, mask in self._emissions(sentence) if rows else ():
-            for some in lazy_groups_of(rows, _SPANS):  # each in a copy of the sentence
-                paths = mask.new_zeros(len(some), mask.size(1), dtype=torch.long)  # (S, T)
-                for row, (_, start, end, ids_of_span) in enumerate(some):
-                    paths[row, start:end] = torch.tensor(ids_of_span, device=mask.device)
-                bounds = [(row, start, end) for row, (_, start, end, _) in enumerate(some)]
-                values = self.crf_model().crf.span_probabilities(
-                    emissions.expand(len(some), -1, -1),
-                    mask.expand(len(some), -1),
-                    paths,
-                    torch.tensor(bounds, device=mask.device),
-                )
-                for (index, *_), value in zip(some, values.tolist(), strict=True):
-                    probabilities[index] = value
+            if position[start] < position[end]:
+                indices.append(index)
+                seen_spans.append(Span(label, position[start], position[end]))
+        for emissions, mask in self._emissions(sentence) if seen_spans else ():
+            for index, value in zip(indices, self.span_probabilities(emissions, mask, seen_spans), strict=True):
+                probabilities[index] = value
+        return probabilities
+
+    def span_probabilities(self, emissions: torch.Tensor, mask: torch.Tensor, spans: Sequence[Span]) -> list[float]:
+        """
+        `score` from the emissions `(1, T, K)` of a sentence and its mask `(1, T)`, for spans of its T tokens. Spans that do not
+        overlap share a copy of the sentence.
+        """
+        ids = {tag: index for index, tag in enumerate(self._bioes.values())}
+        copies: list[list[tuple[int, int, int, list[int]]]] = []  # index of the span, start, end, tags
+        free: list[tuple[int, int]] = []  # where the last span of a copy ends, and the copy
+        for index in sorted(range(len(spans)), key=lambda index: spans[index].start):
+            label, start, end = spans[index]
+            tags = from_spans([Span(label, 0, end - start)], end - start, "BIOES")
+            if not all(tag in ids for tag in tags):
+                continue
+            if free and free[0][0] <= start:
+                copy = heapq.heappop(free)[1]
+            else:
+                copy = len(copies)
+                copies.append([])
+            copies[copy].append((index, start, end, [ids[tag] for tag in tags]))
+            heapq.heappush(free, (end, copy))
+        probabilities = [0.0] * len(spans)
+        for some in lazy_groups_of(copies, max(_TOKENS // mask.size(1), 1)):
+            paths = mask.new_zeros(len(some), mask.size(1), dtype=torch.long)  # (S, T)
+            bounds, indices = [], []
+            for row, copied in enumerate(some):
+                for index, start, end, tags_of_span in copied:
+                    paths[row, start:end] = torch.tensor(tags_of_span, device=mask.device)
+                    bounds.append((row, start, end))
+                    indices.append(index)
+            values = self.crf_model().crf.span_probabilities(
+                emissions.expand(len(some), -1, -1),
+                mask.expand(len(some), -1),
+                paths,
+                torch.tensor(bounds, device=mask.device),
+            )
+            for index, value in zip(indices, values.tolist(), strict=True):
+                probabilities[index] = value
         return probabilities
 
     def _emissions(self, sentence: Sentence) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:

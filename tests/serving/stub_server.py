@@ -66,6 +66,8 @@ class Stub:
             return 401, {}, {"detail": "This server takes requests with its token only."}
         if path == "/v1/models":
             return 200, {}, {"models": self.models}
+        if path != "/v1/tag":
+            return 404, {}, {"detail": "there is no such path"}
         self.requests.append(body)
         response = self.responses.pop(0) if self.responses else self.by_model.get(body["model"])
         if isinstance(response, threading.Event):

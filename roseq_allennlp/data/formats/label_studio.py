@@ -158,14 +158,51 @@ def write_reviews(reviews: Iterable[Review], output: Output) -> None:
     _write_tasks(map(_task_of_review, reviews), output)
 
 
-def _task_of_review(review: Review) -> dict[str, Any]:
-    result = _result(review.predicted)
-    for entity, probability in zip(result, review.probabilities, strict=True):
+class Tags(NamedTuple):
+    """
+    Which tags of a project's labelling interface spans belong to.
+
+    # Parameters
+
+    label : `str`
+        Name of the `<Labels>`.
+    text : `str`
+        Name of the `<Text>`.
+    key : `str`
+        Of the text in the task's data.
+    labels : `FrozenSet[str]`, optional
+        Those of the project that the tagger gives, where that is known.
+    """
+
+    label: str = "label"
+    text: str = "text"
+    key: str = "text"
+    labels: Optional[frozenset[str]] = None
+
+
+TAGS = Tags()
+"""Those of Label Studio's template for named entities."""
+
+
+def prediction(
+    document: Document, probabilities: Sequence[float], version: str = "roseq", tags: Tags = TAGS
+) -> dict[str, Any]:
+    """
+    A tagger's entities in a text, as Label Studio shows them to annotators. Its score, by which tasks can be sorted, is the
+    least probability of an entity.
+    """
+    result = _result(document, tags)
+    for entity, probability in zip(result, probabilities, strict=True):
         entity["score"] = round(probability, 4)
+    score = {"score": round(min(probabilities), 4)} if probabilities else {}
+    return {"model_version": version, **score, "result": result}
+
+
+def _task_of_review(review: Review) -> dict[str, Any]:
     task = _task(review.annotated)
     if review.annotated.unknown:
         task["data"]["unknown"] = review.annotated.unknown
-    return {**task, "predictions": [{"model_version": "roseq", "result": result}]}
+    return {**task, "predictions": [prediction(review.predicted, review.probabilities)]}
 
 
 def _write_tasks(tasks: Iterable[dict[str, Any]], output: Output) -> None:
@@ -183,11 +220,11 @@ def _task(document: Document) -> dict[str, Any]:
     return {"data": data, "annotations": [{"result": _result(document)}]}
 
 
-def _result(document: Document) -> list[dict[str, Any]]:
+def _result(document: Document, tags: Tags = TAGS) -> list[dict[str, Any]]:
     return [
         {
-            "from_name": "label",
-            "to_name": "text",
+            "from_name": tags.label,
+            "to_name": tags.text,
             "type": "labels",
             "value": {
                 "start": entity.start,
