@@ -1,6 +1,7 @@
 """The server's page as people use it, in headless Chromium, with the answers of a stub in place of the server's."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -59,7 +60,7 @@ def opened(browser, stub):
         if not message.text.startswith("Failed to load resource"):  # which is how a console tells of a status
             complaints.append(message.text)
 
-    def open_page(width=1100, scheme="light", **options):
+    def open_page(width=1100, scheme="light", address=stub.address, **options):
         if stub.models == []:
             stub.model("tweets", NAMES)
         context = browser.new_context(viewport={"width": width, "height": 740}, color_scheme=scheme, **options)
@@ -69,8 +70,8 @@ def opened(browser, stub):
         page.on("console", said)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: complaints.append(dialog.message))
-        page.on("request", lambda r: r.url.startswith((stub.address, "data:,", "blob:")) or complaints.append(r.url))
-        page.goto(stub.address)
+        page.on("request", lambda r: r.url.startswith((address, "data:,", "blob:")) or complaints.append(r.url))
+        page.goto(address)
         if options.get("java_script_enabled", True):
             page.wait_for_selector("#first option, #error:not(:empty)", state="attached")
         return page
@@ -652,6 +653,8 @@ OVERLAPS = """elements => elements.flatMap((one, index) => elements.slice(index 
 def test_nothing_is_cut_or_overlaps(opened, stub, wide, width, tmp_path):
     page = opened(width)
     page.locator("#second").select_option(stub.models[1]["name"])
+    page.evaluate("""const all = new CSSStyleSheet(); all.replaceSync('.text p { content-visibility: visible; }');
+                     document.adoptedStyleSheets = [all]""")  # text out of view has no size of its own
     tag(page, wide)
     stub.responses += [(413, {}, {"detail": LONG * 3})]
     for state in ("result", "dialog", "error"):
@@ -736,3 +739,82 @@ def test_without_scripts(opened):
 def test_the_page_is_installed(repository):
     files = re.search(r'"roseq_allennlp": \[(.*?)\]', (repository / "setup.py").read_text(encoding="utf-8"))
     assert '"serving/page.html"' in files[1] and Path(PAGE).stat().st_size < 40_000
+
+
+# The server itself, with the archive of fixtures/
+
+
+@contextlib.contextmanager
+def running(taggers, **settings):
+    """Serves taggers in a thread, and gives the address."""
+    from roseq_allennlp.serving.app import create_app
+    from roseq_allennlp.serving.server import bound, server_for
+    from roseq_allennlp.serving.settings import Settings
+
+    ready = threading.Event()
+    with bound("127.0.0.1", 0) as listener:
+        chosen = Settings(**settings)
+        server = server_for(create_app(taggers, chosen), chosen, lambda line: ready.set())
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            assert ready.wait(30)
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        finally:
+            server.should_exit = True
+            thread.join(30)
+
+
+REAL = "Marta Keller flies from Lisbon to Oslo 🙂 tomorrow.\n\nso happy @jonas got a job at Nordlight Labs !!! Oslo\u00a0is cold."
+
+
+def test_the_server_itself(opened, tagger):
+    """What is marked, shown as alternatives and saved is what the tagger gives."""
+    with running({"fixture": tagger, "same": tagger}) as address:
+        page = opened(address=address)
+        tag(page, REAL)
+        answer = tagger.tag_document(REAL)
+        assert len(answer["entities"]) > 4
+        expected = [f"{entity['text']} {entity['label']} {entity['probability']:.2f}" for entity in answer["entities"]]
+        assert marks(page) == expected
+        least = sorted(entity["probability"] for entity in answer["entities"])[len(expected) // 2] // 0.01 / 100
+        slide(page, least)
+        answer = tagger.tag_document(REAL, min_probability=least)
+        assert 0 < len(answer["entities"]) == len(marks(page)) < len(expected)
+        in_json = json.loads(saved(page, "Save fixture as JSON")[1])
+        assert in_json["tags"] == answer["tags"] and in_json["sentences"] == answer["sentences"]
+        assert [entity["start"] for entity in in_json["entities"]] == [entity["start"] for entity in answer["entities"]]
+        assert saved(page, "Save fixture as columns")[1] == as_columns(Row("", {}, REAL, 0), answer)
+        labels = json.loads(saved(page, "Save fixture as doccano")[1])["label"]
+        assert labels == [[entity["start"], entity["end"], entity["label"]] for entity in answer["entities"]]
+        page.locator("mark").first.click()
+        rows = page.get_by_role("dialog").get_by_role("row").all()
+        others = in_json["entities"][0]["alternatives"]
+        assert len(rows) == len(others) + 1 > 1
+        assert rows[1].inner_text().split("\t")[:2] == [others[0]["text"], others[0]["label"]]
+        page.keyboard.press("Escape")
+        page.select_option("#second", "same")
+        page.get_by_role("region", name="same").wait_for()
+        assert marks(page.get_by_role("region", name="fixture")) == marks(page.get_by_role("region", name="same"))
+        assert page.locator("mark.differs").count() == 0
+
+
+def test_the_server_itself_refuses(opened, tagger):
+    with running({"fixture": tagger}, token="very-secret", max_text=1000, max_body=100_000, time_limit=30) as address:
+        page = opened(address=address)
+        assert error(page) == "The server wants its token."
+        page.get_by_label("Token of this server").fill("very-secret")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#first option", state="attached")
+        for text, said in (
+            ("Oslo " * 1000, "The text has more than 1000 characters: split it."),
+            ("Oslo " * 100_000, "The body is larger than 100000 bytes: send fewer or shorter texts at a time."),
+        ):
+            page.get_by_label("Text", exact=True).evaluate("(field, text) => field.value = text", text)
+            page.get_by_role("button", name="Tag").click()
+            wait_for_text(page, "#error", said)
+        page.get_by_label("Text", exact=True).evaluate("field => field.value = 'half \ud83d a character'")
+        page.get_by_role("button", name="Tag").click()
+        wait_for_text(page, "#error", "half a character")
+        tag(page, REAL)
+        assert page.locator("mark").count() > 4 and page.inner_text("#error") == ""
