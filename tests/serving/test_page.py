@@ -689,7 +689,7 @@ def test_text_can_be_read(opened, two, scheme):
         assert contrast(page.eval_on_selector(selector, color)[0], paper) >= 4.5, selector
         page.keyboard.press("Escape")
     assert contrast(ink, paper) >= 4.5
-    for control in page.locator("textarea, select, button, mark").all():
+    for control in page.locator("textarea, select, button, mark, mark b").all():
         assert contrast(*control.evaluate(color)) >= 4.5
     for control in page.locator("textarea, select, button").all():
         assert contrast(control.evaluate("element => getComputedStyle(element).borderTopColor"), paper) >= 3
