@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -68,6 +69,16 @@ class Server:
         """Resident, in MiB."""
         return float(self.process.memory_info().rss) / 2**20
 
+    def used(self) -> list[float]:
+        """Seconds of CPU, requests that were tagged, and batches, since it began."""
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            f"http://127.0.0.1:{self.port}/metrics"
+        ) as page:
+            text = page.read().decode()
+        counts = [re.search(rf"(?m)^roseq_batch_requests_{name}{{.*}} (.*)$", text) for name in ("sum", "count")]
+        times = self.process.cpu_times()
+        return [times.user + times.system, *(float(count[1]) if count else 0.0 for count in counts)]
+
 
 @contextlib.contextmanager
 def running(archive: str, wait: float) -> Iterator[Server]:
@@ -82,8 +93,7 @@ def running(archive: str, wait: float) -> Iterator[Server]:
         yield Server(int(address[1]), psutil.Process(process.pid))
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 128 + signal.SIGTERM
-        said = process.stderr.read()
-        assert said == "roseq serve: stopped.\n", said
+        assert process.stderr.read().endswith("roseq serve: stopped.\n")
     finally:
         process.kill()
         process.wait()
@@ -248,10 +258,14 @@ def main() -> None:
         with running(args.archive, wait) as server:
             asyncio.run(measured(server.port, texts, 16, 3))  # warms up
             for clients in CLIENTS:
+                before = server.used()
                 load = rates[wait, clients] = asyncio.run(measured(server.port, texts, clients, args.seconds))
-                rows.append([f"{wait:g}", clients, *load.cells(), machine_load()])
+                seconds, requests, batches = (after - value for after, value in zip(server.used(), before, strict=True))
+                cpu, in_batch = f"{1000 * seconds / requests:.2f}", f"{requests / batches:.1f}"
+                rows.append([f"{wait:g}", clients, *load.cells(), in_batch, cpu, machine_load()])
                 print(rows[-1], flush=True)
-    headers = ["wait, ms", "clients", "requests a second", "50th, ms", "99th, ms", "lost", "load"]
+    headers = ["wait, ms", "clients", "requests a second", "50th, ms", "99th, ms", "lost"]
+    headers += ["requests in a batch", "CPU of the server, ms a request", "load"]
     parts.append(("Clients and waits", markdown(headers, rows)))
 
     with running(args.archive, CHOSEN) as server:
@@ -296,7 +310,7 @@ _PAGE = """# The server under load
 
 `python -m benchmarks.serving ARCHIVE`, on the loopback interface of a machine with {cores} cores, which server and clients
 share; an archive of {size} MB; one thread. "Load" is the machine's load average over a minute at the end of the row: what is
-above 2 is work of others. "Lost" counts requests without the right answer. Times are from request to answer, in milliseconds.
+above 2 is work of others, which takes its share of the cores; the server's own CPU time hardly depends on it. "Lost" counts requests without the right answer. Times are from request to answer, in milliseconds.
 
 {parts}"""
 
