@@ -18,7 +18,7 @@ class Stub:
     What the server has and does, which a test may change at any time.
 
     `models` are those of `/v1/models`; `names` has, by model, name → (type, probability) or
-    (type, probability, alternatives); `responses` come before any answer, each `(status, headers, body)` or an event that
+    (type, probability, alternatives), each of these (first token, last token, other keys); `responses` come before any answer, each `(status, headers, body)` or an event that
     the next answer waits for, and those of `by_model` in place of a model's answers. `requests` are the bodies that came
     to `/v1/tag`.
     """
@@ -35,7 +35,7 @@ class Stub:
         self.models.append({"name": name, "labels": labels, **defaults, **facts})
         self.names[name] = names
 
-    def tag(self, text, model):
+    def tag(self, text, model, most=0):
         starts = [match.start() for match in re.finditer(r"\S+", text)]
         words = text.split()
         entities = []
@@ -51,7 +51,11 @@ class Stub:
                     **tokens,
                     "probability": probability,
                 }
-                entities.append({**marked, "alternatives": alternatives[0] if alternatives else []})
+                others = [
+                    {"start_token": tokens["start_token"] + first, "end_token": tokens["start_token"] + end, **other}
+                    for first, end, other in (alternatives[0] if alternatives else [])
+                ]
+                entities.append({**marked, "alternatives": others[:most]} if most else marked)
         tags = ["O"] * len(words)
         for one in entities:
             first, last = one["start_token"], one["end_token"] - 1
@@ -74,7 +78,8 @@ class Stub:
             response.wait(10)
         elif response is not None:
             return response
-        return 200, {}, {"model": body["model"], "answers": [self.tag(body["document"], body["model"])]}
+        text = body["document"] if "document" in body else " ".join(body["tokens"])
+        return 200, {}, {"model": body["model"], "answers": [self.tag(text, body["model"], body.get("alternatives"))]}
 
 
 @contextlib.contextmanager
