@@ -36,6 +36,8 @@ from roseq_allennlp.tables import markdown
 RESULTS = Path(__file__).parent / "results"
 CLIENTS = (1, 16, 64)
 CHOSEN = command_named("serve").parser().get_default("wait")  # ms
+WAITS = (0.0, CHOSEN, 5.0)
+PAUSE = 0.1  # seconds between what one of the others does and the next
 RANDOM_BODIES = 10_000
 
 
@@ -234,6 +236,8 @@ async def beside(server: Server, texts: list[str], what: Any, times: int, at_onc
     async def repeat() -> None:
         for _ in left:
             ends[await what(server.port, texts, generator)] += 1
+            if what is not sending:
+                await asyncio.sleep(PAUSE)
 
     async with steady(server.port, texts, 16) as load:
         await asyncio.gather(*(repeat() for _ in range(at_once)))
@@ -244,66 +248,81 @@ def machine_load() -> str:
     return f"{os.getloadavg()[0]:.1f}"
 
 
+def clients_and_waits(archive: str, texts: list[str], seconds: float) -> str:
+    rows = []
+    for wait in WAITS:
+        with running(archive, wait) as server:
+            asyncio.run(measured(server.port, texts, 16, 3))  # warms up
+            for clients in CLIENTS:
+                before = server.used()
+                load = asyncio.run(measured(server.port, texts, clients, seconds))
+                cpu, requests, batches = (after - value for after, value in zip(server.used(), before, strict=True))
+                more = [f"{requests / batches:.1f}", f"{1000 * cpu / requests:.2f}", machine_load()]
+                rows.append([f"{wait:g}", clients, *load.cells(), *more])
+                print(rows[-1], flush=True)
+    headers = ["wait, ms", "clients", *_HEADERS, "requests in a batch", "CPU of the server, ms a request", "load"]
+    return markdown(headers, rows)
+
+
+def others_beside(archive: str, texts: list[str], seconds: float, bodies: int) -> str:
+    others = [("clients that leave", leaving, 500, 4), ("slow ones", slow, 32, 8)]
+    others += [("what is no HTTP", malformed, 500, 4), (f"{bodies} random bodies", sending, bodies, 4)]
+    rows = []
+    with running(archive, CHOSEN) as server:
+        asyncio.run(measured(server.port, texts, 16, 3))
+        load = asyncio.run(measured(server.port, texts, 16, seconds))
+        rows.append(["nobody else", *load.cells(), "", machine_load()])
+        for name, what, times, at_once in others:
+            load, ends = asyncio.run(beside(server, texts, what, times, at_once))
+            ended = ", ".join(f"{end} {ends[end]}" for end in sorted(ends))
+            rows.append([name, *load.cells(), ended, machine_load()])
+            print(rows[-1], flush=True)
+    return markdown(["16 steady clients beside", *_HEADERS, "how the others ended", "load"], rows)
+
+
+def long_run(archive: str, texts: list[str], minutes: float) -> str:
+    rows = []
+    with running(archive, CHOSEN) as server:
+        asyncio.run(measured(server.port, texts, max(CLIENTS), 10))
+        for part in range(3):
+            at_start = server.memory()
+            load = asyncio.run(measured(server.port, texts, max(CLIENTS), minutes * 20))
+            memory = f"{at_start:.0f} to {server.memory():.0f}"
+            between = f"{minutes * part / 3:.0f} to {minutes * (part + 1) / 3:.0f}"
+            rows.append([between, len(load.seconds), *load.cells(), memory, machine_load()])
+            print(rows[-1], flush=True)
+    return markdown(["minutes", "answers", *_HEADERS, "memory, MiB", "load"], rows)
+
+
+_HEADERS = ("requests a second", "50th, ms", "99th, ms", "lost")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("archive", metavar="ARCHIVE")
+    parser.add_argument("archive", metavar="ARCHIVE", type=Path)
+    parser.add_argument("--only", nargs="+", choices=("clients", "others", "long"), help="what is measured anew")
     parser.add_argument("--seconds", type=float, default=20, help="of each row of the first table")
     parser.add_argument("--minutes", type=float, default=10, help="at the highest load")
     parser.add_argument("--bodies", type=int, default=RANDOM_BODIES, help="random ones")
     args = parser.parse_args()
-    texts, parts = sentences(), []
-    rates: dict[tuple[float, int], Load] = {}
-    rows = []
-    for wait in dict.fromkeys((0.0, float(CHOSEN), 5.0)):
-        with running(args.archive, wait) as server:
-            asyncio.run(measured(server.port, texts, 16, 3))  # warms up
-            for clients in CLIENTS:
-                before = server.used()
-                load = rates[wait, clients] = asyncio.run(measured(server.port, texts, clients, args.seconds))
-                seconds, requests, batches = (after - value for after, value in zip(server.used(), before, strict=True))
-                cpu, in_batch = f"{1000 * seconds / requests:.2f}", f"{requests / batches:.1f}"
-                rows.append([f"{wait:g}", clients, *load.cells(), in_batch, cpu, machine_load()])
-                print(rows[-1], flush=True)
-    headers = ["wait, ms", "clients", "requests a second", "50th, ms", "99th, ms", "lost"]
-    headers += ["requests in a batch", "CPU of the server, ms a request", "load"]
-    parts.append(("Clients and waits", markdown(headers, rows)))
-
-    with running(args.archive, CHOSEN) as server:
-        others = [("nobody else", None, 0, 0), ("clients that leave", leaving, 500, 4), ("slow ones", slow, 32, 8)]
-        others += [("what is no HTTP", malformed, 500, 4), (f"{args.bodies} random bodies", sending, args.bodies, 4)]
-        asyncio.run(measured(server.port, texts, 16, 3))
-        rows = []
-        for name, what, times, at_once in others:
-            if what is None:
-                load, ends = asyncio.run(measured(server.port, texts, 16, args.seconds)), Counter()
-            else:
-                load, ends = asyncio.run(beside(server, texts, what, times, at_once))
-            rows.append([name, *load.cells(), ", ".join(f"{end} {ends[end]}" for end in sorted(ends)), machine_load()])
-            print(rows[-1], flush=True)
-    headers = ["16 steady clients beside", "requests a second", "50th, ms", "99th, ms", "lost", "how the others ended"]
-    parts.append(("Others beside", markdown([*headers, "load"], rows)))
-
-    best = max(CLIENTS, key=lambda clients: len(rates[float(CHOSEN), clients].seconds))
-    with running(args.archive, CHOSEN) as server:
-        asyncio.run(measured(server.port, texts, best, 10))
-        rows = []
-        for part in range(3):
-            load = asyncio.run(measured(server.port, texts, best, args.minutes * 20))
-            minutes = f"{args.minutes * part / 3:.0f} to {args.minutes * (part + 1) / 3:.0f}"
-            rows.append([minutes, best, *load.cells(), f"{server.memory():.0f}", machine_load()])
-            print(rows[-1], flush=True)
-    headers = ["minutes", "clients", "requests a second", "50th, ms", "99th, ms", "lost", "memory, MiB", "load"]
-    parts.append((f"{args.minutes:g} minutes at the highest load", markdown(headers, rows)))
-    page = _PAGE.format(
-        command=f"python -m benchmarks.serving {' '.join(sys.argv[1:])}",
-        cores=os.cpu_count(),
-        size=f"{Path(args.archive).stat().st_size / 2**20:.0f}",
-        parts="\n".join(f"## {name}\n\n{table}" for name, table in parts),
-    )
-    shortened = args.minutes < 10 or args.bodies < RANDOM_BODIES
-    output = Path("runs/benchmarks") if shortened else RESULTS
+    output = Path("runs/benchmarks") if args.minutes < 10 or args.bodies < RANDOM_BODIES else RESULTS
     output.mkdir(parents=True, exist_ok=True)
-    (output / "serving.md").write_text(page, encoding="utf-8")
+    page, texts, archive = output / "serving.md", sentences(), str(args.archive)
+    measures = {
+        "clients": ("Clients and waits", lambda: clients_and_waits(archive, texts, args.seconds)),
+        "others": ("Others beside", lambda: others_beside(archive, texts, args.seconds, args.bodies)),
+        "long": (
+            f"{args.minutes:g} minutes with {max(CLIENTS)} clients",
+            lambda: long_run(archive, texts, args.minutes),
+        ),
+    }
+    before = page.read_text(encoding="utf-8") if page.exists() else ""
+    tables = dict(re.findall(r"(?ms)^## (.*?)\n\n(.*?)\n*(?=^## |\Z)", before))
+    for title, measure in (measures[name] for name in args.only or measures):
+        tables[title] = measure().rstrip("\n")
+        parts = "\n\n".join(f"## {name}\n\n{tables[name]}" for name, _ in measures.values() if name in tables)
+        size = f"{args.archive.stat().st_size / 2**20:.0f}"
+        page.write_text(_PAGE.format(cores=os.cpu_count(), size=size, parts=parts), encoding="utf-8")
 
 
 _PAGE = """# The server under load
@@ -312,7 +331,8 @@ _PAGE = """# The server under load
 share; an archive of {size} MB; one thread. "Load" is the machine's load average over a minute at the end of the row: what is
 above 2 is work of others, which takes its share of the cores; the server's own CPU time hardly depends on it. "Lost" counts requests without the right answer. Times are from request to answer, in milliseconds.
 
-{parts}"""
+{parts}
+"""
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import accumulate, islice
+from itertools import accumulate
+from operator import attrgetter
 from typing import Any, NamedTuple, Optional
 
 import torch
@@ -12,6 +13,7 @@ from roseq_allennlp.predictors.ner_tagger import NerTagger
 from roseq_allennlp.predictors.outputs import token_bounds
 
 _PATHS = 10  # of a sentence that are looked at
+_START = attrgetter("start")
 
 
 class _Part(NamedTuple):
@@ -60,19 +62,21 @@ def add_alternatives(tagger: NerTagger, answers: Sequence[tuple[Optional[str], d
         for path, score in zip(output["paths"].tolist(), output["scores"].tolist(), strict=True):
             if score > float("-inf"):  # a short sentence has fewer paths
                 candidates.update(to_spans([tags[tag] for tag in path[: len(part.seen)]], "BIOUL"))
-        spans = sorted(candidates)
+        spans = sorted(candidates, key=_START)
         length = len(part.seen)  # without padding
         values = tagger.span_probabilities(output["emissions"][:, :length], output["mask"][:, :length], spans)
-        ranked = sorted(zip(values, spans, strict=True), key=lambda pair: -pair[0])
+        longest = max(span.end - span.start for span in spans)
         for entity, span in zip(part.entities, own, strict=True):
-            others = (
-                (value, other)
-                for value, other in ranked
-                if value > 0 and other != span and other.start < span.end and span.start < other.end
-            )
+            near = range(bisect_left(spans, span.start - longest, key=_START), bisect_left(spans, span.end, key=_START))
+            others = [
+                (values[index], spans[index])
+                for index in near
+                if spans[index].end > span.start and spans[index] != span and values[index] > 0
+            ]
+            others.sort(key=lambda pair: (-pair[0], pair[1]))
             entity["alternatives"] = [
                 _placed(other.label, part.seen[other.start], part.seen[other.end - 1] + 1, value, *texts[part.answer])
-                for value, other in islice(others, number)
+                for value, other in others[:number]
             ]
 
 

@@ -2,6 +2,9 @@
 
 import json
 import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from allennlp.models import Model
@@ -9,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from roseq_allennlp.predictors import NerTagger
 from roseq_allennlp.predictors.alternatives import add_alternatives
+from roseq_allennlp.serving.metrics import Metrics
 from tests.serving.http import detail, post
 
 TEXT = "Marta Keller flies from Lisbon to Oslo tomorrow"
@@ -143,6 +147,63 @@ def test_limits_of_texts(client_of, tagger):
     assert "text 2 of 3 has more than 20" in detail(post(client, {"document": ["a", "b" * 21, "c"]}), 413)
     assert "the text has more" in detail(post(client, {"tokens": ["ab"] * 7}), 413)
     assert answers(client, tokens=[["ab"] * 6] * 9)
+
+
+@pytest.fixture
+def held(tagger, monkeypatch):
+    """Tags when it is let to."""
+    inner, let, calls = tagger.predict_batch_json, threading.Event(), []
+
+    def wait(items):
+        calls.append(items)
+        assert let.wait(20)
+        return inner(items)
+
+    monkeypatch.setattr(tagger, "predict_batch_json", wait)
+    yield let, calls
+    let.set()
+
+
+def until(condition):
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_full_queue_says_when_to_come_again(client_of, tagger, held):
+    let, calls = held
+    client = client_of({"one": tagger}, queue=1, wait=0)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(post, client, {"text": "Oslo"})
+        until(lambda: calls)
+        second = threads.submit(post, client, {"text": "Oslo"})
+        until(lambda: 'roseq_waiting_requests{model="one"} 1.0' in client.get("/metrics").text)
+        refused = post(client, {"text": "Oslo"})
+        assert detail(refused, 503) == "1 requests wait already: try again in a second"
+        assert refused.headers["Retry-After"] == "1"
+        let.set()
+        assert [one.result().json()["answers"][0]["tags"] for one in (first, second)] == [["S-location"]] * 2
+
+
+def test_the_time_limit(client_of, tagger, held):
+    let, _ = held
+    client = client_of({"one": tagger}, time_limit=0.3)
+    assert detail(post(client, {"text": "Oslo"}), 504) == "the answer was not ready within 0.3 s"
+    let.set()
+    assert answers(client, text="Oslo")[0]["tags"] == ["S-location"]
+
+
+def test_a_server_that_does_not_tag_is_not_well(client_of, tagger, monkeypatch):
+    def fail(*numbers):
+        raise RuntimeError
+
+    monkeypatch.setattr(Metrics, "of_model", lambda self, name, waiting: fail)
+    client = client_of({"one": tagger})
+    assert client.get("/healthz").json() == {"status": "ok"}
+    assert answers(client, text="Oslo")
+    until(lambda: client.get("/healthz").status_code == 503)
+    assert detail(client.get("/healthz"), 503) == "the server does not tag"
 
 
 def test_the_taggers_and_what_is_known_of_them(client, tagger):
