@@ -1,8 +1,6 @@
 """The report as people see it, in headless Chromium."""
 
 import os
-import re
-import shutil
 
 import pytest
 
@@ -10,8 +8,8 @@ from roseq_allennlp.data.tag_schemes import Span
 from roseq_allennlp.evaluation.report import render, training_of
 from roseq_allennlp.evaluation.tagged_data import TaggedSentence
 from roseq_allennlp.scoring import error_kinds
+from tests.browser import CHROMIUM, contrast, luminance
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(
     not error_kinds.AVAILABLE or (CHROMIUM is None and "CI" not in os.environ),
     reason="needs Chromium and Python 3.11",
@@ -270,15 +268,3 @@ def test_no_other_script_runs(browser, report, tmp_path):
         page = context.new_page()
         page.goto(path.as_uri())
         assert page.evaluate("window.ran") is None and shown(page) == (10, FIRST)
-
-
-def luminance(color):
-    """WCAG 2.2's relative luminance."""
-    channels = [int(part) / 255 for part in re.findall(r"\d+", color)[:3]]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(one, other):
-    low, high = sorted(map(luminance, (one, other)))
-    return (high + 0.05) / (low + 0.05)
