@@ -288,7 +288,7 @@ def long_run(archive: str, texts: list[str], minutes: float) -> str:
             at_start = server.memory()
             load = asyncio.run(measured(server.port, texts, max(CLIENTS), minutes * 20))
             memory = f"{at_start:.0f} to {server.memory():.0f}"
-            between = f"{minutes * part / 3:.0f} to {minutes * (part + 1) / 3:.0f}"
+            between = f"{minutes * part / 3:.1f} to {minutes * (part + 1) / 3:.1f}"
             rows.append([between, len(load.seconds), *load.cells(), memory, machine_load()])
             print(rows[-1], flush=True)
     return markdown(["minutes", "answers", *_HEADERS, "memory, MiB", "load"], rows)

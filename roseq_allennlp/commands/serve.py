@@ -25,6 +25,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         ) from error
     from roseq_allennlp.serving.settings import Settings
 
+    # oneDNN keeps code for 1024 shapes of tensors, which batches of all sizes fill with hundreds of MB over hours.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
     for name, least in _LEAST.items():
         if not least <= getattr(args, name) < float("inf"):
             raise ConfigurationError(

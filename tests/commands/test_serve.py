@@ -21,6 +21,8 @@ TOKEN = "correct-horse-battery"
 def served(monkeypatch):
     """What `serve` gets, in place of serving."""
     calls = []
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "")  # set by the command, and as before afterwards
+    monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY")
     monkeypatch.setattr(server, "serve", lambda *arguments: calls.append(arguments))
     return calls
 
@@ -41,6 +43,7 @@ def test_archives_are_named_by_their_folders(archive_path, roseq, served, tmp_pa
     ((app, listener, settings, _),) = served
     assert (settings.wait, settings.max_text, settings.token) == (0.0005, 7, None)
     assert listener.fileno() == -1  # closed at the end
+    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "16"
     from fastapi.testclient import TestClient
 
     with TestClient(app) as client:

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from roseq_allennlp.predictors import NerTagger
 from roseq_allennlp.predictors.alternatives import add_alternatives
 from roseq_allennlp.serving.metrics import Metrics
+from roseq_allennlp.serving.tagging import Input, Options, tag_inputs
 from tests.serving.http import detail, post
 
 TEXT = "Marta Keller flies from Lisbon to Oslo tomorrow"
@@ -66,6 +67,13 @@ def test_alternatives(client, tagger):
     assert answers(client, text=[TEXT] * 2, alternatives=0)[0]["entities"][0].keys() == {
         *("text", "label", "start", "end", "start_token", "end_token", "probability")
     }
+
+
+def test_each_input_of_a_batch_has_its_own_options(tagger):
+    options = [Options(), Options(alternatives=1), Options(alternatives=3), Options(least={"person": 1.0})]
+    answers = tag_inputs(tagger, [Input({"sentence": TEXT}, one) for one in options])
+    assert [len(answer["entities"]) for answer in answers] == [3, 3, 3, 2]
+    assert [len(answer["entities"][0].get("alternatives", ())) for answer in answers] == [0, 1, 3, 0]
 
 
 BAD = [
