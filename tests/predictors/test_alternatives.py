@@ -66,6 +66,10 @@ def test_texts_documents_and_tokens(tagger):
     ]
     white = answers[3][1]["entities"][0]
     assert white["text"] == "Marta" and all(other["text"].startswith("Marta") for other in white["alternatives"])
+    plain = tagger.tag_tokens(["Marta", "flies"])
+    add_alternatives(tagger, [(None, plain)], 3)
+    values = [[other["probability"] for other in entity["alternatives"]] for entity in (white, plain["entities"][0])]
+    assert values[0] == pytest.approx(values[1], abs=1e-6)
     assert "alternatives" not in answers[4][1] and answers[5][1] == {"error": "of the input"}
 
 
