@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import SigTermReceived
 
 from roseq_allennlp.console import Console
 from roseq_allennlp.files import replacing
@@ -59,7 +60,7 @@ def resumable_output(
             if isinstance(error, ConfigurationError):
                 raise
             again = " The same command goes on with what is missing." if kept else ""
-            if isinstance(error, Exception):
+            if isinstance(error, Exception) and not isinstance(error, SigTermReceived):
                 raise ConfigurationError(
                     f"{output}: not written, the job has failed: {reason(error)}{again}"
                 ) from error

@@ -5,6 +5,7 @@ from typing import Any, Optional
 
 import pytest
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import SigTermReceived
 
 from roseq_allennlp.commands.resumable_output import resumable_output
 from roseq_allennlp.console import Console
@@ -41,9 +42,10 @@ def test_a_stopped_job_is_gone_on_with(tmp_path, capfd):
     assert told.value.message == (
         f"{output}: not written, the job has failed: the disk is full. The same command goes on with what is missing."
     )
-    with pytest.raises(KeyboardInterrupt):
-        job(output, KeyboardInterrupt(), write=".half")
-    assert "what is done stays there. The same command goes on" in capfd.readouterr().err
+    for stop in (KeyboardInterrupt, SigTermReceived):
+        with pytest.raises(stop):
+            job(output, stop(), write=".half")
+        assert "what is done stays there. The same command goes on" in capfd.readouterr().err
     with pytest.raises(ConfigurationError, match="with another --review. Give that again, or remove .*.out.partial to"):
         job(output, review=True)
     assert job(output, write="part-1", plan=[3]) == ([".half", "part-0"], [1, 2])
