@@ -64,7 +64,7 @@ def predicted(path: str) -> str:
     """
     answers = [answer for _, answer in tag_rows(tagger(), rows(path, path, None, Layout(), Tally()))]
     if path.endswith(".jsonl"):
-        actor = TaggingActor(str(ARCHIVE), "jsonl", "jsonl")
+        actor = TaggingActor(str(ARCHIVE), "jsonl", "jsonl").tagged
         lines = [line for part in parts([path], 10**6) for line in actor(part.table())["json"].to_pylist()]
         for number, (answer, row) in enumerate(zip(answers, map(json.loads, lines), strict=True), 1):
             if [answer.get(key) for key in ("words", "tags", "error")] != [

@@ -216,7 +216,7 @@ def test_a_bad_row_is_an_error_of_its_own(processes, predict, archive_path, tmp_
     )
     assert f"(recode the file if that is wrong): 1, at {tmp_path / 'in.jsonl'}, line" in errors
     if processes == 1:  # the same by the actors of `predict-ray`
-        actor = TaggingActor(str(archive_path), "jsonl", "jsonl")
+        actor = TaggingActor(str(archive_path), "jsonl", "jsonl").tagged
         tables = [actor(part.table())["json"].to_pylist() for part in parts([str(tmp_path / "in.jsonl")], 10**9)]
         for ours, theirs in zip(results, map(json.loads, sum(tables, [])), strict=True):
             assert (ours.get("error"), ours.get("words")) == (theirs.get("error"), theirs.get("words"))
@@ -254,7 +254,7 @@ def test_bad_lines_of_text(predict, archive_path, tmp_path, monkeypatch):
     assert [row.get("sentence") for row in results] == texts
     assert results[3].keys() == {"file", "line", "error"} and "1 with errors" in errors
     assert "(recode the file if that is wrong): 1, at" in errors and "a.txt, line 1\n" in errors
-    actor = TaggingActor(str(archive_path), "txt", "jsonl")
+    actor = TaggingActor(str(archive_path), "txt", "jsonl").tagged
     tables = [actor(part.table())["json"].to_pylist() for part in parts([str(tmp_path / "a.txt")], 10**6)]
     for ours, theirs in zip(results, map(json.loads, sum(tables, [])), strict=True):
         assert (ours.get("error"), ours.get("words")) == (theirs.get("error"), theirs.get("words"))

@@ -109,7 +109,12 @@ def test_the_record_of_loading_tagging_evaluating_and_reporting(
     script.parent.mkdir()
     script.write_text(RECORD)
     result = start(
-        tmp_path, repository, str(script), str(archive_path), data, json.dumps([str(repository / "roseq_allennlp")])
+        tmp_path,
+        repository,
+        str(script),
+        str(archive_path),
+        data,
+        json.dumps([str(repository / name) for name in ("roseq_allennlp", "roseq_spacy.py")]),
     )
     assert result.returncode == 0, result.stderr[-3000:]
     line = next(line for line in result.stdout.splitlines() if line.startswith("RECORD "))
