@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, Optional
 
 from allennlp.common.checks import ConfigurationError
+from allennlp.models.archival import CONFIG_NAME
 
 from roseq_allennlp.commands.resumable_output import resumable_output
 from roseq_allennlp.commands.thresholds import least_probabilities
 from roseq_allennlp.console import Console
 from roseq_allennlp.files import FULL
+from roseq_allennlp.models.archive import WEIGHTS
 from roseq_allennlp.predictors.loading import load
 
 _FULL = (*FULL, errno.EFBIG)
@@ -87,11 +89,16 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 def _identity(path: str) -> list[Any]:
-    """By which a file is known again; of an archive on a hub its name."""
+    """
+    By which a file is known again: its path, size and time. An archive on a hub is known by its name, the directory of a run by
+    its config and weights, as anything else may be written there meanwhile.
+    """
     if "://" in path:
         return [path]
-    status = Path(path).stat()
-    return [path, status.st_size, status.st_mtime_ns]
+    files = [Path(path)]
+    if files[0].is_dir():
+        files = [file for name in (CONFIG_NAME, *WEIGHTS) if (file := Path(path, name)).exists()]
+    return [path, *((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files)]
 
 
 def _check_address(address: Optional[str]) -> None:

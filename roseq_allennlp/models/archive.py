@@ -44,7 +44,7 @@ from roseq_allennlp.training.config_check import check_overrides
 from roseq_allennlp.training.devices import check_device
 from roseq_allennlp.training.overrides import OverridesError, changed, parsed
 
-_WEIGHTS = ("weights.th", SAFETENSORS, "best.th")  # the last in the directory of a run
+WEIGHTS = ("weights.th", SAFETENSORS, "best.th")  # the last in the directory of a run
 _BESIDE_WEIGHTS = (CONFIG_NAME, META_NAME, METRICS_NAME, "vocabulary", ENCODER)
 
 
@@ -222,11 +222,11 @@ def _one_line(text: str) -> str:
 
 
 def _weights_in(source: Path) -> Path:
-    for name in _WEIGHTS:
+    for name in WEIGHTS:
         if (source / name).exists():
             return check_inside(source, name)
     raise ArchiveError(
-        f"has no weights ({', '.join(_WEIGHTS)}). The archive is not whole, or the run has finished no epoch: fetch it"
+        f"has no weights ({', '.join(WEIGHTS)}). The archive is not whole, or the run has finished no epoch: fetch it"
         " again, or go on with `roseq train … --recover`."
     )
 

@@ -145,6 +145,22 @@ def test_a_job_that_is_stopped_goes_on(stop, archive_path, tmp_path, tagger):
     assert not list(tmp_path.glob(".out*"))
 
 
+def test_an_archive_is_known_again(tmp_path):
+    for name in ("config.json", "best.th"):
+        (tmp_path / name).write_text(name)
+    before = predict_ray._identity(str(tmp_path))
+    (tmp_path / ".out.partial").mkdir()
+    (tmp_path / "best.th").touch()  # a moment later
+    touched = predict_ray._identity(str(tmp_path))
+    assert [part[0] for part in before[1:]] == ["config.json", "best.th"] and touched != before
+    (tmp_path / "another").write_text("another")
+    assert predict_ray._identity(str(tmp_path)) == touched
+    file = predict_ray._identity(str(tmp_path / "best.th"))
+    (tmp_path / "best.th").write_text("other weights")
+    assert predict_ray._identity(str(tmp_path / "best.th")) != file
+    assert predict_ray._identity("hf://user/model") == ["hf://user/model"]
+
+
 def test_ray_errors_are_one_sentence():
     full = OSError(
         errno.ENOSPC, "No space left on device", "Failed to apply UDF.\nTo change retry attempts, configure it"

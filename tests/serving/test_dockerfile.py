@@ -66,5 +66,6 @@ def test_what_is_installed_is_in_its_context(repository):
     assert "*" in lines and all((repository / name).exists() for name in kept)
     setup = (repository / "setup.py").read_text(encoding="utf-8")
     needed = {"roseq_allennlp", "setup.py", "pyproject.toml", "README.md", "LICENSE", "requirements.txt"}
+    needed |= {f"{name}.py" for name in re.findall(r'py_modules=\["(\w+)"\]', setup)}
     needed |= {"tests/requirements.txt", *re.findall(r'": "((?:training_configs|fixtures)[\w/]*)"', setup)}
     assert needed == set(kept)
