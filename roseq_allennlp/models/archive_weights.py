@@ -87,7 +87,7 @@ def load_state(model: torch.nn.Module, state: dict[str, torch.Tensor], finite_bu
 
 
 def temperature_of(state: Mapping[str, torch.Tensor]) -> float:
-    """The temperature of the probabilities that weights hold; 1 if there is none."""
+    """Returns the temperature that was saved with the weights, or 1 if none was."""
     value = state.get(_TEMPERATURE, torch.ones(()))
     return float(value) if value.numel() == 1 and 0 < float(value) < math.inf else 1.0
 

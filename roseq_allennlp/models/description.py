@@ -85,7 +85,7 @@ def describe(directory: Path, config: Mapping[str, Any], fitted: float) -> Descr
     config : `Mapping[str, Any]`
         The config there, see `archive_config.read_config`.
     fitted : `float`
-        The temperature that the weights hold, which one in the config stands above.
+        The temperature saved with the weights. One in the config takes precedence.
 
     # Raises
 

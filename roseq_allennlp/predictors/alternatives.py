@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import accumulate
 from operator import attrgetter
 from typing import Any, NamedTuple, Optional
 
@@ -11,6 +10,7 @@ import torch
 from roseq_allennlp.data.tag_schemes import Span, to_spans
 from roseq_allennlp.predictors.ner_tagger import NerTagger
 from roseq_allennlp.predictors.outputs import token_bounds
+from roseq_allennlp.predictors.sentences import Sentence
 
 _PATHS = 10  # of a sentence that are looked at
 _START = attrgetter("start")
@@ -98,8 +98,8 @@ def _text(text: Optional[str], answer: dict[str, Any]) -> tuple[str, list[tuple[
     words = answer.get("words", [])
     if text is not None:
         return text, token_bounds(text, words)
-    starts = accumulate((len(word) + 1 for word in words), initial=0)
-    return " ".join(words), [(start, start + len(word)) for start, word in zip(starts, words, strict=False)]
+    joined, starts = Sentence(words).placed()
+    return joined, [(start, start + len(word)) for start, word in zip(starts, words, strict=False)]
 
 
 def _seen_span(entity: dict[str, Any], seen: Sequence[int]) -> Span:

@@ -1,7 +1,8 @@
 import html
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
 from typing import Any, NamedTuple
+
+from roseq_allennlp.predictors.sentences import Sentence
 
 
 class Mark(NamedTuple):
@@ -35,11 +36,11 @@ def marked_html(words: Sequence[str], marks: Iterable[Mark]) -> str:
     """A sentence with marks as HTML."""
     from spacy import displacy  # takes long to import
 
-    ends = list(accumulate((len(word) + 1 for word in words), initial=0))  # of the words joined by spaces
+    text, starts = Sentence(list(words)).placed()
     entities = [
-        {"start": ends[one.start], "end": ends[one.end] - 1, "label": one.label}
+        {"start": starts[one.start], "end": starts[one.end] - 1, "label": one.label}
         | {"params": {"label": html.escape(one.shown)}}
         for one in marks
     ]
-    sentence = {"text": " ".join(words), "ents": entities}
+    sentence = {"text": text, "ents": entities}
     return str(displacy.render(sentence, style="ent", manual=True, jupyter=False))
