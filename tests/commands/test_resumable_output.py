@@ -71,7 +71,7 @@ def test_two_jobs_do_not_write_the_same_output(tmp_path):
             connection.recv()
 
     ours, theirs = multiprocessing.get_context("fork").Pipe()
-    process = multiprocessing.get_context("fork").Process(target=other, args=(theirs,))
+    process = multiprocessing.get_context("fork").Process(target=other, args=(theirs,), daemon=True)
     process.start()
     ours.recv()
     with pytest.raises(ConfigurationError, match=f"out: process {process.pid} of .* is writing it. Wait for it"):
