@@ -58,6 +58,8 @@ def test_texts_documents_and_tokens(tagger):
             for other in entity["alternatives"]:
                 assert text[other["start"] : other["end"]] == other["text"]
                 assert other.keys() == entity.keys() - {"alternatives"}
+                if "sentences" not in answer:
+                    assert other["text"] == " ".join(answer["words"][other["start_token"] : other["end_token"]])
             assert all(start < entity["end_token"] and entity["start_token"] < end for start, end in spans)
     in_document, alone = answers[1][1]["entities"], tagger.tag("Oslo is cold.")
     add_alternatives(tagger, [("Oslo is cold.", alone)], 3)

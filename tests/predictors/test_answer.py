@@ -17,6 +17,8 @@ def test_the_entities_of_the_tagger_are_marked(tagger):
     for answer in (tagger.tag("Anna lives in Oslo"), tagger.tag_tokens(["Anna", "lives", "in", "Oslo"])):
         entities = [(entity["text"], f"{entity['label']} {entity['probability']:.2f}") for entity in answer["entities"]]
         assert entities and marked(answer) == entities
+        alone = re.findall(r"<mark[^>]*>\n *(.*)\n", answer._repr_html_())  # no space of the text is in the mark
+        assert alone == [text for text, _ in entities]
     document = tagger.tag_document("Anna lives in Oslo. Oslo is far.")
     assert len(marked(document)) == len(document["entities"]) > 1
     assert json.loads(json.dumps(document)) == document
