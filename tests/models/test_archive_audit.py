@@ -114,7 +114,9 @@ def test_the_record_of_loading_tagging_evaluating_and_reporting(
         str(script),
         str(archive_path),
         data,
-        json.dumps([str(repository / name) for name in ("roseq_allennlp", "roseq_spacy.py")]),
+        json.dumps(
+            [str(repository / name) for name in ("roseq_allennlp", "roseq_spacy.py", "__pycache__/roseq_spacy.")]
+        ),
     )
     assert result.returncode == 0, result.stderr[-3000:]
     line = next(line for line in result.stdout.splitlines() if line.startswith("RECORD "))

@@ -96,7 +96,8 @@ def tag(page, text=TEXT):
 
 
 def marks(scope):
-    return [" ".join(text.split()) for text in scope.locator("mark:visible").all_inner_texts()]
+    # Not the inner texts: those of a line are empty until the frame in which it comes into view.
+    return [" ".join(text.split()) for text in scope.locator("mark:visible").all_text_contents()]
 
 
 def text_of(page):
