@@ -157,7 +157,7 @@ def test_the_threshold_filters_without_a_request(opened, stub):
     slide(page, 0.61)
     assert marks(page) == [*ALL_MARKS[:2], ALL_MARKS[4]] and page.inner_text("#chosen") == "0.61"
     slide(page, 1)
-    assert marks(page) == [] and "Jonas Lindholm stays in Porto" in page.inner_text(".text")
+    assert marks(page) == [] and "Jonas Lindholm stays in Porto" in page.text_content(".text")
     slide(page, 0)
     assert marks(page) == ALL_MARKS and len(stub.requests) == 1
     assert not page.get_by_label("Thresholds of the archive").is_visible()
@@ -454,7 +454,7 @@ def test_entities_that_overlap_are_marked_once(opened, stub):
     stub.model("odd", {"Marta Keller": ("person", 0.9), "Keller": ("person", 0.5)})
     page = opened()
     tag(page, "Marta Keller flies")
-    assert marks(page) == ["Marta Keller person 0.90"] and page.inner_text(".text").endswith(" flies")
+    assert marks(page) == ["Marta Keller person 0.90"] and page.text_content(".text").endswith(" flies")
 
 
 def test_an_entity_over_two_lines(opened, stub):
@@ -468,8 +468,8 @@ def test_unseen_characters_are_seen(opened, stub):
     stub.model("a\u202eb", {"Oslo": ("loc\u202ea", 0.9)})
     page = opened()
     tag(page, "x\u202ey \x1b Oslo\tz \u2066 \u200fa")
-    assert page.inner_text(".text").startswith("x\\u202ey \\x1b Oslo")
-    assert "\u200f" in page.inner_text(".text") and "\\u2066" in page.inner_text(".text")
+    assert page.text_content(".text").startswith("x\\u202ey \\x1b Oslo")
+    assert "\u200f" in page.text_content(".text") and "\\u2066" in page.text_content(".text")
     assert marks(page) == ["Oslo loc\\u202ea 0.90"] and "\u202e" not in page.inner_text("body")
 
 
