@@ -46,7 +46,7 @@ endif
 demo: install
 	rm -rf $(DEMO) && mkdir -p runs
 	@echo "Training on fixtures/wnut17, log in $(DEMO).log"
-	@$(BIN)/allennlp train training_configs/fixture.jsonnet -s $(DEMO) $(PLUGIN) --file-friendly-logging \
+	@$(BIN)/roseq train training_configs/fixture.jsonnet -s $(DEMO) --file-friendly-logging \
 	  > $(DEMO).log 2>&1 || { tail -n 40 $(DEMO).log; exit 1; }
 	@echo "Evaluating on the test sentences"
 	@$(BIN)/allennlp evaluate $(DEMO)/model.tar.gz fixtures/wnut17/emerging.test.annotated $(PLUGIN) \

@@ -74,7 +74,7 @@ setup(
         "roseq_allennlp.fixtures.wnut17": "fixtures/wnut17",
     },
     package_data={
-        "roseq_allennlp": ["py.typed", "evaluation/templates/*", "serving/page.html"],
+        "roseq_allennlp": ["py.typed", "evaluation/templates/*", "_serving/page.html"],
         "roseq_allennlp.training_configs": ["*.jsonnet"],
         "roseq_allennlp.training_configs.lib": ["*.json", "*.libsonnet"],
         "roseq_allennlp.fixtures.wnut17": ["*"],

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from importlib.machinery import PathFinder
 from typing import Any, Optional
 
+import torch.distributed as dist
 from allennlp.commands import train
 from allennlp.common import plugins
 
@@ -88,4 +89,8 @@ def train_worker(
         import_packages(include_package or [])
         train.import_plugins = lambda: None
         include_package = []
-    return _allennlp_train_worker(process_rank, params, serialization_dir, include_package or [], *args, **kwargs)
+    model = _allennlp_train_worker(process_rank, params, serialization_dir, include_package or [], *args, **kwargs)
+    # A thread of the group that outlives the interpreter would abort the process (pytorch/pytorch#179291).
+    if dist.is_initialized():
+        dist.destroy_process_group()
+    return model

@@ -76,7 +76,7 @@ def test_an_installed_wheel_brings_the_configs_and_the_data_of_init(unpacked, re
     assert len(configs) > 20
     for name, path in configs.items():
         assert (package / name).read_bytes() == path.read_bytes()
-    page = "serving/page.html"
+    page = "_serving/page.html"
     assert (package / page).read_bytes() == (repository / "roseq_allennlp" / page).read_bytes()
     assert not [path for path in package.rglob("*.py") if path.parent.name in ("fixtures", "wnut17")]
     with open(package / "training_configs/lib/vectors.libsonnet", "a", encoding="utf-8") as file:

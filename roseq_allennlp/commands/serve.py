@@ -17,13 +17,13 @@ _LAST_PORT = 2**16 - 1
 def run(args: argparse.Namespace, console: Console) -> int:
     """Tags what is sent over HTTP, until it is stopped."""
     try:
-        from roseq_allennlp.serving.app import create_app
-        from roseq_allennlp.serving.server import bound, is_local, serve
+        from roseq_allennlp._serving.app import create_app
+        from roseq_allennlp._serving.server import bound, is_local, serve
     except ImportError as error:
         raise ConfigurationError(
             f"{error.name} is not installed, which the server needs: pip install 'roseq-allennlp[serve]'."
         ) from error
-    from roseq_allennlp.serving.settings import Settings
+    from roseq_allennlp._serving.settings import Settings
 
     # oneDNN keeps code for 1024 shapes of tensors, which batches of all sizes fill with hundreds of MB over hours.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")

@@ -12,7 +12,7 @@ import time
 import httpx
 import pytest
 
-from roseq_allennlp.serving import server
+from roseq_allennlp._serving import server
 
 TOKEN = "correct-horse-battery"
 
@@ -109,7 +109,9 @@ def test_who_may_use_it_is_said(archive_path, roseq, served, monkeypatch):
 
 @pytest.mark.parametrize("package", ["fastapi", "uvicorn", "prometheus_client"])
 def test_a_package_of_the_extra_is_missing(package, archive_path, roseq, monkeypatch):
-    for name in [name for name in sys.modules if name.partition(".")[0] == package or "roseq_allennlp.serving" in name]:
+    for name in [
+        name for name in sys.modules if name.partition(".")[0] == package or "roseq_allennlp._serving" in name
+    ]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
     result = roseq("serve", archive_path)

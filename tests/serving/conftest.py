@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from roseq_allennlp.serving.app import create_app
-from roseq_allennlp.serving.settings import Settings
+from roseq_allennlp._serving.app import create_app
+from roseq_allennlp._serving.settings import Settings
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import roseq_allennlp
 
-PAGE = Path(roseq_allennlp.__file__).parent / "serving" / "page.html"
+PAGE = Path(roseq_allennlp.__file__).parent / "_serving" / "page.html"
 
 
 class Stub:

@@ -10,10 +10,10 @@ import pytest
 from allennlp.models import Model
 from prometheus_client.parser import text_string_to_metric_families
 
+from roseq_allennlp._serving.metrics import Metrics
+from roseq_allennlp._serving.tagging import Input, Options, tag_inputs
 from roseq_allennlp.predictors import NerTagger
 from roseq_allennlp.predictors.alternatives import add_alternatives
-from roseq_allennlp.serving.metrics import Metrics
-from roseq_allennlp.serving.tagging import Input, Options, tag_inputs
 from tests.serving.http import detail, post
 
 TEXT = "Marta Keller flies from Lisbon to Oslo tomorrow"

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from roseq_allennlp.serving.batching import Batcher, Failed, Item, QueueFull
+from roseq_allennlp._serving.batching import Batcher, Failed, Item, QueueFull
 
 
 class Answers:

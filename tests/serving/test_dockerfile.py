@@ -6,8 +6,8 @@ import shlex
 
 import pytest
 
+from roseq_allennlp._serving.limits import OPEN
 from roseq_allennlp.commands.table import command
-from roseq_allennlp.serving.limits import OPEN
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from roseq_allennlp.serving.limits import Limits
-from roseq_allennlp.serving.settings import Settings
+from roseq_allennlp._serving.limits import Limits
+from roseq_allennlp._serving.settings import Settings
 from tests.serving.http import detail, post
 
 TOKEN = "correct-horse"

@@ -8,9 +8,9 @@ import time
 import httpx
 import pytest
 
+from roseq_allennlp._serving.server import _Connection, bound, is_local, server_for
+from roseq_allennlp._serving.settings import Settings
 from roseq_allennlp.errors import ConfigurationError
-from roseq_allennlp.serving.server import bound, is_local, server_for
-from roseq_allennlp.serving.settings import Settings
 
 
 async def app(scope, receive, send):
@@ -66,6 +66,20 @@ def test_a_connection_with_requests_stays():
             connections.add(response.extensions["network_stream"].get_extra_info("client_addr"))
             time.sleep(0.1)
         assert len(connections) == 1
+
+
+def test_the_body_of_an_answer_does_not_wait_for_the_headers_to_be_acknowledged(monkeypatch):
+    """Nagle's algorithm is off: with it each answer takes the 40 ms after which a client acknowledges on its own."""
+    made, no_delay = _Connection.connection_made, []
+
+    def noted(self, transport):
+        made(self, transport)
+        no_delay.append(transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    monkeypatch.setattr(_Connection, "connection_made", noted)
+    with running() as port:
+        assert httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).text == "whole"
+    assert no_delay == [1]
 
 
 def test_addresses():

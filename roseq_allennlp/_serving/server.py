@@ -10,8 +10,8 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from roseq_allennlp._serving.settings import Settings
 from roseq_allennlp.errors import ConfigurationError
-from roseq_allennlp.serving.settings import Settings
 
 _GRACE = 5  # seconds beyond the time limit of a request
 
@@ -26,8 +26,12 @@ def bound(host: str, port: int) -> Iterator[socket.socket]:
     `ConfigurationError`: there is no such address, or it is taken.
     """
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        # With the protocol named: where it is 0, asyncio does not set TCP_NODELAY for the connections, and the body of an
+        # answer waits 40 ms until the client acknowledges the headers.
+        listener = socket.socket(family, kind, protocol)
     except (OSError, OverflowError, UnicodeError) as error:
         raise ConfigurationError(f"--host {host} --port {port}: no address to listen at ({error}).") from error
     with listener:

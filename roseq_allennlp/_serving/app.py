@@ -14,13 +14,11 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from roseq_allennlp.models.description import OVERALL
-from roseq_allennlp.predictors import NerTagger
-from roseq_allennlp.serving import label_studio
-from roseq_allennlp.serving.batching import Batcher, Failed, QueueFull
-from roseq_allennlp.serving.limits import Limits
-from roseq_allennlp.serving.metrics import CONTENT_TYPE, Metrics
-from roseq_allennlp.serving.schema import (
+from roseq_allennlp._serving import label_studio
+from roseq_allennlp._serving.batching import Batcher, Failed, QueueFull
+from roseq_allennlp._serving.limits import Limits
+from roseq_allennlp._serving.metrics import CONTENT_TYPE, Metrics
+from roseq_allennlp._serving.schema import (
     BODIES,
     ModelInfo,
     ModelsResponse,
@@ -29,8 +27,10 @@ from roseq_allennlp.serving.schema import (
     TagResponse,
     what_is_wrong,
 )
-from roseq_allennlp.serving.settings import Settings
-from roseq_allennlp.serving.tagging import Options, as_item, characters, tag_inputs
+from roseq_allennlp._serving.settings import Settings
+from roseq_allennlp._serving.tagging import Options, as_item, characters, tag_inputs
+from roseq_allennlp.models.description import OVERALL
+from roseq_allennlp.predictors import NerTagger
 from roseq_allennlp.text import shown
 from roseq_allennlp.version import VERSION
 

@@ -8,8 +8,8 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Optional
 
-from roseq_allennlp.serving.batching import log_failure
-from roseq_allennlp.serving.settings import Settings
+from roseq_allennlp._serving.batching import log_failure
+from roseq_allennlp._serving.settings import Settings
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

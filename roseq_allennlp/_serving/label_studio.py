@@ -6,10 +6,10 @@ from xml.etree.ElementTree import ParseError, TreeBuilder, XMLParser
 
 from fastapi import APIRouter, HTTPException
 
+from roseq_allennlp._serving.schema import PredictRequest, SetupRequest
+from roseq_allennlp._serving.tagging import Options
 from roseq_allennlp.data.documents import Document, Entity
 from roseq_allennlp.data.formats.label_studio import TAGS, Tags, prediction
-from roseq_allennlp.serving.schema import PredictRequest, SetupRequest
-from roseq_allennlp.serving.tagging import Options
 from roseq_allennlp.text import shown
 
 _SHOWN = 60  # characters of a key that are repeated in an error

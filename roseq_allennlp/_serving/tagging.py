@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
+from roseq_allennlp._serving.batching import Item
 from roseq_allennlp.predictors import NerTagger
 from roseq_allennlp.predictors.alternatives import add_alternatives
 from roseq_allennlp.predictors.thresholds import apply_thresholds
-from roseq_allennlp.serving.batching import Item
 
 _OVERHEAD = 16  # of an input, in characters
 _ALTERNATIVES = 8  # how many times the work it is to look for them too

@@ -1,1 +1,0 @@
-"""Taggers behind HTTP: an application of FastAPI. Needs the extra `serve`; nothing else of the package imports it."""
