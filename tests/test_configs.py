@@ -94,7 +94,7 @@ def without_components(config):
 
 
 def test_every_config_is_here():
-    kinds = ("roseq", "base", "best", "encoder")
+    kinds = ("roseq", "base", "best", "distilled", "encoder")
     named = {f"{kind}_{corpus}" for kind in kinds for corpus in CORPORA} | {"ablation", "fixture"}
     further = corpora.CORPORA.keys() - set(CORPORA.values())
     allowed = {f"{kind}_{name.replace('-', '_')}" for kind in kinds for name in further}
@@ -122,7 +122,13 @@ def check_trained(config, directory):
 @pytest.mark.parametrize("name", PLAIN)
 def test_each_config_trains_saves_loads_and_predicts(name, tiny_encoder, tmp_path):
     Params.from_file(f"training_configs/{name}.jsonnet")  # with the environment as it is
-    check_trained(with_encoder(evaluate(name), tiny_encoder), tmp_path / "run")
+    config = with_encoder(evaluate(name), tiny_encoder)
+    for callback in config["trainer"]["callbacks"]:
+        if "teacher" in callback:
+            teacher = callback["teacher"].removeprefix("runs/")
+            check_trained(evaluate(teacher), tmp_path / teacher)
+            callback["teacher"] = str(tmp_path / teacher)
+    check_trained(config, tmp_path / "run")
 
 
 @pytest.mark.parametrize(
@@ -201,6 +207,29 @@ def test_best_is_roseq_as_an_ensemble_on_varied_sentences(config, corpus):
         "patience": 10,
     }
     assert best == {**roseq, "data_loader": loader, "model": best["model"], "trainer": {**trainer, **changed}}
+
+
+@pytest.mark.parametrize("config, corpus", CORPORA.items())
+def test_distilled_is_one_of_best_with_a_teacher(config, corpus):
+    best, distilled = evaluate(f"best_{config}"), uncalibrated(evaluate(f"distilled_{config}"))
+    teacher = {"type": "distillation", "teacher": f"runs/best_{config}"}
+    one = best["trainer"]
+    one = {
+        **one,
+        "grad_norm": pytest.approx(one["grad_norm"] / math.sqrt(3)),
+        "callbacks": [*one["callbacks"], teacher],
+    }
+    assert distilled == {**best, "model": best["model"]["member"], "trainer": one}
+
+
+@pytest.mark.parametrize("vectors", ["", "frozen:encoder", "tuned:encoder"])
+def test_a_frozen_encoder_reads_three_variants(vectors):
+    variants = [
+        callback.get("variants")
+        for callback in ablation("wnut17", "best", vectors)["trainer"]["callbacks"]
+        if callback["type"] == "augmentation"
+    ]
+    assert variants == [3 if vectors.startswith("frozen") else None]
 
 
 @pytest.mark.parametrize("wrong", ["lacrf,fll", "LACRF", "lacrf, fl"])

@@ -1,4 +1,5 @@
 // RoSeq on CoNLL-2002 Dutch, on the features of an encoder, which is not trained: a learned mix of its layers, computed once.
+// Test F1 88.51, of its base model on the same features 88.11 (one seed).
 // The paper's Table III has test F1 88.07 with word vectors, with the epoch chosen by test F1; here development F1 chooses it.
 //
 //   roseq train training_configs/encoder_conll02_nl.jsonnet -s runs/encoder_conll02_nl

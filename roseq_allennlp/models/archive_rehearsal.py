@@ -12,6 +12,7 @@ from allennlp.common.from_params import takes_arg
 from allennlp.data import Batch, DataLoader, DatasetReader, Instance
 from allennlp.evaluation import Evaluator
 from allennlp.models import Model
+from allennlp.nn.util import is_distributed
 
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes
 from roseq_allennlp.models.archive_config import ArchiveError
@@ -80,7 +81,8 @@ def rehearse(model: Model, reader: DatasetReader, built: dict[str, Any]) -> None
                 Params(params).duplicate(), reader=_OneSentence(reader, _instance(reader, ["a"])), data_path=""
             )
             loader.index_with(model.vocab)
-            next(iter(loader), None)
+            if not is_distributed():  # the processes of a distributed run share the sentences out, and each needs one
+                next(iter(loader), None)
     Evaluator.from_params(Params(built.get("evaluation", {})).duplicate())
 
 

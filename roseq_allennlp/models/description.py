@@ -12,6 +12,7 @@ from roseq_allennlp.models.archive_config import ArchiveError, read_json
 
 METRICS_NAME = "metrics.json"
 _SPLITS = {"best_validation_": "development", "test_": "test"}  # prefixes of AllenNLP's metrics
+_PATHS = {"validation": "development", "test": "test"}  # what a config calls them
 _SCORES = {"precision": "precision", "recall": "recall", "f1-measure": "f1"}
 OVERALL = "overall"
 
@@ -36,6 +37,8 @@ class Description:
         Of the probabilities, 1 where they are not calibrated.
     thresholds : `Mapping[str, float]`
         Least probability by type, as `roseq calibrate --target-precision` has found it.
+    scored_on : `Mapping[str, str]`
+        The data of each split, named like the training data.
     """
 
     model: str
@@ -45,6 +48,7 @@ class Description:
     metrics: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     temperature: float = 1.0
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    scored_on: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def calibration(self) -> str:
@@ -97,21 +101,27 @@ def describe(directory: Path, config: Mapping[str, Any], fitted: float) -> Descr
     if member is not model:
         name = f"{model.get('type')}, {model.get('size')} of {name}"
     temperature, thresholds = member.get("temperature"), member.get("thresholds")
-    path = str(config.get("train_data_path") or "")
-    scheme = f"{corpora.SCHEME}://"
-    corpus = path.removeprefix(scheme).partition("/")[0] if path.startswith(scheme) else ""
+    trained_on = name_of_data(config.get("train_data_path"))
+    scored_on = {split: name_of_data(config.get(f"{key}_data_path")) for key, split in _PATHS.items()}
     reader = config["dataset_reader"]
     language = reader.get("language") if isinstance(reader, Mapping) else None
     return Description(
         model=name,
-        language=str(language or (CORPORA[corpus].language if corpus in CORPORA else "xx")),
+        language=str(language or (CORPORA[trained_on].language if trained_on in CORPORA else "xx")),
         labels=_labels(directory / "vocabulary" / f"{member.get('label_namespace', 'labels')}.txt"),
-        trained_on=corpus or PurePosixPath(path.rstrip("/")).name,
+        trained_on=trained_on,
         metrics=_metrics(directory / METRICS_NAME),
         # AllenNLP reads the text "None" as null, too.
         temperature=float(temperature) if isinstance(temperature, (int, float)) else fitted,
         thresholds=thresholds if isinstance(thresholds, Mapping) else {},
+        scored_on={split: name for split, name in scored_on.items() if name},
     )
+
+
+def name_of_data(path: Any) -> str:
+    """The name of the corpus of a path `corpus://…`, or of a file without its folders. Takes what a config may hold."""
+    scheme, text = f"{corpora.SCHEME}://", str(path or "")
+    return text.removeprefix(scheme).partition("/")[0] if text.startswith(scheme) else PurePosixPath(text).name
 
 
 def types_of(tags: Iterable[str]) -> tuple[str, ...]:

@@ -22,7 +22,6 @@ from allennlp.data import DatasetReader, Vocabulary
 from allennlp.models import Model
 from allennlp.models.archival import CONFIG_NAME, Archive
 
-from roseq_allennlp.data.corpora import SCHEME
 from roseq_allennlp.data.encoder_files import CONFIG, ENCODER, LAYOUT, TOKENIZER
 from roseq_allennlp.data.tag_schemes import UNKNOWN
 from roseq_allennlp.data.training_mix import MIX_READER, types_in, write_sentences
@@ -30,6 +29,7 @@ from roseq_allennlp.files import save
 from roseq_allennlp.models.archive import opened_archive
 from roseq_allennlp.models.archive_config import READERS, checked_config, checked_trainer
 from roseq_allennlp.models.archive_encoder import objects_in
+from roseq_allennlp.models.description import name_of_data
 from roseq_allennlp.models.extended_vocabulary import Extension, extended, vectors_for
 from roseq_allennlp.models.extended_weights import begin_new_vectors, take_over
 from roseq_allennlp.models.finetuning_data import reader_for, sentences_of
@@ -156,7 +156,7 @@ def _write_run(request: FineTuning, archive: Archive, files: Path, whole: Path, 
     sentences = sentences_of(request, config, archive, whole)
     if request.dev is not None:
         config[READERS[1]] = reader_for(config[READERS[1]], request.dev, archive)
-    data = _name_of(request.train)
+    data = _name_of(raw.get("train_data_path"), request.train)
     write_sentences(whole / data, sentences)
     types = list(dict.fromkeys([*(request.types or ()), *types_in(sentences)]))
     trained = archive.model.vocab
@@ -190,11 +190,11 @@ def _write_run(request: FineTuning, archive: Archive, files: Path, whole: Path, 
     (whole / REQUEST).write_text(f"{text}\n", encoding="utf-8")
 
 
-def _name_of(train: str) -> str:
-    """What is trained on, in the directory of the run: by it an archive says what it was trained on."""
-    corpus = train.removeprefix(f"{SCHEME}://")
-    name = Path(train).name.removesuffix(".conll") if corpus == train else corpus.partition("/")[0]
-    return re.sub(r"[^\w.-]+", "-", f"{name}.conll")
+def _name_of(before: Optional[str], train: str) -> str:
+    """What is trained on, in the directory of the run: by it an archive says what it was trained on, first and now."""
+    names = [name_of_data(path).removesuffix(".conll") for path in (before, train)]
+    text = re.sub(r"[^\w.+-]+", "-", "+".join(filter(None, names)))
+    return f"{text.encode()[-200:].decode(errors='ignore')}.conll"  # a file system takes 255 bytes
 
 
 def _of_archive(raw: dict[str, Any], archive: Archive) -> dict[str, Any]:
@@ -217,8 +217,19 @@ def _of_archive(raw: dict[str, Any], archive: Archive) -> dict[str, Any]:
         "data_loader": built.get("data_loader", {"batch_size": 16, "shuffle": True}),
         "validation_data_loader": built.get("validation_data_loader", {"type": "in_memory", "batch_size": 64}),
         **({"evaluation": built["evaluation"]} if "evaluation" in built else {}),
-        "trainer": checked_trainer(raw),
+        "trainer": checked_trainer({"trainer": _without_teacher(raw.get("trainer"))}),
     }
+
+
+def _without_teacher(trainer: Any) -> Any:
+    """Without the callback `distillation`, whose teacher is a file of the machine that the archive is from."""
+    if not isinstance(trainer, dict) or not isinstance(trainer.get("callbacks"), list):
+        return trainer
+    return {**trainer, "callbacks": [each for each in trainer["callbacks"] if not _is_distillation(each)]}
+
+
+def _is_distillation(callback: Any) -> bool:
+    return isinstance(callback, dict) and callback.get("type") == "distillation"
 
 
 def _changed(request: FineTuning, config: dict[str, Any]) -> dict[str, Any]:

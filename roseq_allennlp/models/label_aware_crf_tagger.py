@@ -1,5 +1,6 @@
 import contextlib
 import math
+from collections.abc import Callable
 from typing import Optional
 
 import torch
@@ -15,9 +16,10 @@ from roseq_allennlp.data.label_statistics import label_weights as weights_from_c
 from roseq_allennlp.models.tagger import EMBEDDED, Tagger
 from roseq_allennlp.modules.crf import ConditionalRandomField
 from roseq_allennlp.modules.seq2seq_encoders import BidirectionalLstm
+from roseq_allennlp.nn.distillation import path_cross_entropy
 from roseq_allennlp.nn.dropout import dropout as apply_dropout
 from roseq_allennlp.nn.focal_loss import focal_loss
-from roseq_allennlp.nn.forward_backward import UNKNOWN
+from roseq_allennlp.nn.forward_backward import UNKNOWN, Potentials
 from roseq_allennlp.training.metrics.loss_average import LossAverage
 
 REDUCTIONS = ("sentence_sum", "token_mean")
@@ -157,6 +159,10 @@ class LabelAwareCrfTagger(Tagger):
             self.crf.label_weights.fill_(float("nan"))  # unknown until counted or loaded
         elif label_weights is not None:
             self._set_label_weights(label_weights)
+        # Set by the callback `distillation`: `excess_counts` of a trained tagger for a batch, and how much of the CRF's loss is
+        # of it.
+        self.teacher: Optional[Callable[[TextFieldTensors, torch.Tensor], Potentials]] = None
+        self.teacher_weight = 0.0
         self._checked_label_weights = False
         self._losses = {"crf_loss": LossAverage()}
         if gamma is not None:
@@ -210,11 +216,24 @@ class LabelAwareCrfTagger(Tagger):
         with contextlib.nullcontext() if mask.is_meta else torch.autocast(mask.device.type, enabled=False):
             emissions = self._emission_layer(features.to(self._emission_layer.weight.dtype))  # (B, T, K)
         self._check_label_weights()
-        return emissions, None if tags is None else self._loss(emissions, tags, mask, has_unknown)
+        if tags is None:
+            return emissions, None
+        teacher = self.teacher(tokens, mask) if self.teacher is not None and self.training else None
+        return emissions, self._loss(emissions, tags, mask, has_unknown, teacher)
 
-    def _loss(self, emissions: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor, has_unknown: bool) -> torch.Tensor:
+    def _loss(
+        self,
+        emissions: torch.Tensor,
+        tags: torch.Tensor,
+        mask: torch.Tensor,
+        has_unknown: bool,
+        teacher: Optional[Potentials],
+    ) -> torch.Tensor:
         loss = -self.crf(emissions, tags, mask, has_unknown).mean()  # eq. (10)
         self._losses["crf_loss"](loss)
+        if teacher is not None:
+            soft_loss = path_cross_entropy(self.crf.potentials_of_likelihood(emissions), teacher, mask)
+            loss = loss + self.teacher_weight * (soft_loss - loss)
         if self._gamma is not None:
             known = mask
             if has_unknown:

@@ -94,11 +94,11 @@ class ConditionalRandomField(torch.nn.Module):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         *_, errors = args
-        value = state_dict.pop(prefix + _TEMPERATURE, torch.ones(()))
-        if value.numel() != 1 or not 0 < float(value) < math.inf:
+        value = state_dict.pop(prefix + _TEMPERATURE, None)
+        if value is not None and (value.numel() != 1 or not 0 < float(value) < math.inf):
             errors.append(f"{prefix}{_TEMPERATURE} must be a finite number above 0; got {value.tolist()}")
         elif not self.has_given_temperature:
-            self.temperature = float(value)
+            self.temperature = 1.0 if value is None else float(value)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def potentials(self, emissions: torch.Tensor, constrained: bool) -> Potentials:
@@ -116,6 +116,10 @@ class ConditionalRandomField(torch.nn.Module):
             start, end = start + self.forbidden_starts.to(dtype), end + self.forbidden_ends.to(dtype)
         return Potentials(emissions * self.label_weights.to(dtype), transitions, start, end)
 
+    def potentials_of_likelihood(self, emissions: torch.Tensor) -> Potentials:
+        """Those of all paths, also ones that decoding may not choose, in float32 at least."""
+        return self.potentials(emissions.to(at_least_float32(emissions.dtype)), constrained=False)
+
     def _tempered(self, emissions: torch.Tensor) -> Potentials:
         """The potentials of the probabilities of what is decoded, in float64."""
         return tempered(self.potentials(emissions.double(), constrained=True), self.temperature)
@@ -128,8 +132,7 @@ class ConditionalRandomField(torch.nn.Module):
         the paths that agree where a tag is `UNKNOWN`. See `log_likelihood`.
         """
         check_mask(mask)
-        emissions = emissions.to(at_least_float32(emissions.dtype))  # (B, T, K)
-        return log_likelihood(self.potentials(emissions, constrained=False), tags, mask, has_unknown)
+        return log_likelihood(self.potentials_of_likelihood(emissions), tags, mask, has_unknown)
 
     def marginals(self, emissions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Probability of each tag at each token among the paths that decoding may choose, `(B, T, K)`."""

@@ -27,7 +27,7 @@ from roseq_allennlp.training.layer_rates import with_layer_decay
 OLD = "fixtures/wnut17/wnut17train.conll"
 NEW = "fixtures/conll2003/eng.train"
 DEV = "fixtures/conll2003/eng.testa"
-DATA = "eng.train.conll"
+DATA = "wnut17train+eng.train.conll"  # what the archive was trained on, and what is new
 LIB = Path("training_configs/lib").resolve()
 
 
@@ -229,6 +229,20 @@ def sentences(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").strip().split("\n\n")
 
 
+@pytest.mark.parametrize(
+    ("before", "train", "name"),
+    [
+        ("wnut16", "corpus://wnut17/train", "wnut16+wnut17.conll"),
+        ("wnut16+wnut17.conll", "a dir/my file.conll", "wnut16+wnut17+my-file.conll"),
+        ("", "mine.jsonl", "mine.jsonl.conll"),
+        ("a" * 300, "b", "a" * 198 + "+b.conll"),
+        ("é" * 150, "b", "é" * 99 + "+b.conll"),  # two bytes each
+    ],
+)
+def test_the_data_of_a_run_are_named_by_what_it_was_trained_on(before, train, name):
+    assert finetuning._name_of(before, train) == name
+
+
 def test_replay_is_a_share_of_the_sentences_and_the_same_for_the_same_seed(archive, tmp_path):
     runs = []
     for name, seed in (("one", 1), ("two", 1), ("three", 2)):
@@ -239,7 +253,7 @@ def test_replay_is_a_share_of_the_sentences_and_the_same_for_the_same_seed(archi
     begin(FineTuning(str(archive("fixed")), NEW), tmp_path / "without")
     new = sentences(tmp_path / "without" / DATA)
     begin(FineTuning(str(archive("fixed")), OLD), tmp_path / "old")
-    old = sentences(tmp_path / "old" / "wnut17train.conll")
+    old = sentences(tmp_path / "old" / "wnut17train+wnut17train.conll")
     assert runs[0] == runs[1] != runs[2]
     assert all(run[: len(new)] == new and len(run) == len(new) + round(0.3 * len(old)) for run in runs)
     assert set(runs[0][len(new) :]) <= set(old)
@@ -256,7 +270,7 @@ def test_replay_is_a_share_of_the_sentences_and_the_same_for_the_same_seed(archi
 def test_files_of_any_scheme(text, archive, tmp_path):
     (tmp_path / "new").write_text(text)
     begin(FineTuning(str(archive("fixed")), str(tmp_path / "new")), tmp_path / "run")
-    assert (tmp_path / "run" / "new.conll").read_text() == "Oslo\tB-LOC\nFjord\tE-LOC\nis\tO\n\n"
+    assert (tmp_path / "run" / "wnut17train+new.conll").read_text() == "Oslo\tB-LOC\nFjord\tE-LOC\nis\tO\n\n"
 
 
 def test_files_of_annotation_tools(archive, tmp_path):
@@ -264,7 +278,7 @@ def test_files_of_annotation_tools(archive, tmp_path):
     (tmp_path / "new.jsonl").write_text(json.dumps(row) + "\n")
     file = str(tmp_path / "new.jsonl")
     begin(FineTuning(str(archive("fixed")), file, file, overrides={"trainer.num_epochs": 1}), tmp_path / "run")
-    assert (tmp_path / "run" / "new.jsonl.conll").read_text() == "Oslo\tB-LOC\nFjord\tE-LOC\nis\tO\n\n"
+    assert (tmp_path / "run" / "wnut17train+new.jsonl.conll").read_text() == "Oslo\tB-LOC\nFjord\tE-LOC\nis\tO\n\n"
     reader = load_archive(trained(tmp_path / "run")).validation_dataset_reader
     assert next(iter(reader.read(file)))["metadata"]["tags"] == ["B-LOC", "L-LOC", "O"]  # type: ignore[index]
     assert len(list(reader.read(OLD))) > 100
@@ -395,7 +409,7 @@ def test_columns_of_another_layout(archive, tmp_path):
         begin(FineTuning(str(archive("fixed")), str(tmp_path / "new")), tmp_path / "run")
     column = {"validation_dataset_reader.tag_column": 1, "dataset_reader.max_length": 1}
     begin(FineTuning(str(archive("fixed")), str(tmp_path / "new"), overrides=column), tmp_path / "run")
-    assert (tmp_path / "run" / "new.conll").read_text() == "Oslo\tS-LOC\nis\tO\n\n"
+    assert (tmp_path / "run" / "wnut17train+new.conll").read_text() == "Oslo\tS-LOC\nis\tO\n\n"
     assert json.loads((tmp_path / "run" / "config.json").read_text())["dataset_reader"]["max_length"] == 1
 
 

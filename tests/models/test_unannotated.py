@@ -46,7 +46,7 @@ def test_by_default_with_replay(archive_path, tmp_path):
         "O": {"unmarked": "O", "replay": {OLD: 0.1}},
     }.items():
         begin(request._replace(**changes), tmp_path / name)
-        texts[name] = (tmp_path / name / "new.conll").read_text(encoding="utf-8")
+        texts[name] = (tmp_path / name / "wnut17train+new.conll").read_text(encoding="utf-8")
     assert "\t?" not in texts["without"] + texts["O"]
     assert "Oslo\t?" in texts["replay"] and "Oslo\t?" in texts["unknown"] and "soup\tS-meal" in texts["unknown"]
     assert json.loads((tmp_path / "unknown" / "finetune.json").read_text())["made"]["tokens of unknown tag"] > 0

@@ -117,6 +117,15 @@ def test_span_probabilities(start_end, constrained, weighted):
     assert 0 < min(p for p in expected if p) < 0.5
 
 
+def test_weights_without_a_temperature_have_that_of_1():
+    crf = ConditionalRandomField(3)
+    weights = crf.state_dict()
+    crf.temperature = 2.5
+    assert float(crf.state_dict()["temperature"]) == 2.5
+    crf.load_state_dict(weights)
+    assert crf.temperature == 1
+
+
 @VARIANTS
 def test_probabilities_at_a_temperature(start_end, constrained, weighted):
     """Those of all paths, whose scores are divided by it; the loss and the paths decoded stay."""

@@ -2,9 +2,11 @@
 // of section IV-B. `lacrf`, `fl` and `at` switch the three components; with all three off this is the paper's base model,
 // a BiLSTM-CNN-CRF. `bucketed` trains on batches of sentences of similar length, in place of random batches, for less
 // padding. `ensemble` is the number of taggers that are trained side by side and decoded as one. `augmented` trains on a
-// variant of each sentence too, so an epoch is twice as long, and fewer epochs suffice. `bilstm` and `characters` are for
-// encoders, which may do without: then the emissions are computed from the embeddings, and words have no character vectors.
-// `calibrated` fits the temperature of the probabilities to the development data at the end; it changes no tag and no score.
+// variant of each sentence too, so an epoch is twice as long, and fewer epochs suffice; with a frozen encoder, which reads each
+// variant once, there are three of each sentence, and no new ones. `bilstm` and `characters` are for encoders, which may do
+// without: then the emissions are computed from the embeddings, and words have no character vectors. `calibrated` fits the
+// temperature of the probabilities to the development data at the end; it changes no tag and no score. `teacher`, an archive or
+// the directory of a run, is a trained tagger whose probabilities are learned beside the gold tags.
 //
 // The paper lacks `late_start`, without which RoSeq ended with F1 0 on the first 339 sentences of WNUT-2017 (both of two
 // seeds), and `augmented`, which raised the base model's development F1 by 2.0 (WNUT-2016, two seeds), 2.4 (WNUT-2017) and
@@ -19,6 +21,7 @@ local defaults = {
   at: true,
   augmented: false,
   calibrated: false,
+  teacher: null,
   bucketed: false,
   ensemble: 1,
   bilstm: true,
@@ -44,6 +47,7 @@ local roseq(data, vectors, switches) =
   // The width of an encoder is known when it is there.
   local input_size = only('dim' in vectors, { input_size: vectors.dim + characters_dim + (if data.shapes then shape_dim else 0) });
   local tuned = 'parameter_groups' in vectors;
+  local frozen = 'include_in_archive' in vectors && !tuned;
 
   local tagger = {
     type: 'label_aware_crf_tagger',
@@ -120,7 +124,8 @@ local roseq(data, vectors, switches) =
                  + (if std.get(vectors, 'coverage', false) then [{ type: 'vector_coverage' }] else [])
                  + (if on.lacrf then [{ type: 'label_statistics' }] else [])
                  + (if on.at then [{ type: 'adversarial', epsilon: on.epsilon }] else [])
-                 + (if on.augmented then [{ type: 'augmentation', mentions: 0.5, noise: 0.1 }] else [])
+                 + (if on.augmented then [{ type: 'augmentation', mentions: 0.5, noise: 0.1 } + only(frozen, { variants: 3 })] else [])
+                 + (if on.teacher != null then [{ type: 'distillation', teacher: on.teacher }] else [])
                  + (if on.calibrated then [{ type: 'calibration' }] else []),
     },
   };

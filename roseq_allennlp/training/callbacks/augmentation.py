@@ -1,4 +1,4 @@
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -29,20 +29,28 @@ class AugmentationCallback(TrainerCallback):
         Share of the entities to replace, from 0 to 1.
     noise : `float`, optional (default = `0.1`)
         Share of the words to mistype, from 0 to 1.
+    variants : `int`, optional
+        How many variants a sentence has, of which later passes repeat the first, second and so on: a frozen encoder computes
+        each once. By default each pass has a new one.
 
     # Raises
 
-    `ConfigurationError`: a share out of range, or both 0; a data loader other than `in_memory`; instances without
-    `tokens` and `tags`.
+    `ConfigurationError`: a share out of range, or both 0; fewer than one variant; a data loader other than `in_memory`;
+    instances without `tokens` and `tags`.
     """
 
-    def __init__(self, serialization_dir: str, mentions: float = 0.5, noise: float = 0.1) -> None:
+    def __init__(
+        self, serialization_dir: str, mentions: float = 0.5, noise: float = 0.1, variants: Optional[int] = None
+    ) -> None:
         super().__init__(serialization_dir)
         for name, share in {"mentions": mentions, "noise": noise}.items():
             if not 0 <= share <= 1:
                 raise ConfigurationError(f"augmentation: `{name}` is a share, from 0 to 1; got {share}.")
         if mentions == noise == 0:
             raise ConfigurationError("augmentation: `mentions` and `noise` are both 0. Remove the callback.")
+        if variants is not None and variants < 1:
+            raise ConfigurationError(f"augmentation: `variants` must be at least 1, or left out; got {variants}.")
+        self._variants = variants
         self._mentions = mentions
         self._noise = noise
 
@@ -72,5 +80,7 @@ class AugmentationCallback(TrainerCallback):
         loader.add_to_each_pass(self._draw)
 
     def _draw(self, number: int) -> list[Instance]:
+        if self._variants is not None:
+            number %= self._variants
         variants = augmented(self._sentences, self._mentions, self._noise, f"{self._seed} {number}")
         return [self._text_to_instance(words, tags) for words, tags in variants]

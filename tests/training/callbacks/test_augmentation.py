@@ -84,6 +84,13 @@ def test_where_an_epoch_is_part_of_a_pass(repository, tmp_path):
     assert sum(parts, []) == sum(whole, [])
 
 
+def test_a_number_of_variants_comes_again(repository, tmp_path):
+    _, new, _ = seen(tmp_path / "new", 3)
+    callbacks = [ALONE[0], {"type": "augmentation", "variants": 2}]
+    _, repeated, _ = seen(tmp_path / "repeated", 3, callbacks)
+    assert repeated[:2] == new[:2] and sorted(repeated[2]) == sorted(repeated[0]) != sorted(new[2])
+
+
 def test_variants_follow_the_seed(tmp_path):
     one, same, other = (
         seen(tmp_path / str(number), 1, **{"pytorch_seed": seed})[1][0] for number, seed in enumerate((1, 1, 2))
@@ -96,6 +103,7 @@ def test_variants_follow_the_seed(tmp_path):
     [
         ({"mentions": 1.5}, "`mentions` is a share, from 0 to 1; got 1.5"),
         ({"noise": -0.1}, "`noise` is a share, from 0 to 1; got -0.1"),
+        ({"variants": 0}, "`variants` must be at least 1, or left out; got 0"),
         ({"mentions": 0.0, "noise": 0.0}, "^augmentation: `mentions` and `noise` are both 0. Remove the callback.$"),
     ],
 )

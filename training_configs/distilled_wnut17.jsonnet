@@ -1,0 +1,11 @@
+// `best` on WNUT-2017 as one tagger, at the speed of one: it learns from the gold tags and from the probabilities that
+// the three of best_wnut17.jsonnet give for the same sentences and variants. They are trained first, on the same vectors.
+//
+//   roseq train training_configs/best_wnut17.jsonnet -s runs/best_wnut17
+//   roseq train training_configs/distilled_wnut17.jsonnet -s runs/distilled_wnut17
+local teacher = 'runs/best_wnut17';
+
+local corpus = import 'lib/corpus.libsonnet';
+
+local vectors = 'glove-6b-100d';  // or 'learned', or (import 'lib/vectors.libsonnet').fixed(file, dim)
+corpus('wnut17', vectors, { ensemble: 1, calibrated: true, teacher: teacher }, best=true)
