@@ -8,6 +8,7 @@ from roseq_allennlp.data.catalogue import CORPORA
 from roseq_allennlp.models.description import OVERALL, Description
 
 _NO_LANGUAGE = "xx"
+_NOT_NAMED = "data that its archive does not name"
 _ON_THE_HUB = {"development": "validation", "test": "test"}
 _USE = """\
 It marks the names of the types above in text of the kind that it was trained on. On other text (another genre, other years,
@@ -32,8 +33,8 @@ def model_card(name: str, description: Description, license: Optional[str] = Non
     license : `str`, optional
         Of the model, by its name on the Hub.
     """
-    corpus = CORPORA.get(description.trained_on)
-    trained_on = description.trained_on or "data that its archive does not name"
+    trained_on = description.trained_on or _NOT_NAMED
+    names = trained_on.removesuffix(".conll").split("+")  # as fine-tuning names its data
     data = ModelCardData(
         language=None if description.language == _NO_LANGUAGE else description.language,
         license=license,
@@ -42,9 +43,13 @@ def model_card(name: str, description: Description, license: Optional[str] = Non
         tags=["named-entity-recognition", "roseq"],
         metrics=["precision", "recall", "f1"],
         model_name=name if description.metrics else None,  # which asks for results
-        eval_results=_results(description, trained_on) if description.metrics else None,
+        eval_results=_results(description) if description.metrics else None,
     )
-    licences = f" Licence: {corpus.licence}. {corpus.citation}. {corpus.homepage}" if corpus else ""
+    licences = "".join(
+        f"\n\n{name}: licence {corpus.licence}. {corpus.citation}. {corpus.homepage}"
+        for name in names
+        if (corpus := CORPORA.get(name))
+    )
     facts = "\n".join(f"- {_cell(key)}: {_cell(value)}" for key, value in description.lines())
     tables = "\n\n".join(_table(split, by_type) for split, by_type in description.metrics.items())
     calibrated = _NOT_CALIBRATED if description.temperature == 1 else _CALIBRATED
@@ -82,13 +87,13 @@ Nothing in the archive is executed.
     return ModelCard(f"---\n{data.to_yaml()}\n---\n\n{text}", ignore_metadata_errors=False)
 
 
-def _results(description: Description, trained_on: str) -> list[EvalResult]:
+def _results(description: Description) -> list[EvalResult]:
     shared: dict[str, Any] = {"task_type": "token-classification", "task_name": "Named entity recognition"}
     return [
         EvalResult(
             **shared,
-            dataset_type=trained_on.lower(),
-            dataset_name=trained_on,
+            dataset_type=description.scored_on.get(split, _NOT_NAMED).lower(),
+            dataset_name=description.scored_on.get(split, _NOT_NAMED),
             dataset_split=_ON_THE_HUB[split],
             metric_type=score,
             metric_name=score if label == OVERALL else f"{score} of {label}",

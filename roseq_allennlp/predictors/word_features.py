@@ -83,7 +83,8 @@ class WordFeatures:
             self._weights = weights
             self._rows: dict[str, int] = {}  # those met longest ago first
             self._num_characters = 0
-            self._vectors = torch.zeros(self._max_words + 1, self._width)  # memory is taken as rows are filled
+            self._vectors = torch.empty(self._max_words + 1, self._width)  # memory is taken as rows are filled
+            self._vectors[0] = 0.0
 
     def _add(self, words: list[str]) -> None:
         if not words:

@@ -173,6 +173,8 @@ class _Workers:
         for worker in self._all:
             worker.process.join()
             with worker.sending, worker.receiving:  # whoever has one learns of the end now
+                # First, or a process that is forked during `close` closes whatever file has the number by then.
+                _connections.discard(worker.connection)
                 worker.connection.close()
 
     @contextlib.contextmanager

@@ -11,8 +11,11 @@ from huggingface_hub import ModelCard, constants, file_download
 from huggingface_hub.utils import reset_sessions
 
 from roseq_allennlp import load
+from roseq_allennlp.data.catalogue import CORPORA
 from roseq_allennlp.models.archive import with_settings
+from roseq_allennlp.models.description import Description, describe
 from roseq_allennlp.models.hub import copy_snapshot
+from roseq_allennlp.predictors.model_card import model_card
 from tests import hub as hub_server
 
 NAME = "someone/tagger"
@@ -84,9 +87,28 @@ def test_the_card_says_what_the_run_was(hub, archive):
         ("validation", "f1 of creative-work"): 0.125,
         ("test", "f1"): 0.375,
     }
+    assert {(one.dataset_split, one.dataset_name) for one in card.data.eval_results} == {
+        ("validation", "emerging.dev.conll"),
+        ("test", "data that its archive does not name"),
+    }
     for part in (f'load("hf://{NAME}")', "Intended use and limits", "wnut17train.conll", "calibrated"):
         assert part in files["README.md"].decode()
     assert str(Path.cwd()) not in files["README.md"].decode()
+
+
+def test_scores_are_of_the_data_that_the_config_names(tmp_path):
+    paths = {"validation_data_path": "/there/dev.conll", "test_data_path": "corpus://wnut17/test"}
+    description = describe(tmp_path, {"model": {}, "dataset_reader": {}, **paths}, fitted=1.0)
+    assert description.scored_on == {"development": "dev.conll", "test": "wnut17"} and description.trained_on == ""
+
+
+def test_the_card_of_a_fine_tuned_tagger_names_all_that_it_was_trained_on():
+    description = Description("label_aware_crf_tagger", "en", ("person",), "wnut16+wnut17+mine.conll")
+    text = str(model_card(NAME, description))
+    assert "wnut16+wnut17+mine.conll" in text
+    for corpus in ("wnut16", "wnut17"):
+        assert f"{corpus}: licence {CORPORA[corpus].licence}. {CORPORA[corpus].citation}" in text
+    assert "mine: licence" not in text
 
 
 def test_the_card_says_that_probabilities_are_calibrated(hub, archive, tmp_path):

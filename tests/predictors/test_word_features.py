@@ -66,6 +66,18 @@ def test_the_numbers_are_those_without(pair, tagger, sentences, max_words, optio
     assert kept._word_features.num_hits > 0
 
 
+def test_padding_is_zero_whatever_was_in_memory(pair, monkeypatch):
+    empty = torch.empty
+
+    def used_before(*size, **options):
+        tensor = empty(*size, **options)
+        return tensor.fill_(float("nan")) if tensor.is_floating_point() else tensor
+
+    monkeypatch.setattr(torch, "empty", used_before)
+    tokens = pair[0]._word_features.tensors([["Marta", "Keller", "flies"], ["Oslo"]])[EMBEDDED]
+    assert tokens["mask"].sum() == 4 and (tokens["vectors"][1, 1:] == 0).all() and tokens["vectors"].isfinite().all()
+
+
 def test_an_ensemble(tagger, sentences):
     torch.manual_seed(0)
     config = Params.from_file("training_configs/fixture.jsonnet")["model"].as_dict()

@@ -9,6 +9,7 @@ import threading
 import time
 import warnings
 from multiprocessing import popen_fork
+from multiprocessing.connection import Connection
 
 import pytest
 import torch
@@ -209,6 +210,22 @@ def test_closing_the_pool_is_an_error_for_who_waits(pool):
     error, _ = in_threads(lambda: list(pool.map(itertools.count())), close)
     assert isinstance(error, RuntimeError) and "ended by `close`" in str(error)
     assert not children()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux only")
+def test_a_process_that_starts_while_a_pipe_closes_keeps_its_own(pool, monkeypatch):
+    """The file's number is free before the connection knows that it is closed, and may be that of the next pipe."""
+    close, answers = Connection._close, []
+
+    def close_while_another_starts(self):
+        close(self)
+        if self is last:
+            answers.extend(other.map([1]))
+
+    last, other = list(pool._enter()._all)[-1].connection, WorkerPool(work, 1)
+    monkeypatch.setattr(Connection, "_close", close_while_another_starts)
+    pool.close()
+    assert [item for item, _ in answers] == [1]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux only")
