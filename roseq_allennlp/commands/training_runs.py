@@ -14,6 +14,7 @@ from allennlp.commands.train import train_model_from_file
 from allennlp.common.checks import ConfigurationError
 
 from roseq_allennlp.commands.training_checks import check_training
+from roseq_allennlp.commands.with_allennlp import safer_functions
 from roseq_allennlp.console import Bar, Console
 from roseq_allennlp.experiments.measuring import epochs_of
 from roseq_allennlp.predictors.worker_pool import end_with_parent
@@ -103,8 +104,9 @@ def _train(config: Path, run: Path, log: Path, recover: bool) -> None:
     args = argparse.Namespace(param_path=config, overrides="")
     try:
         check_training(args)
-        train_model_from_file(
-            config, run, args.overrides, recover=recover, force=not recover, file_friendly_logging=True
-        )
+        with safer_functions():
+            train_model_from_file(
+                config, run, args.overrides, recover=recover, force=not recover, file_friendly_logging=True
+            )
     except ConfigurationError as error:
         raise SystemExit(f"error: {error.message}") from error

@@ -50,12 +50,23 @@ LOOKS = (
 @contextmanager
 def drawing(width: float = 6.4, height: float = 3.6) -> "Iterator[tuple[Figure, Axes]]":
     """Yields a figure of this size in inches, with one set of axes; draw on it and save it within the `with` block."""
+    with several(1, 1, width, height) as (figure, axes):
+        yield figure, axes[0]
+
+
+@contextmanager
+def several(count: int, columns: int, width: float, height: float) -> "Iterator[tuple[Figure, list[Axes]]]":
+    """Yields a figure with `count` sets of axes side by side in rows, each of this size in inches, as `drawing` does."""
     import matplotlib
     from matplotlib.figure import Figure
 
+    rows = max(1, -(-count // columns))
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        yield figure, figure.subplots()
+        figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+        axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+        for unused in axes[count:]:
+            unused.remove()
+        yield figure, axes[:count]
 
 
 def check_format(path: Union[str, Path]) -> None:

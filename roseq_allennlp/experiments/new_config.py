@@ -15,7 +15,7 @@ from roseq_allennlp.errors import ConfigurationError
 from roseq_allennlp.experiments.own_data import Counts, Data, write_parts
 from roseq_allennlp.text import shown
 
-_FEW_SENTENCES = 1500
+_FEW_SENTENCES = 200
 _ONLINE = 0.01  # of the words, from which on a text is taken for tweets
 _SHORT = 40  # words of the mean text, up to which it is taken for one sentence or post
 
@@ -39,7 +39,7 @@ class Size(NamedTuple):
 
 SIZES = (
     Size(300, 4, 150, 50),
-    Size(_FEW_SENTENCES, 8, 100, 30),
+    Size(1500, 8, 100, 30),
     Size(30_000, 16, 50, 15),
     Size(float("inf"), 32, 20, 5),
 )

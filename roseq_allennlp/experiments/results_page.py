@@ -1,33 +1,47 @@
-"""The tables of a page of results, in Markdown, from the runs themselves."""
+"""The tables and plots of a page of results, in Markdown, from the runs themselves."""
 
 import json
 import re
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
 
 from roseq_allennlp.data.catalogue import CORPORA
 from roseq_allennlp.errors import ConfigurationError
-from roseq_allennlp.evaluation.bootstrap import mean_difference
 from roseq_allennlp.experiments.ablation import mean, mean_and_deviation
-from roseq_allennlp.experiments.results import HeldOut, Run
+from roseq_allennlp.experiments.results import Run
+from roseq_allennlp.experiments.results_groups import (
+    Systems,
+    by_size,
+    compared,
+    gain,
+    groups,
+    on_training_split,
+    shipped,
+)
+from roseq_allennlp.experiments.results_plots import PLOTS
 from roseq_allennlp.experiments.systems import SYSTEMS, TABLE_IV, TITLES
 from roseq_allennlp.scoring.conlleval import Counts
 from roseq_allennlp.tables import markdown
 
-Systems = dict[str, list[Run]]
-
-_COMPARED = ("base", "roseq", "best")
 _BESIDE = (SYSTEMS["base"].title, SYSTEMS["roseq"].title, "gain", SYSTEMS["best"].title)
 
 
-def build(page: str, runs: Sequence[Run]) -> str:
+def build(page: str, runs: Sequence[Run], directory: Path) -> str:
     """
-    Returns the page with its tables rebuilt: all text between `<!-- results: NAME -->` and `<!-- end -->`, for each NAME of
-    `TABLES`.
+    Returns the page with its tables and plots rebuilt: all text between `<!-- results: NAME -->` and `<!-- end -->`, for each
+    NAME of `TABLES`, and between `<!-- plot: NAME -->` and `<!-- end -->`, for each NAME of `PLOTS`.
+
+    # Parameters
+
+    page : `str`
+    runs : `Sequence[Run]`
+    directory : `Path`
+        That of the page; plots are written to `plots/` in it.
 
     # Raises
 
@@ -40,44 +54,24 @@ def build(page: str, runs: Sequence[Run]) -> str:
         )
 
     def part(match: "re.Match[str]") -> str:
-        name = match["name"]
-        if name not in TABLES:
-            raise ConfigurationError(
-                f"<!-- results: {name} -->: there is no such table; known are {', '.join(TABLES)}."
-            )
-        return f"<!-- results: {name} -->\n{TABLES[name](runs)}\n<!-- end -->"
+        kind, name = match["kind"], match["name"]
+        known, what = (TABLES, "table") if kind == "results" else (PLOTS, "plot")
+        if name not in known:
+            raise ConfigurationError(f"<!-- {kind}: {name} -->: there is no such {what}; known are {', '.join(known)}.")
+        if kind == "results":
+            made = TABLES[name](runs)
+        else:
+            made = f"![{PLOTS[name](runs, directory / 'plots' / f'{name}.svg')}](plots/{name}.svg)"
+        return f"<!-- {kind}: {name} -->\n{made}\n<!-- end -->"
 
-    built, parts = re.subn(r"<!-- results: (?P<name>.*?) -->.*?<!-- end -->", part, page, flags=re.DOTALL)
+    built, parts = re.subn(
+        r"<!-- (?P<kind>results|plot): (?P<name>.*?) -->.*?<!-- end -->", part, page, flags=re.DOTALL
+    )
     if not parts:
         raise ConfigurationError(
             f"The page has no `<!-- results: NAME -->` with `<!-- end -->` after it, NAME one of {', '.join(TABLES)}."
         )
     return built
-
-
-def _groups(runs: Sequence[Run]) -> dict[tuple[str, str], Systems]:
-    """Groups runs with test scores by corpus and settings (JSON), then by system, in the order of the catalogue."""
-    order, names = list(CORPORA), list(TITLES)
-    groups: dict[tuple[str, str], Systems] = {}
-    for run in sorted(runs, key=lambda run: (order.index(run.corpus), names.index(run.system), run.seed)):
-        if run.test is not None:
-            groups.setdefault(run.key[:2], {}).setdefault(run.system, []).append(run)
-    return groups
-
-
-def _shipped(runs: Sequence[Run]) -> dict[str, Systems]:
-    return {corpus: systems for (corpus, settings), systems in _groups(runs).items() if settings == "{}"}
-
-
-def _held_out(runs: Sequence[Run]) -> list[HeldOut]:
-    return [run.test for run in runs if run.test is not None]
-
-
-def _compared(runs: Sequence[Run]) -> Iterator[tuple[str, list[list[HeldOut]]]]:
-    """Yields each corpus with runs of base and RoSeq, and its test results of each system of `_COMPARED`."""
-    for corpus, systems in _shipped(runs).items():
-        if {"base", "roseq"} <= systems.keys():
-            yield corpus, [_held_out(systems.get(system, [])) for system in _COMPARED]
 
 
 def _beside(scores: Sequence[Optional[float]]) -> list[Any]:
@@ -88,8 +82,7 @@ def _beside(scores: Sequence[Optional[float]]) -> list[Any]:
 
 
 def _gain(first: Sequence[Run], second: Sequence[Run]) -> str:
-    base, other = ([held_out.sentence_counts() for held_out in _held_out(runs)] for runs in (first, second))
-    test = mean_difference(base, other)
+    test = gain(first, second)
     return f"{test.difference:+.2f} ({test.interval.low:+.2f} to {test.interval.high:+.2f})"
 
 
@@ -122,10 +115,10 @@ _HEADERS = (
 
 def gains(runs: Sequence[Run]) -> str:
     """Compares base, RoSeq and `best` on each corpus of the catalogue, with the shipped configs."""
-    shipped = _shipped(runs)
+    by_corpus = shipped(runs)
     rows: list[list[Any]] = []
     for corpus in CORPORA:
-        systems = shipped.get(corpus, {})
+        systems = by_corpus.get(corpus, {})
         rows += [[corpus, *_row(corpus, system, systems)] for system in systems if not system.startswith("base+")]
         if not systems:
             for system in ("base", "roseq"):
@@ -137,9 +130,9 @@ def gains(runs: Sequence[Run]) -> str:
 def vectors(runs: Sequence[Run]) -> str:
     """Shows the runs with other vectors than the corpus's, encoders among them, against RoSeq in the paper."""
     rows = []
-    for (corpus, settings), systems in _groups(runs).items():
+    for (corpus, settings), systems in groups(runs).items():
         changes = json.loads(settings)
-        if "vectors" not in changes:
+        if "vectors" not in changes or not on_training_split(changes):  # see `sizes`, `train_and_dev`
             continue
         name = changes.pop("vectors")
         paper = CORPORA[corpus].paper.get("roseq")
@@ -194,7 +187,7 @@ def _development_and_overall(run: Run) -> tuple[float, float, float]:
 
 def _table_iv(runs: Sequence[Run]) -> Iterator[tuple[str, str, Systems]]:
     """Yields title, corpus and runs of all of Table IV's systems, with the seeds that all of them have."""
-    for (corpus, settings), systems in _groups(runs).items():
+    for (corpus, settings), systems in groups(runs).items():
         if set(TABLE_IV) <= systems.keys():
             seeds = set.intersection(*({run.seed for run in systems[system]} for system in TABLE_IV))
             paired = {system: [run for run in systems[system] if run.seed in seeds] for system in TABLE_IV}
@@ -216,11 +209,11 @@ def _shown(settings: dict[str, Any]) -> str:
 def labels(runs: Sequence[Run]) -> str:
     """Shows F1 of each entity type, with the rarest type in training last."""
     rows = []
-    for corpus, sides in _compared(runs):
+    for corpus, sides in compared(runs):
         trained_on = next(run.train_entities for run in runs if (run.corpus, run.settings) == (corpus, {}))
         gold = {label: counts[2] for label, counts in sides[0][0].labels.items()}
         for label in sorted(gold, key=lambda label: -trained_on.get(label, 0)):
-            f1 = [mean([Counts(*held_out.labels.get(label, (0, 0, 0))).f1 for held_out in side]) for side in sides]
+            f1 = [mean([Counts(*one.labels.get(label, (0, 0, 0))).f1 for one in side]) for side in sides]
             rows.append([corpus, label, trained_on.get(label, 0), gold[label], *_beside(f1)])
     return markdown(("corpus", "label", "in training", "in test", *_BESIDE), rows)
 
@@ -228,23 +221,18 @@ def labels(runs: Sequence[Run]) -> str:
 def noise(runs: Sequence[Run]) -> str:
     """Shows test F1 as words are mistyped, and the gain at each level."""
     rows = []
-    for corpus, sides in _compared(runs):
+    for corpus, sides in compared(runs):
         for level in ("0", *sides[0][0].noise):
-            f1 = [mean([held_out.noise.get(level, held_out.overall.f1) for held_out in side]) for side in sides]
+            f1 = [mean([one.noise.get(level, one.overall.f1) for one in side]) for side in sides]
             rows.append([corpus, f"{100 * float(level):.0f} %", *_beside(f1)])
     return markdown(("corpus", "words mistyped", *_BESIDE), rows)
 
 
 def sizes(runs: Sequence[Run]) -> str:
     """Shows the gain by the number of training sentences, for corpora with runs on a part of the training split."""
-    by_size: dict[str, dict[float, Systems]] = {}
-    for (corpus, settings), systems in _groups(runs).items():
-        changes = json.loads(settings)
-        if changes.keys() <= {"sentences"} and {"base", "roseq"} <= systems.keys():
-            by_size.setdefault(corpus, {})[changes.get("sentences", float("inf"))] = systems
     rows = []
-    for corpus, sizes_of_corpus in by_size.items():
-        for sentences, systems in sorted(sizes_of_corpus.items()) if len(sizes_of_corpus) > 1 else ():
+    for corpus, sizes_of_corpus in by_size(runs).items():
+        for sentences, systems in sorted(sizes_of_corpus.items()):
             base, roseq = systems["base"], systems["roseq"]
             scores = [mean_and_deviation([run.test_f1 for run in side]) for side in (base, roseq)]
             size = "all" if sentences == float("inf") else f"first {sentences:.0f}"
@@ -254,8 +242,29 @@ def sizes(runs: Sequence[Run]) -> str:
     return markdown(headers, rows)
 
 
+def train_and_dev(runs: Sequence[Run]) -> str:
+    """Shows the runs trained on the development split too, beside those on the training split alone with the same seeds."""
+    rows = []
+    by_settings = groups(runs)
+    for (corpus, settings), systems in by_settings.items():
+        changes = json.loads(settings)
+        if changes.pop("trained_on", None) is None:
+            continue
+        alone = by_settings.get((corpus, json.dumps(changes, sort_keys=True)), {})
+        for system, of_system in systems.items():
+            seeds = {run.seed for run in of_system}
+            beside = [run for run in alone.get(system, []) if run.seed in seeds]
+            scores = [mean_and_deviation([run.test_f1 for run in side]) for side in (beside, of_system)]
+            over_base = _gain(systems["base"], of_system) if "base" in systems and system != "base" else ""
+            gained = _gain(beside, of_system) if beside else ""
+            vectors_ = changes.get("vectors", "those of the config")
+            rows.append([corpus, vectors_, TITLES[system], len(seeds), *scores, gained, over_base])
+    headers = ("corpus", "vectors", "system", "seeds", "train", "train and dev", "gain (95 %)", "gain over base (95 %)")
+    return markdown(headers, rows)
+
+
 def tuning(runs: Sequence[Run]) -> str:
-    """Shows every setting tried, on development data; the change is from the config without it, with the same seeds."""
+    """Shows every setting tried, on development data; the change is from the config without it, on the same vectors and seeds."""
     tried: dict[tuple[str, str, str], list[Run]] = {}
     for run in runs:
         if run.test is None:
@@ -263,11 +272,11 @@ def tuning(runs: Sequence[Run]) -> str:
     scores = {run.key: run.dev_f1 for run in runs}
     rows = []
     for (corpus, system, settings), tuned in sorted(tried.items()):
-        size = {name: value for name, value in tuned[0].settings.items() if name == "sentences"}
-        before = [scores.get(replace(run, settings=size).key) for run in tuned]
+        data = {name: value for name, value in tuned[0].settings.items() if name in ("sentences", "vectors")}
+        before = [scores.get(replace(run, settings=data).key) for run in tuned]
         known = [score for score in before if score is not None]
-        # The config on a part of the training split is itself the reference.
-        compared = len(known) == len(tuned) and size != tuned[0].settings
+        # The config on a part of the training split, or on other vectors, is itself the reference.
+        compared = len(known) == len(tuned) and data != tuned[0].settings
         change = statistics.mean(run.dev_f1 for run in tuned) - statistics.mean(known) if compared else None
         shown = _shown(json.loads(settings))
         f1 = mean_and_deviation([run.dev_f1 for run in tuned])
@@ -287,6 +296,6 @@ def total(runs: Sequence[Run]) -> str:
 
 TABLES: dict[str, Callable[[Sequence[Run]], str]] = {
     **{"gains": gains, "vectors": vectors, "ablations": ablations, "effects": effects, "labels": labels},
-    **{"noise": noise, "sizes": sizes, "tuning": tuning, "total": total},
+    **{"noise": noise, "sizes": sizes, "train_and_dev": train_and_dev, "tuning": tuning, "total": total},
 }
 """The functions that build the tables of a page, by the name of the table."""

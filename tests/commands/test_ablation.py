@@ -17,7 +17,7 @@ from roseq_allennlp.evaluation.tagged_data import gold_tags, score_of, tag_file
 from roseq_allennlp.experiments.measuring import result_of
 from roseq_allennlp.experiments.results import read_results
 from roseq_allennlp.experiments.systems import SYSTEMS
-from roseq_allennlp.models.archive import load_archive
+from roseq_allennlp.models.archive import description_of, load_archive
 from roseq_allennlp.scoring.conlleval import entities
 
 FAST = '{"trainer.num_epochs": 2, "model.encoder.hidden_size": 4, "model.fusion.input_dim": 8}'
@@ -61,7 +61,10 @@ def test_a_run_is_trained_in_another_process_and_scored_once(tmp_path, capfd):
     assert results[1].test.overall == tuple(results[1].test.sentence_counts().sum(axis=0)) == test.overall
     assert results[1].dev_f1 == 100 * metrics["best_validation_f1-measure-overall"]
     assert 0 < results[1].seconds < 60
-    assert (run / "model.tar.gz").exists() and "Epoch 1/1" in run.with_suffix(".log").read_text(encoding="utf-8")
+    # The archive alone knows its scores, wherever it is moved.
+    known = description_of(run / "model.tar.gz").metrics["development"]["overall"]["f1"]
+    assert known == metrics["best_validation_f1-measure-overall"]
+    assert "Epoch 1/1" in run.with_suffix(".log").read_text(encoding="utf-8")
     assert "2 of 2: RoSeq Model, seed 1" in capfd.readouterr().err
     assert {file.name for file in tmp_path.iterdir()} == {"base", "roseq", "table.md", "plot.svg"}
     # With everything done there is nothing to train.

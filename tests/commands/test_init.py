@@ -123,7 +123,13 @@ def test_a_divided_file_and_its_test_file_have_the_same_columns(roseq, tmp_path)
 
 def test_sizes_tell_the_model_and_the_training(roseq, tmp_path):
     (tmp_path / "dev.conll").write_text("Oslo B-LOC\n\n")
-    for number, expected in ((100, (4, 150, 50, False)), (1000, (8, 100, 30, False)), (2000, (16, 50, 15, True))):
+    sizes = [
+        (199, (4, 150, 50, False)),
+        (200, (4, 150, 50, True)),
+        (300, (8, 100, 30, True)),
+        (1500, (16, 50, 15, True)),
+    ]
+    for number, expected in sizes:
         (tmp_path / "train.conll").write_text("".join(f"in O\nplace{i} B-LOC\n\n" for i in range(number)))
         data = ["--data", tmp_path / "train.conll", tmp_path / "dev.conll"]
         result = roseq("init", tmp_path / str(number), *data)

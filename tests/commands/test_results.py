@@ -27,3 +27,8 @@ def test_the_page_of_this_project_is_that_of_its_results(roseq, repository, tmp_
     shutil.copy(repository / "docs" / "results.md", page)
     assert roseq("results", *sorted((repository / "results").glob("*.jsonl")), "-o", page).status == 0
     assert page.read_text(encoding="utf-8") == (repository / "docs" / "results.md").read_text(encoding="utf-8")
+    drawn, kept = (
+        {file.name: file.read_bytes() for file in sorted((directory / "plots").iterdir())}
+        for directory in (tmp_path, repository / "docs")
+    )
+    assert drawn == kept and len(kept) == 3

@@ -48,7 +48,8 @@ def test_vectors(run, runs):
     frozen, tuned = {"vectors": "frozen:x/y"}, {"vectors": "tuned:x/y", "trainer.num_epochs": 9}
     encoder = [run("base", 1, 40.0, settings=frozen), run("roseq", 1, 100.0, settings=frozen, counts=BETTER)]
     other = [run("roseq", 1, 50.0, settings=tuned), run("token_classifier", 1, 44.0, settings=tuned)]
-    rows = cells(results_page.vectors([*runs, *encoder, *other]))[2:]
+    part = [run("roseq", 1, 50.0, settings={**frozen, "sentences": 3})]  # in `sizes`
+    rows = cells(results_page.vectors([*runs, *encoder, *other, *part]))[2:]
     assert [row[:6] for row in rows] == [
         ["wnut17", "frozen:x/y", "Base Model", "", "1", "50.00"],
         ["wnut17", "frozen:x/y", "RoSeq Model", "", "1", "110.00"],
@@ -60,6 +61,23 @@ def test_vectors(run, runs):
     assert [row[8:] for row in rows[:2]] == [["-3.03", "6 of 9", "1.00"], ["+56.97", "6 of 9", "1.00"]]
     for table in ("gains", "labels", "noise", "sizes"):
         assert results_page.TABLES[table]([*runs, *encoder, *other]) == results_page.TABLES[table](runs)
+
+
+def test_train_and_dev(run, runs):
+    """Beside the runs on the training split alone with the same seeds and vectors, and the base model trained as they are."""
+    both, frozen = {"trained_on": "train and dev"}, {"vectors": "frozen:x/y"}
+    trained = [run("base", 1, 40.0, settings=both), run("roseq", 1, 100.0, settings=both, counts=BETTER)]
+    other = [run("base", 1, 100.0, settings={**both, **frozen}, counts=BETTER), run("base", 1, 40.0, settings=frozen)]
+    rows = cells(results_page.train_and_dev([*runs, *trained, *other]))[2:]
+    assert [row[1:6] for row in rows] == [
+        ["those of the config", "Base Model", "1", "40.00", "40.00"],
+        ["those of the config", "RoSeq Model", "1", "100.00", "100.00"],
+        ["frozen:x/y", "Base Model", "1", "40.00", "100.00"],
+    ]
+    assert [row[6].partition(" ")[0] for row in rows] == ["+0.00", "+0.00", "+60.00"]
+    assert [row[7].partition(" ")[0] for row in rows] == ["", "+60.00", ""]
+    for table in ("gains", "vectors", "labels", "noise", "sizes"):
+        assert results_page.TABLES[table]([*runs, *trained]) == results_page.TABLES[table](runs)
 
 
 def test_effects_are_of_the_systems_with_a_component_less_those_without(run):
@@ -107,9 +125,12 @@ def test_tuning_shows_development_scores_only(run, runs):
     part, of_part = {"sentences": 3}, {"sentences": 3, "model.tau": 1}
     tried += [run("base", 1, 20.0, settings=part), run("base", 1, None, settings=of_part, dev_f1=31.0)]
     tried += [run("base", 3, None, settings={"a": "b"}, dev_f1=1.0), run("best", 1, None, settings=part, dev_f1=2.0)]
+    other = {"vectors": "fixed:a:100"}
+    tried += [run("base", 1, 70.0, settings=other), run("base", 1, None, settings={**other, "c": 1}, dev_f1=82.5)]
     rows = cells(results_page.tuning([*runs, *tried]))
     assert rows[2:] == [
         ["wnut17", "Base Model", '`"a": "b"`', "1", "1.00", ""],  # its seed has no run of the shipped config
+        ["wnut17", "Base Model", '`"c": 1, "vectors": "fixed:a:100"`', "1", "82.50", "+2.50"],
         ["wnut17", "Base Model", '`"model.tau": 1, "sentences": 3`', "1", "31.00", "+1.00"],
         ["wnut17", "best", '`"sentences": 3`', "1", "2.00", ""],  # nothing to compare it with
         ["wnut17", "RoSeq Model", '`"model.tau": 1`', "2", "115.00 ± 0.00", "+5.00"],
@@ -120,17 +141,29 @@ def test_total(runs):
     assert results_page.total(runs).startswith("4 runs, 4.0 CPU hours")
 
 
-def test_a_page_is_built_again_and_again(run, runs):
-    page = "# Results\n\n<!-- results: total -->\nold\n<!-- end -->\n\nText <!-- results: noise --><!-- end -->."
-    built = results_page.build(page, runs)
+def test_sizes_of_other_vectors_are_rows_of_their_own(run, runs):
+    data = [{"vectors": "fixed:a:100"}, {"vectors": "fixed:a:100", "sentences": 3}, {"vectors": "fixed:b:100"}]
+    other = [run(system, 1, 30.0, settings=settings) for system in ("base", "roseq") for settings in data]
+    rows = cells(results_page.sizes([*runs, *other]))[2:]
+    assert [row[:2] for row in rows] == [["wnut17, fixed:a:100", "first 3"], ["wnut17, fixed:a:100", "all"]]
+
+
+def test_a_page_is_built_again_and_again(run, runs, tmp_path):
+    page = "# Results\n\n<!-- results: total -->\nold\n<!-- end -->\n\nText <!-- plot: noise --><!-- end -->."
+    built = results_page.build(page, runs, tmp_path)
     assert (
         "old" not in built and "4 runs" in built and built.startswith("# Results") and built.endswith("<!-- end -->.")
     )
-    assert results_page.build(built, runs) == built
-    assert "2 runs" in results_page.build(built, runs[:2])
+    assert "![Test F1 as more of the words are mistyped, by corpus and system](plots/noise.svg)\n<!-- end -->" in built
+    picture = (tmp_path / "plots" / "noise.svg").read_bytes()
+    assert results_page.build(built, runs, tmp_path) == built
+    assert (tmp_path / "plots" / "noise.svg").read_bytes() == picture
+    assert "2 runs" in results_page.build(built, runs[:2], tmp_path)
     with pytest.raises(ConfigurationError, match="there is no such table; known are gains, "):
-        results_page.build(page.replace("total", "totals"), runs)
+        results_page.build(page.replace("total", "totals"), runs, tmp_path)
+    with pytest.raises(ConfigurationError, match="there is no such plot; known are gains, noise, sizes"):
+        results_page.build(page.replace("plot: noise", "plot: total"), runs, tmp_path)
     with pytest.raises(ConfigurationError, match="The page has no `<!--"):
-        results_page.build("# Results", runs)
+        results_page.build("# Results", runs, tmp_path)
     with pytest.raises(ConfigurationError, match="no place for runs of \\['lacrf', 'wnut18'\\]; it has conll2002-nl, "):
-        results_page.build(page, [*runs, run("lacrf", corpus="wnut18")])
+        results_page.build(page, [*runs, run("lacrf", corpus="wnut18")], tmp_path)

@@ -4,11 +4,11 @@ from roseq_allennlp.commands.command import Command
 
 
 class ResultsCommand(Command):
-    """`results FILE …`: builds the tables of a page from the results of runs."""
+    """`results FILE …`: builds the tables and plots of a page from the results of runs."""
 
     description = (
-        "Rebuild the tables of a page of results from the lines of JSON that `ablation --results` keeps, so that a new run"
-        " extends the page."
+        "Rebuild the tables and plots of a page of results from the lines of JSON that `ablation --results` keeps, so that a new"
+        " run extends the page."
     )
     example = "roseq results results/ablation.jsonl -o docs/results.md"
     needs_allennlp = False
