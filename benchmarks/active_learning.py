@@ -7,10 +7,12 @@ How many labelled sentences it takes to come near the F1 of all, where `roseq se
 Random sentences of the training split are labelled at first, the same for all ways to choose. Then in each round more of the rest
 are, chosen by the tagger of the round before, and a new tagger is trained from the start. A row of JSON for each training is added to
 DIR/rows.jsonl: the sentences (`indices` in the training split), their tokens and entities, and the F1 on the development split,
-which also chooses the epoch. Trainings that are in it are not made again.
+which also chooses the epoch. Trainings that are in it are not made again. By disagreement three taggers choose, trained for that on the
+same sentences; the F1 is that of one tagger, as of the other ways.
 """
 
 import argparse
+import copy
 import json
 import math
 import random
@@ -22,16 +24,17 @@ from allennlp.common import Params
 from allennlp.data import DatasetReader
 
 import roseq_allennlp
-from benchmarks.finetuning import train
+from benchmarks.finetuning import config_on, train
 from roseq_allennlp.commands.with_allennlp import safer_functions
-from roseq_allennlp.data.catalogue import CONFIGS, CORPORA
-from roseq_allennlp.data.training_mix import MIX_READER, read_sentences, write_sentences
+from roseq_allennlp.data.catalogue import CORPORA
 from roseq_allennlp.data.training_mix import Sentence as Labelled
+from roseq_allennlp.data.training_mix import read_sentences
 from roseq_allennlp.predictors.selection import Selection, boost, rarity
 from roseq_allennlp.predictors.sentences import Sentence
 from roseq_allennlp.predictors.uncertainty import unsure
 
-WAYS = ("random", "entropy", "entropy a token", "margin", "entropy, rare")
+WAYS = ("random", "entropy", "entropy a token", "margin", "entropy, rare", "disagreement")
+_F1 = "best_validation_f1-measure-"
 _START, _FULL = "start", "full"
 _EPOCHS = 10  # at least
 _BATCH = 16  # sentences, of the config
@@ -41,16 +44,21 @@ def entities(sentences: list[Labelled]) -> Counter[str]:
     return Counter(tag[2:] for sentence in sentences for tag in sentence.tags if tag[:2] in ("B-", "U-"))
 
 
+def of_three(run: Path) -> Path:
+    """The run of an ensemble on the same sentences."""
+    return run.with_name(f"{run.name}-ensemble")
+
+
 def chosen(way: str, run: Path, sentences: list[Labelled], labelled: list[int], number: int, seed: int) -> list[int]:
     """The indices of the sentences to label next."""
     pool = sorted(set(range(len(sentences))) - set(labelled))
     if way == "random":
         return random.Random(f"{seed} {len(labelled)}").sample(pool, number)
-    tagger = roseq_allennlp.load(run)
+    tagger = roseq_allennlp.load(of_three(run) if way == "disagreement" else run)
     counts = entities([sentences[index] for index in labelled])
     weights = rarity({label: counts[label] for label in tagger.labels})
     selection = Selection(number)
-    by = "margin" if way == "margin" else "entropy"
+    by = way if way in ("margin", "disagreement") else "entropy"
     for position, result in unsure(tagger, [Sentence(sentences[index].words) for index in pool], by):
         words = sentences[pool[position]].words
         score = result.score / len(words) if way == "entropy a token" else result.score
@@ -96,20 +104,19 @@ def main() -> None:
         if (way, seed, round_) in done:
             return run, done[way, seed, round_]["indices"]
         data = [sentences[index] for index in sorted(indices)]
-        write_sentences(path := directory / f"{run.name}.conll", data)
         epochs = max(_EPOCHS, math.ceil(args.updates / math.ceil(len(data) / _BATCH)))
-        changes = {"train_data_path": str(path), "trainer.num_epochs": epochs}
-        changes |= dict.fromkeys(("random_seed", "numpy_seed", "pytorch_seed"), seed)
-        variables = {"ROSEQ_CORPUS": args.corpus, "ROSEQ_COMPONENTS": "", "ROSEQ_VECTORS": args.vectors}
-        config = Params.from_file(CONFIGS / "ablation.jsonnet", changes, variables).as_dict(quiet=True)
-        config["validation_dataset_reader"] = json.loads(json.dumps(config["dataset_reader"]))
-        config["dataset_reader"].update(MIX_READER)
-        train(Params(config), run)
+        config = config_on(directory / f"{run.name}.conll", data, args.corpus, "", args.vectors, epochs, seed)
+        train(Params(copy.deepcopy(config)), run)
+        if way == "disagreement" or (way == _START and "disagreement" in args.ways.split("|")):
+            config["model"] = {"type": "tagger_ensemble", "size": 3, "member": config["model"]}
+            config["trainer"]["grad_norm"] *= math.sqrt(3)  # the norm of all three together, as in lib/roseq.libsonnet
+            train(Params(config), of_three(run))
         metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
         row = {
             **{"way": way, "seed": seed, "round": round_, "sentences": len(data)},
             **{"tokens": sum(len(words) for words, _ in data), "entities": dict(entities(data))},
-            **{"dev": 100 * metrics["best_validation_f1-measure-overall"], "best_epoch": metrics["best_epoch"]},
+            **{"dev": 100 * metrics[_F1 + "overall"], "best_epoch": metrics["best_epoch"]},
+            "types": {label: round(100 * metrics[_F1 + label], 2) for label in CORPORA[args.corpus].types},
             "indices": indices,
         }
         done[way, seed, round_] = row

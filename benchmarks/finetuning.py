@@ -10,6 +10,7 @@ trained first, or are those of --archives, with {seed} in the name. All choices 
 import argparse
 import copy
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from allennlp.common import Params
 from allennlp.data import DatasetReader
 
 from roseq_allennlp.commands.with_allennlp import safer_functions
-from roseq_allennlp.data.catalogue import CORPORA
-from roseq_allennlp.data.training_mix import MIX_READER, read_sentences, share_of, write_sentences
+from roseq_allennlp.data.catalogue import CONFIGS, CORPORA
+from roseq_allennlp.data.training_mix import MIX_READER, Sentence, read_sentences, share_of, write_sentences
 from roseq_allennlp.evaluation.tagged_data import read_labelled, score_of, tag_instances
 from roseq_allennlp.models.archive import load_archive
 from roseq_allennlp.models.finetuning import begin
@@ -28,13 +29,27 @@ from roseq_allennlp.models.finetuning_request import FineTuning
 SETTINGS: dict[str, dict[str, Any]] = {"fine-tuned": {}, "with replay": {"replay": 0.3}}
 
 
-def corpus_config(corpus: str, seed: int, overrides: dict[str, Any], model: str = "roseq") -> Params:
+def corpus_config(corpus: str, seed: int, overrides: dict[str, Any], model: str) -> Params:
     config = Path("training_configs") / f"{model}_{corpus.replace('-', '_').replace('conll2002', 'conll02')}.jsonnet"
     return Params.from_file(config, {**dict.fromkeys(("random_seed", "numpy_seed", "pytorch_seed"), seed), **overrides})
 
 
 def train(config: Params, directory: Path, recover: bool = False) -> None:
     train_model(config, directory, recover=recover, force=not recover, file_friendly_logging=True, return_model=False)
+
+
+def config_on(
+    data: Path, sentences: Iterable[Sentence], corpus: str, components: str, vectors: str, epochs: int, seed: int
+) -> dict[str, Any]:
+    """The config of the ablation on these sentences, which are written to the file `data`, in place of the training split."""
+    write_sentences(data, sentences)
+    changes = {"train_data_path": str(data), "trainer.num_epochs": epochs}
+    changes |= dict.fromkeys(("random_seed", "numpy_seed", "pytorch_seed"), seed)
+    variables = {"ROSEQ_CORPUS": corpus, "ROSEQ_COMPONENTS": components, "ROSEQ_VECTORS": vectors}
+    config = Params.from_file(CONFIGS / "ablation.jsonnet", changes, variables).as_dict(quiet=True)
+    config["validation_dataset_reader"] = copy.deepcopy(config["dataset_reader"])
+    config["dataset_reader"].update(MIX_READER)
+    return config
 
 
 def f1(archive: Any, corpus: str, split: str) -> float:
@@ -57,6 +72,9 @@ def main() -> None:
     parser.add_argument("--seeds", default="1,2,3")
     parser.add_argument("--archives", default="", metavar="PATTERN")
     parser.add_argument(
+        "--configs", default="roseq", help="of training_configs/, the first word (default: %(default)s)"
+    )
+    parser.add_argument(
         "--settings", default=json.dumps(SETTINGS), metavar="JSON", help="options of fine-tuning by name"
     )
     parser.add_argument("--overrides", default="{}", metavar="JSON", help="for all runs, with dotted keys")
@@ -77,16 +95,15 @@ def main() -> None:
         for seed in map(int, args.seeds.split(",")):
             archive = Path(args.archives.format(seed=seed) or directory / f"{args.old}-{seed}" / "model.tar.gz")
             if not archive.exists():
-                train(corpus_config(args.old, seed, {}), archive.parent)
+                train(corpus_config(args.old, seed, overrides, args.configs), archive.parent)
             for share in map(float, args.shares.split(",")):
                 data = directory / f"{args.new}-{share:g}-{seed}.conll"
                 reader = DatasetReader.from_params(Params({"type": CORPORA[args.new].reader}))
                 write_sentences(data, share_of(read_sentences(reader, f"corpus://{args.new}/train"), share, seed))
                 run = directory / f"afresh-{share:g}-{seed}"
                 if ("afresh", share, seed) not in keys:
-                    config = corpus_config(args.new, seed, {**overrides, "train_data_path": str(data)}).as_dict(
-                        quiet=True
-                    )
+                    changes = {**overrides, "train_data_path": str(data)}
+                    config = corpus_config(args.new, seed, changes, args.configs).as_dict(quiet=True)
                     # Copies: AllenNLP takes apart what it builds from.
                     config["validation_dataset_reader"] = copy.deepcopy(config["dataset_reader"])
                     config["dataset_reader"].update(MIX_READER)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import flair
+import numpy as np
 import torch
-from allennlp.common.file_utils import cached_path
 from flair.data import Corpus, Dictionary
 from flair.data import Sentence as FlairSentence
 from flair.datasets import FlairDatapointDataset
@@ -19,6 +19,7 @@ from flair.trainers.plugins import TrainerPlugin, TrainingInterrupt
 from benchmarks.measure import synchronise
 from benchmarks.ours import PASSES_BEFORE_TAGGING, VECTORS, Sentence
 from roseq_allennlp.data.tag_schemes import Span, from_spans
+from roseq_allennlp.data.vector_files import read_vectors
 
 
 class FlairTagger:
@@ -27,7 +28,7 @@ class FlairTagger:
     trains it, keeping the word vectors of the data in memory as it does by default.
     """
 
-    def __init__(self, sentences: list[Sentence], device: torch.device, seed: int = 1) -> None:
+    def __init__(self, sentences: list[Sentence], device: torch.device, seed: int = 1, vectors: str = VECTORS) -> None:
         flair.device = device
         flair.set_seed(seed)
         self._device = device
@@ -44,7 +45,7 @@ class FlairTagger:
             data.append(sentence)
         self._corpus = Corpus(train=FlairDatapointDataset(data), sample_missing_splits=False)
         embeddings = StackedEmbeddings(
-            [_word_vectors(), CharacterEmbeddings(characters, char_embedding_dim=30, hidden_size_char=30)]
+            [_word_vectors(vectors), CharacterEmbeddings(characters, char_embedding_dim=30, hidden_size_char=30)]
         )
         self._tagger = SequenceTagger(
             embeddings, types, "ner", hidden_size=100, rnn_layers=1, use_crf=True, reproject_embeddings=False
@@ -133,16 +134,11 @@ class _Look(TrainerPlugin):
             raise TrainingInterrupt("the development F1 has not risen")
 
 
-def _word_vectors() -> WordEmbeddings:
-    """The vectors of the other systems. Flair reads files by gensim only, so they are put in place."""
-    vocabulary: dict[str, int] = {}
-    rows: list[list[float]] = []
-    with open(cached_path(VECTORS), encoding="utf-8") as file:
-        for line in file:
-            word, *values = line.rstrip("\n").split(" ")
-            vocabulary[word] = len(rows)
-            rows.append([float(value) for value in values])
-    embeddings = WordEmbeddings(embeddings=None, vocab=vocabulary, embedding_length=len(rows[0]), name="glove")
+def _word_vectors(file: str) -> WordEmbeddings:
+    """The vectors of the other systems, 100-d. Flair reads files by gensim only, so they are put in place."""
+    rows = read_vectors(file, 100)
+    vocabulary = {word: number for number, word in enumerate(rows)}
+    embeddings = WordEmbeddings(embeddings=None, vocab=vocabulary, embedding_length=100, name="vectors")
     with torch.no_grad():
-        embeddings.embedding.weight[: len(rows)] = torch.tensor(rows)
+        embeddings.embedding.weight[: len(rows)] = torch.tensor(np.stack(list(rows.values())))
     return embeddings

@@ -74,6 +74,10 @@ class Training:
         Of `lacrf`, `fl`, `at` and `shapes`, with commas between; for `roseq`.
     sentences : `int`
         Of the training data, from its beginning; 0 takes all.
+    corpus : `str`
+        In the catalogue.
+    train : `str`
+        The training data; the corpus's training split if left out.
     batch_size : `int`
     vectors : `str`
         As `tagger.jsonnet` takes them; empty for GloVe's.
@@ -86,7 +90,8 @@ class Training:
         components: str,
         device: torch.device,
         sentences: int = 0,
-        train: str = TRAIN,
+        corpus: str = "wnut17",
+        train: str = "",
         batch_size: int = 16,
         vectors: str = "",
         seed: int = 1,
@@ -96,7 +101,8 @@ class Training:
         variables = {
             "system": system,
             "components": components,
-            "train": train,
+            "corpus": corpus,
+            "train": train or f"corpus://{corpus}/train",
             "sentences": str(sentences),
             "batch_size": str(batch_size),
             "vectors": vectors,

@@ -2,13 +2,12 @@
 
 import random
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import spacy
 import torch
 from allennlp.common import Params
-from allennlp.common.file_utils import cached_path
 from allennlp.common.util import lazy_groups_of
 from allennlp.data import DatasetReader
 from allennlp.models import Model
@@ -19,9 +18,10 @@ from spacy.util import minibatch
 from spacy.vectors import Vectors
 from spacy.vocab import Vocab
 
-from benchmarks.ours import PASSES_BEFORE_TAGGING, VECTORS, Sentence, Training, cuda_number
+from benchmarks.ours import PASSES_BEFORE_TAGGING, Sentence, Training, cuda_number
 from roseq_allennlp.data.tag_schemes import Span as TagSpan
 from roseq_allennlp.data.tag_schemes import bioul_to_bioes, from_spans
+from roseq_allennlp.data.vector_files import read_vectors
 
 
 class CrfTagger:
@@ -38,8 +38,8 @@ class CrfTagger:
 class CrfTaggerTraining:
     """AllenNLP's `crf_tagger` in training."""
 
-    def __init__(self, device: torch.device, seed: int) -> None:
-        self._training = Training("crf_tagger", "", device, seed=seed)
+    def __init__(self, device: torch.device, seed: int, corpus: str = "wnut17", vectors: str = "") -> None:
+        self._training = Training("crf_tagger", "", device, corpus=corpus, vectors=vectors, seed=seed)
         self._reader = DatasetReader.from_params(Params(self._training.config["dataset_reader"]))
 
     def train_pass(self) -> None:
@@ -82,8 +82,9 @@ class SpacyTagger:
     seed : `int`
     passes : `int`
         Over the sentences, before it tags.
-    vectors : `bool`
-        Whether it has the word vectors of the other systems, looked up in lower case, beside its own.
+    vectors : `str`, optional
+        A file of word vectors, 100-d, looked up in lower case, which it gets beside its own.
+    language : `str`
     """
 
     def __init__(
@@ -92,12 +93,13 @@ class SpacyTagger:
         shared: bool,
         seed: int = 1,
         passes: int = PASSES_BEFORE_TAGGING,
-        vectors: bool = False,
+        vectors: Optional[str] = None,
+        language: str = "en",
     ) -> None:
         spacy.util.fix_random_seed(seed)
-        self._pipeline = spacy.blank("en")
+        self._pipeline = spacy.blank(language)
         if vectors:
-            self._pipeline.vocab.vectors = _word_vectors(self._pipeline.vocab)
+            self._pipeline.vocab.vectors = _word_vectors(self._pipeline.vocab, vectors)
         width = 96
         encoder = {
             "@architectures": "spacy.Tok2Vec.v2",
@@ -106,7 +108,7 @@ class SpacyTagger:
                 "width": width,
                 "attrs": ["NORM", "PREFIX", "SUFFIX", "SHAPE", "SPACY", "IS_SPACE"],
                 "rows": [5000, 1000, 2500, 2500, 50, 50],
-                "include_static_vectors": vectors,
+                "include_static_vectors": vectors is not None,
             },
             "encode": {
                 "@architectures": "spacy.MaxoutWindowEncoder.v2",
@@ -162,9 +164,7 @@ class SpacyTagger:
         self._pipeline.from_bytes(state, exclude=["vocab", "tokenizer"])
 
 
-def _word_vectors(vocabulary: Vocab) -> Vectors:
-    with open(cached_path(VECTORS), encoding="utf-8") as file:
-        rows = [line.rstrip("\n").split(" ") for line in file]
-    keys = [vocabulary.strings.add(word) for word, *_ in rows]
-    data = np.array([values for _, *values in rows], dtype=np.float32)
-    return Vectors(strings=vocabulary.strings, data=data, keys=keys, attr="LOWER")
+def _word_vectors(vocabulary: Vocab, file: str) -> Vectors:
+    rows = read_vectors(file, 100)
+    keys = [vocabulary.strings.add(word) for word in rows]
+    return Vectors(strings=vocabulary.strings, data=np.stack(list(rows.values())), keys=keys, attr="LOWER")

@@ -1,15 +1,17 @@
 // The taggers that AllenNLP's trainer trains in the benchmark: RoSeq's, without word shapes unless asked for, and AllenNLP's
 // `crf_tagger` of the same sizes, over the same reader, vocabulary and fixed vectors. `vectors` is empty, for GloVe's, or
-// `frozen:NAME`, `tuned:NAME`, `wide:FILE` (fixed vectors as wide as the encoder), or `mismatched:NAME`: AllenNLP's embedder
-// and indexer for a frozen encoder, under all else that `frozen` has.
+// `fixed:FILE` (100-d), `frozen:NAME`, `tuned:NAME`, `wide:FILE` (fixed vectors as wide as the encoder), or `mismatched:NAME`:
+// AllenNLP's embedder and indexer for a frozen encoder, under all else that `frozen` has.
 local corpora = import '../training_configs/lib/corpora.libsonnet';
 local roseq = import '../training_configs/lib/roseq.libsonnet';
+local corpus = corpora[std.extVar('corpus')];
 local lib = import '../training_configs/lib/vectors.libsonnet';
 
 local given = std.splitLimit(std.extVar('vectors'), ':', 1);
 local name = given[std.length(given) - 1];
 local vectors = {
   '': lib.named['glove-6b-100d'],
+  fixed: lib.fixed(name, 100),
   frozen: lib.transformer(name),
   tuned: lib.transformer(name, tune=true),
   wide: lib.fixed(name, 384),
@@ -28,15 +30,15 @@ local sentences = std.parseInt(std.extVar('sentences'));
 local batch_size = std.parseInt(std.extVar('batch_size'));
 
 local ours = roseq(
-  corpora.wnut17 { shapes: on('shapes'), train: std.extVar('train'), dev: null },
+  corpus { shapes: on('shapes'), train: std.extVar('train'), dev: null },
   vectors,
   { lacrf: on('lacrf'), fl: on('fl'), at: on('at') },
 );
 
 // Spelled out: what makes RoSeq's configs fast must not reach the peer's.
 local peer = {
-  dataset_reader: {
-    type: 'wnut',
+  dataset_reader: (if std.isObject(corpus.reader) then corpus.reader else { type: corpus.reader }) + {
+    language: corpus.language,
     token_indexers: { tokens: vectors.indexer, token_characters: { type: 'characters', min_padding_length: 4 } },
   },
   data_loader: { batch_size: batch_size, shuffle: true },
@@ -47,7 +49,7 @@ local peer = {
         tokens: {
           type: 'embedding',
           embedding_dim: 100,
-          pretrained_file: 'corpus://glove-6b-100d/vectors.txt',
+          pretrained_file: if name == '' then 'corpus://glove-6b-100d/vectors.txt' else name,
           trainable: false,
         },
         token_characters: {
