@@ -111,6 +111,10 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
         {"model": {"type": "from_archive", "archive_file": "fixtures/archive/model.tar.gz"}},
         "`model` is from_archive: what this trains would need it",
     ),
+    "teacher of `distillation` that reads other words": (
+        {"trainer.callbacks": [{"type": "distillation", "teacher": "fixtures/archive/model.tar.gz"}]},
+        "distillation: the teacher fixtures/archive/model.tar.gz has other ids of orthographic, token_characters, tokens",
+    ),
     "encoder that is missing": (
         {"dataset_reader.token_indexers.tokens": {"type": "transformer", "model_name": "./nope"}},
         "the encoder './nope' cannot be read",
