@@ -2,12 +2,5 @@ from roseq_allennlp.models.distillation import DistillationCallback
 from roseq_allennlp.models.finetuned_run import FinetunedRun
 from roseq_allennlp.models.label_aware_crf_tagger import LabelAwareCrfTagger
 from roseq_allennlp.models.tagger_ensemble import TaggerEnsemble
-from roseq_allennlp.models.virtual_adversarial import VirtualAdversarialCallback
 
-__all__ = [
-    "DistillationCallback",
-    "VirtualAdversarialCallback",
-    "FinetunedRun",
-    "LabelAwareCrfTagger",
-    "TaggerEnsemble",
-]
+__all__ = ["DistillationCallback", "FinetunedRun", "LabelAwareCrfTagger", "TaggerEnsemble"]

@@ -43,7 +43,6 @@ COMPONENTS: dict[Any, set[str]] = {
             "embedding",
             "empty",
             "fixed_embedding",
-            "projected_fixed_embedding",
             "pass_through",
             "transformer",
         ),

@@ -102,7 +102,6 @@ class LabelAwareCrfTagger(Tagger):
         return_emissions: bool = False,
         temperature: Optional[float] = None,
         thresholds: Optional[dict[str, float]] = None,
-        unweighted_decoding: bool = False,
         initializer: InitializerApplicator = InitializerApplicator(),
         regularizer: Optional[RegularizerApplicator] = None,
         ddp_accelerator: Optional[DdpAccelerator] = None,
@@ -155,7 +154,6 @@ class LabelAwareCrfTagger(Tagger):
             include_start_end_transitions,
             temperature,
         )
-        self.crf.unweighted_decoding = unweighted_decoding
         self.thresholds = thresholds or {}
         if tau is not None:
             self.crf.label_weights.fill_(float("nan"))  # unknown until counted or loaded

@@ -60,7 +60,6 @@ class ConditionalRandomField(torch.nn.Module):
     ) -> None:
         super().__init__()
         self.num_tags = num_tags
-        self.unweighted_decoding = False
         self.has_given_temperature = temperature is not None
         self.temperature = 1.0 if temperature is None else temperature
         self.transitions = torch.nn.Parameter(torch.empty(num_tags, num_tags))
@@ -115,10 +114,7 @@ class ConditionalRandomField(torch.nn.Module):
         if constrained:
             transitions = transitions + self.forbidden_transitions.to(dtype)
             start, end = start + self.forbidden_starts.to(dtype), end + self.forbidden_ends.to(dtype)
-        weights = (
-            torch.ones_like(self.label_weights) if constrained and self.unweighted_decoding else self.label_weights
-        )
-        return Potentials(emissions * weights.to(dtype), transitions, start, end)
+        return Potentials(emissions * self.label_weights.to(dtype), transitions, start, end)
 
     def potentials_of_likelihood(self, emissions: torch.Tensor) -> Potentials:
         """Those of all paths, also ones that decoding may not choose, in float32 at least."""

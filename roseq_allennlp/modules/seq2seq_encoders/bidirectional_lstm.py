@@ -34,15 +34,9 @@ class BidirectionalLstm(Seq2SeqEncoder):
     """
 
     def __init__(
-        self,
-        input_size: Optional[int] = None,
-        hidden_size: int = 100,
-        num_layers: int = 1,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
+        self, input_size: Optional[int] = None, hidden_size: int = 100, num_layers: int = 1, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        self._recurrent_dropout = recurrent_dropout  # of the recurrent weights, the same for all steps of a batch
         self._hidden_size, self._num_layers, self._dropout = hidden_size, num_layers, dropout
         self._input_dim = 0
         if input_size is not None:
@@ -80,8 +74,6 @@ class BidirectionalLstm(Seq2SeqEncoder):
         else:
             outputs = inputs
             weights: list[torch.Tensor] = list(self._module.parameters())  # four for each layer and direction
-            for recurrent in range(1, len(weights), 4):
-                weights[recurrent] = dropout(weights[recurrent], self._recurrent_dropout, self.training)
             for layer in range(self._module.num_layers):
                 if layer:
                     outputs = dropout(outputs, self._module.dropout, self.training)

@@ -43,20 +43,3 @@ class FixedEmbedding(Embedding):
         """`tokens` is `(…)` int64; returns `(…, embedding_dim)`."""
         is_unknown = (tokens == self._unknown_id).unsqueeze(-1)
         return torch.where(is_unknown, self.unknown, super().forward(tokens))
-
-
-@TokenEmbedder.register("projected_fixed_embedding")
-class ProjectedFixedEmbedding(TokenEmbedder):
-    """Fixed vectors, then a trained linear layer of that size, after what adversarial training moves."""
-
-    def __init__(self, embedding_dim: int, vocab: Vocabulary, pretrained_file: Optional[str] = None) -> None:
-        super().__init__()
-        self.inner = FixedEmbedding(embedding_dim, vocab, pretrained_file)
-        self.projection = torch.nn.Linear(embedding_dim, embedding_dim)
-
-    def get_output_dim(self) -> int:
-        return int(self.inner.get_output_dim())
-
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        projected: torch.Tensor = self.projection(self.inner(tokens))
-        return projected

@@ -1,5 +1,4 @@
 import contextlib
-import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Optional
@@ -72,8 +71,6 @@ class AdversarialCallback(TrainerCallback):
         epsilon: float = 5.0,
         embedders: Optional[list[str]] = None,
         norm: str = "sentence",
-        by_embedder: Optional[dict[str, dict[str, Any]]] = None,
-        steps: int = 1,
     ) -> None:
         super().__init__(serialization_dir)
         if not (epsilon >= 0 and math.isfinite(epsilon)):
@@ -82,8 +79,6 @@ class AdversarialCallback(TrainerCallback):
             raise ConfigurationError(f"adversarial: norm must be one of {NORMS}; got {norm!r}.")
         self._epsilon = epsilon
         self._norm = norm
-        self._by_embedder = by_embedder or {}  # epsilon and norm of some embedders
-        self._steps = steps  # of projected gradient ascent on the sphere of radius ε, each half of ε long
         self._embedders = embedders
         self._loss = LossAverage()
         self._metrics: list[Metric] = []  # of the model
@@ -94,7 +89,7 @@ class AdversarialCallback(TrainerCallback):
         self._num_sentences = 0
         # The layers' outputs in the order of the clean forward pass, with each row's sentence index if the rows are not
         # those of the batch.
-        self._outputs: list[tuple[torch.Tensor, Optional[torch.Tensor], float, str]] = []
+        self._outputs: list[tuple[torch.Tensor, Optional[torch.Tensor]]] = []
         self._perturbations: Optional[Iterator[torch.Tensor]] = None  # set during the adversarial forward pass
 
     @property
@@ -122,18 +117,12 @@ class AdversarialCallback(TrainerCallback):
         trainer.data_loader = WrappedDataLoader(self._loader, self._counted_batches)  # type: ignore[assignment]
         self._stack.callback(setattr, trainer, "data_loader", self._loader)
         self._stack.callback(wrapped.register_forward_pre_hook(self._before_forward, with_kwargs=True).remove)
-        special = {layer: options for key, options in self._by_embedder.items() for layer in find_layers(model, [key])}
         for layer in find_layers(model, self._embedders):
-            options = special.get(layer, {})
-            observe = functools.partial(
-                self._observe, epsilon=options.get("epsilon", self._epsilon), norm=options.get("norm", self._norm)
-            )
             if isinstance(layer, (CharacterEmbedding, TransformerEmbedder)):
-                layer.observer = observe
+                layer.observer = self._observe
                 self._stack.callback(setattr, layer, "observer", None)
             else:
-                hook = functools.partial(_after_layer, observe)
-                self._stack.callback(layer.register_forward_hook(hook).remove)
+                self._stack.callback(layer.register_forward_hook(self._after_layer).remove)
         self._metrics = list(metrics_of(model).values())
         plain = model.get_metrics
 
@@ -170,34 +159,17 @@ class AdversarialCallback(TrainerCallback):
         backward = self._scaled_backward()
         backward(batch_outputs["loss"])
         self._no_sync.close()
-        layers = [(sentences, epsilon, norm) for _, sentences, epsilon, norm in self._outputs]
-        moves = [
-            torch.zeros_like(output)
-            if output.grad is None
-            else adversarial_perturbation(output.grad, epsilon, self._num_sentences, sentences, norm)
-            for output, sentences, epsilon, norm in self._outputs
-        ]
+        self._perturbations = iter(
+            [
+                torch.zeros_like(output)
+                if output.grad is None
+                else adversarial_perturbation(output.grad, self._epsilon, self._num_sentences, sentences, self._norm)
+                for output, sentences in self._outputs
+            ]
+        )
         self._outputs = []
         assert self._batch is not None
         batch, self._batch = self._batch, None
-        for _ in range(self._steps - 1):
-            moves = [move.requires_grad_() for move in moves]
-            self._perturbations = iter(moves)
-            with unchanged(self._metrics):
-                loss = self._access.pytorch_model(**batch)["loss"]
-            gradients = torch.autograd.grad(loss, moves)
-            moves = [
-                adversarial_perturbation(
-                    move.detach()
-                    + adversarial_perturbation(gradient, epsilon / 2, self._num_sentences, sentences, norm),
-                    epsilon,
-                    self._num_sentences,
-                    sentences,
-                    norm,
-                )
-                for move, gradient, (sentences, epsilon, norm) in zip(moves, gradients, layers, strict=True)
-            ]
-        self._perturbations = iter(moves)
         try:
             with unchanged(self._metrics), torch.autocast("cuda", enabled=self._access.uses_amp):
                 loss = self._access.pytorch_model(**batch)["loss"]
@@ -237,9 +209,10 @@ class AdversarialCallback(TrainerCallback):
         if isinstance(wrapped, torch.nn.parallel.DistributedDataParallel):
             self._no_sync.enter_context(wrapped.no_sync())
 
-    def _observe(
-        self, output: torch.Tensor, sentences: Optional[torch.Tensor], epsilon: float, norm: str
-    ) -> torch.Tensor:
+    def _after_layer(self, layer: torch.nn.Module, args: Any, output: torch.Tensor) -> torch.Tensor:
+        return self._observe(output, None)
+
+    def _observe(self, output: torch.Tensor, sentences: Optional[torch.Tensor]) -> torch.Tensor:
         """Keeps a layer's output in the clean forward pass, and perturbs it in the adversarial one."""
         if self._perturbations is not None:
             perturbation = next(self._perturbations, None)
@@ -251,13 +224,8 @@ class AdversarialCallback(TrainerCallback):
                 output.retain_grad()
             else:  # frozen vectors: a leaf of its own
                 output.requires_grad_()
-            self._outputs.append((output, sentences, epsilon, norm))
+            self._outputs.append((output, sentences))
         return output
-
-
-def _after_layer(observe: Any, layer: torch.nn.Module, args: Any, output: torch.Tensor) -> torch.Tensor:
-    moved: torch.Tensor = observe(output, None)
-    return moved
 
 
 def _other_layers(which: str) -> str:
