@@ -264,7 +264,10 @@ def train_and_dev(runs: Sequence[Run]) -> str:
 
 
 def tuning(runs: Sequence[Run]) -> str:
-    """Shows every setting tried, on development data; the change is from the config without it, on the same vectors and seeds."""
+    """
+    Shows every setting tried, on development data; the change is from the config without it, on the same vectors and seeds, and of the
+    same revision, where settings have one of these: `sentences`, `vectors`, `config`.
+    """
     tried: dict[tuple[str, str, str], list[Run]] = {}
     for run in runs:
         if run.test is None:
@@ -272,10 +275,10 @@ def tuning(runs: Sequence[Run]) -> str:
     scores = {run.key: run.dev_f1 for run in runs}
     rows = []
     for (corpus, system, settings), tuned in sorted(tried.items()):
-        data = {name: value for name, value in tuned[0].settings.items() if name in ("sentences", "vectors")}
+        data = {name: value for name, value in tuned[0].settings.items() if name in ("sentences", "vectors", "config")}
         before = [scores.get(replace(run, settings=data).key) for run in tuned]
         known = [score for score in before if score is not None]
-        # The config on a part of the training split, or on other vectors, is itself the reference.
+        # The config on a part of the training split, on other vectors or of another revision is itself the reference.
         compared = len(known) == len(tuned) and data != tuned[0].settings
         change = statistics.mean(run.dev_f1 for run in tuned) - statistics.mean(known) if compared else None
         shown = _shown(json.loads(settings))

@@ -127,12 +127,19 @@ def test_tuning_shows_development_scores_only(run, runs):
     tried += [run("base", 3, None, settings={"a": "b"}, dev_f1=1.0), run("best", 1, None, settings=part, dev_f1=2.0)]
     other = {"vectors": "fixed:a:100"}
     tried += [run("base", 1, 70.0, settings=other), run("base", 1, None, settings={**other, "c": 1}, dev_f1=82.5)]
+    newer = {"config": "f00"}
+    tried += [
+        run("roseq", 1, None, settings=settings, dev_f1=f1)
+        for settings, f1 in ((newer, 60.0), ({**newer, "d": 2}, 63.0))
+    ]
     rows = cells(results_page.tuning([*runs, *tried]))
     assert rows[2:] == [
         ["wnut17", "Base Model", '`"a": "b"`', "1", "1.00", ""],  # its seed has no run of the shipped config
         ["wnut17", "Base Model", '`"c": 1, "vectors": "fixed:a:100"`', "1", "82.50", "+2.50"],
         ["wnut17", "Base Model", '`"model.tau": 1, "sentences": 3`', "1", "31.00", "+1.00"],
         ["wnut17", "best", '`"sentences": 3`', "1", "2.00", ""],  # nothing to compare it with
+        ["wnut17", "RoSeq Model", '`"config": "f00", "d": 2`', "1", "63.00", "+3.00"],
+        ["wnut17", "RoSeq Model", '`"config": "f00"`', "1", "60.00", ""],  # a reference itself
         ["wnut17", "RoSeq Model", '`"model.tau": 1`', "2", "115.00 ± 0.00", "+5.00"],
     ]
 
