@@ -1,5 +1,6 @@
 """Encoders crossed with the rest, each on a tiny one: tagging, commands, ensembles, recovery, processes, precision."""
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -109,17 +110,29 @@ def test_commands(encoder_run, roseq, tmp_path, tuned: bool) -> None:
 
 @KINDS
 def test_an_ensemble(encoder_config, tiny_encoder, tmp_path, tuned: bool) -> None:
-    """Each member has its own encoder, which a frozen one shares the features of."""
+    """Each member tunes an encoder of its own; a frozen one they share, and it goes through a batch once."""
     config = encoder_config(tiny_encoder, tuned, ensemble=2, augmented=True, calibrated=True)
     model = train_model(Params(config), str(tmp_path / "run"), file_friendly_logging=True)
     first, second = (member._text_field_embedder.token_embedder_tokens for member in model.members)
     name = "encoder.layer.0.output.dense.weight"
     one, other = first.encoder.state_dict()[name], second.encoder.state_dict()[name]
     assert torch.equal(one, other) != tuned
+    assert (first.encoder is second.encoder) != tuned
     if not tuned:
         assert first._store is second._store is not None
     tagger = roseq_allennlp.load(tmp_path / "run" / "model.tar.gz")
-    assert_equal(tagger._model.state_dict(), weights(tmp_path / "run"))
+    model = tagger._model
+    assert_equal(model.state_dict(), weights(tmp_path / "run"))
+    batches = []
+    first, second = (member._text_field_embedder.token_embedder_tokens for member in model.members)
+    for encoder in {first.encoder, second.encoder}:
+        encoder.register_forward_pre_hook(lambda *_: batches.append(1))
+    together = list(tagger.tag_many(sentences()[:1]))
+    assert len(batches) == 1 + tuned
+    # As if each member had its own, as in archives of before.
+    second.encoder = copy.deepcopy(second.encoder)
+    apart = list(tagger.tag_many(sentences()[:1]))
+    assert apart == together and len(batches) == (4 if tuned else 3)
 
 
 @KINDS

@@ -14,6 +14,8 @@ from roseq_allennlp.files import check_saved
 from roseq_allennlp.models.archive_config import ArchiveError
 
 SAFETENSORS = "weights.safetensors"
+MOST_NAMES = 16
+"""Of one stored weight, such as those of a frozen encoder that the members of an ensemble share."""
 _TEMPERATURE = "crf.temperature"  # of a `Tagger` that was calibrated at the end of its training
 _HEADER = 2**24  # of safetensors, in bytes
 _TIMES = 8  # building a model may take that many times the memory of its weights, and `_LEAST` in any case
@@ -64,7 +66,7 @@ def _check(state: Any, size: int) -> None:
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
             raise ValueError(f"{name!r} is no dense tensor of real numbers")
         total += tensor.numel() * tensor.element_size()
-        if total > 4 * size:  # some are stored once for several names
+        if total > MOST_NAMES * size:
             raise ValueError(f"{name!r} is larger than the file")
 
 

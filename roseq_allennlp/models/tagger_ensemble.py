@@ -10,8 +10,10 @@ from allennlp.modules import TextFieldEmbedder
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
 from allennlp.nn.parallel import DdpAccelerator
 
+from roseq_allennlp.models.archive_weights import MOST_NAMES
 from roseq_allennlp.models.label_aware_crf_tagger import LabelAwareCrfTagger
 from roseq_allennlp.models.tagger import EMBEDDED, Tagger
+from roseq_allennlp.modules.token_embedders.transformer_embedder import TransformerEmbedder, encoded_once
 
 
 @Model.register("tagger_ensemble")
@@ -22,7 +24,7 @@ class TaggerEnsemble(Tagger):
     one CRF, whose emissions and transitions are the means of theirs: up to its normalisation, the geometric mean of their
     distributions over paths.
 
-    Training and tagging cost as much as all members together.
+    Training and tagging cost as much as all members together, but for a frozen encoder, which they share.
 
     # Parameters
 
@@ -67,6 +69,9 @@ class TaggerEnsemble(Tagger):
             regularizer,
             ddp_accelerator,
         )
+        for other in members[1:MOST_NAMES]:
+            for of_first, own in zip(_encoders(first), _encoders(other), strict=True):
+                own.share_encoder(of_first)
         self._members = torch.nn.ModuleList(members)
         self.crf = copy.deepcopy(first.crf).requires_grad_(False)
         self.thresholds = first.thresholds
@@ -108,10 +113,11 @@ class TaggerEnsemble(Tagger):
     def score_tags(
         self, tokens: TextFieldTensors, tags: Optional[torch.Tensor], mask: torch.Tensor, has_unknown: bool = False
     ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
-        scored = [
-            member.score_tags(own, tags, mask, has_unknown)
-            for member, own in zip(self.members, self.tokens_of_members(tokens), strict=True)
-        ]
+        with encoded_once():
+            scored = [
+                member.score_tags(own, tags, mask, has_unknown)
+                for member, own in zip(self.members, self.tokens_of_members(tokens), strict=True)
+            ]
         if not self.training or self._decode_in_training:
             self._take_means()
         losses = [loss for _, loss in scored if loss is not None]
@@ -125,3 +131,7 @@ class TaggerEnsemble(Tagger):
             for name, loss in member._losses.items():
                 metrics[name] = metrics.get(name, 0.0) + loss.get_metric(reset)
         return {**metrics, **super().get_metrics(reset)}
+
+
+def _encoders(member: Model) -> list[TransformerEmbedder]:
+    return [module for module in member.modules() if isinstance(module, TransformerEmbedder)]

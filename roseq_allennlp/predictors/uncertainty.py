@@ -10,6 +10,7 @@ from allennlp.common.checks import ConfigurationError
 from roseq_allennlp.models.tagger import Tagger
 from roseq_allennlp.models.tagger_ensemble import TaggerEnsemble
 from roseq_allennlp.models.token_mask import token_mask
+from roseq_allennlp.modules.token_embedders.transformer_embedder import encoded_once
 from roseq_allennlp.predictors.ner_tagger import NerTagger
 from roseq_allennlp.predictors.sentences import Sentence
 
@@ -108,9 +109,10 @@ def _disagreement(ensemble: TaggerEnsemble, inputs: dict[str, Any]) -> torch.Ten
     """The entropy of the mean of the members' marginals less the mean of their entropies, which is that mean divergence."""
     mask = token_mask(inputs["tokens"], inputs["metadata"])  # (B, T)
     members = []
-    for member, tokens in zip(ensemble.members, ensemble.tokens_of_members(inputs["tokens"]), strict=True):
-        emissions, _ = member.score_tags(tokens, None, mask)
-        members.append(member.crf.marginals(emissions.double(), mask))  # (B, T, K)
+    with encoded_once():
+        for member, tokens in zip(ensemble.members, ensemble.tokens_of_members(inputs["tokens"]), strict=True):
+            emissions, _ = member.score_tags(tokens, None, mask)
+            members.append(member.crf.marginals(emissions.double(), mask))  # (B, T, K)
     marginals = torch.stack(members)  # (members, B, T, K)
     entropies = torch.special.entr(marginals).sum(dim=(2, 3)).mean(dim=0)  # (B,)
     return torch.special.entr(marginals.mean(dim=0)).sum(dim=(1, 2)) - entropies

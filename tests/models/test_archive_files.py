@@ -15,9 +15,11 @@ from typing import Any
 
 import pytest
 import torch
+from allennlp.common.checks import ConfigurationError
 
 import roseq_allennlp
 from roseq_allennlp.models import archive_files
+from roseq_allennlp.models.archive_weights import read_weights
 
 MEGABYTE = 2**20
 
@@ -291,6 +293,16 @@ def test_weights_in_other_precision_and_shared_ones(write, members, roseq, tmp_p
     path = write({"weights.th": saved(shared)})
     assert roseq("archive", path, tmp_path / "safe.tar.gz").status == 0
     assert roseq_allennlp.load(tmp_path / "safe.tar.gz").tag("a b") == roseq_allennlp.load(path).tag("a b")
+
+
+def test_one_weight_by_many_names(tmp_path):
+    """Sixteen members of an ensemble share a frozen encoder; more names would be a way to fill the memory."""
+    path, weight = tmp_path / "weights.th", torch.zeros(10**6)
+    torch.save({str(number): weight for number in range(16)}, path)
+    assert len(read_weights(path)) == 16
+    torch.save({str(number): weight for number in range(17)}, path)
+    with pytest.raises(ConfigurationError, match="'16' is larger than the file"):
+        read_weights(path)
 
 
 @pytest.mark.parametrize("name", WEIGHTS)

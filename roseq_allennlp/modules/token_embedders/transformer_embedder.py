@@ -1,7 +1,8 @@
 import contextlib
 import hashlib
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any, NamedTuple, Optional
 
 import numpy as np
@@ -20,6 +21,18 @@ POOLING = ("first", "mean")
 _GROUPS = {"cpu": (64, 4096)}  # padding, in pieces, that costs as much as a further call; pieces of a call
 _GROUPS_ELSEWHERE = (4096, 65_536)
 _STORES: "weakref.WeakValueDictionary[bytes, FeatureStore]" = weakref.WeakValueDictionary()
+_Layers = tuple[Sequence[torch.Tensor], torch.Tensor]  # of a group, see `_through_encoder`
+_ENCODED: ContextVar[Optional[dict[Any, list[_Layers]]]] = ContextVar("encoded", default=None)
+
+
+@contextlib.contextmanager
+def encoded_once() -> Iterator[None]:
+    """Within it, embedders that share a frozen encoder put what they all are given through it once."""
+    token = _ENCODED.set({})
+    try:
+        yield
+    finally:
+        _ENCODED.reset(token)
 
 
 class _Row(NamedTuple):
@@ -152,6 +165,11 @@ class TransformerEmbedder(TokenEmbedder):
     def get_output_dim(self) -> int:
         return int(self.encoder.config.hidden_size)
 
+    def share_encoder(self, other: "TransformerEmbedder") -> None:
+        """Takes the encoder of `other`, which has the same config, if it is frozen: memory and checkpoints have it once."""
+        if not self._trainable:
+            self.encoder = other.encoder
+
     def train(self, mode: bool = True) -> "TransformerEmbedder":
         super().train(mode)
         if not self._trainable:
@@ -201,10 +219,8 @@ class TransformerEmbedder(TokenEmbedder):
     def _computed(self, pieces: np.ndarray, counts: np.ndarray, device: torch.device) -> torch.Tensor:
         """Vectors of words by the encoder, `(B, T, D)`."""
         groups = [self._inputs(rows, pieces, counts) for rows in self._groups(self._rows(counts), counts, device)]
-        lookups = self._lookups(groups, device) if self._trainable else [None] * len(groups)
         parts, index, size = [], np.zeros(counts.shape, np.int64), 1  # row 0 is zero, for padding
-        for group, lookup in zip(groups, lookups, strict=True):
-            layers, pool = self._through_encoder(group, device, lookup)
+        for group, (layers, pool) in zip(groups, self._encoded(groups, pieces, counts, device), strict=True):
             num_words = group.counts.shape[1]
             if self._mix is None:
                 vectors = layers[-1]
@@ -223,6 +239,19 @@ class TransformerEmbedder(TokenEmbedder):
             return torch.zeros(*counts.shape, self.get_output_dim(), device=device)
         flat = torch.cat([parts[0].new_zeros(1, parts[0].size(2)), *(part.flatten(0, 1) for part in parts)])
         return flat.index_select(0, torch.from_numpy(index).flatten().to(device)).view(*counts.shape, -1)
+
+    def _encoded(
+        self, groups: Sequence[_Group], pieces: np.ndarray, counts: np.ndarray, device: torch.device
+    ) -> Iterable[_Layers]:
+        lookups = self._lookups(groups, device) if self._trainable else [None] * len(groups)
+        computed = (self._through_encoder(group, device, lookup) for group, lookup in zip(groups, lookups, strict=True))
+        known = None if self._trainable else _ENCODED.get()
+        if known is None:
+            return computed
+        key = (id(self.encoder), pieces.shape, pieces.tobytes(), counts.shape, counts.tobytes(), device)
+        if key not in known:
+            known[key] = list(computed)
+        return known[key]
 
     def _features(self, pieces: np.ndarray, counts: np.ndarray, device: torch.device) -> list[torch.Tensor]:
         """A frozen encoder's features, `(layers, words, D)` for each sentence; computed where they are not stored."""
