@@ -5,8 +5,9 @@
 //
 //   roseq train training_configs/encoder_conll02_es.jsonnet -s runs/encoder_conll02_es
 local encoder = 'intfloat/multilingual-e5-small';  // a name of the Hugging Face hub, or a folder
+local best = false;  // true: three taggers, decoded as one, which train on variants of the sentences too
 
 local corpus = import 'lib/corpus.libsonnet';
 local vectors = import 'lib/vectors.libsonnet';
 
-corpus('conll2002-es', vectors.transformer(encoder))
+corpus('conll2002-es', vectors.transformer(encoder), best=best)
