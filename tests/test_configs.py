@@ -210,6 +210,15 @@ def test_best_is_roseq_as_an_ensemble_on_varied_sentences(config, corpus):
 
 
 @pytest.mark.parametrize("config, corpus", CORPORA.items())
+def test_an_encoder_config_can_be_best(config, corpus):
+    path = f"training_configs/encoder_{config}.jsonnet"
+    switched = re.sub(r"\blocal best = false;", "local best = true;", Path(path).read_text(encoding="utf-8"))
+    assert json.loads(_jsonnet.evaluate_snippet(path, switched)) == ablation(
+        corpus, "lacrf,fl,at,best", "frozen:intfloat/multilingual-e5-small"
+    )
+
+
+@pytest.mark.parametrize("config, corpus", CORPORA.items())
 def test_distilled_is_one_of_best_with_a_teacher(config, corpus):
     best, distilled = evaluate(f"best_{config}"), uncalibrated(evaluate(f"distilled_{config}"))
     teacher = {"type": "distillation", "teacher": f"runs/best_{config}"}

@@ -10,9 +10,11 @@ import torch
 from allennlp.commands.train import train_model
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
-from allennlp.data import Batch
+from allennlp.data import Batch, Vocabulary
+from allennlp.models import Model
 
 import roseq_allennlp
+from roseq_allennlp.models.archive_weights import MOST_NAMES
 from roseq_allennlp.modules.token_embedders import TransformerEmbedder
 
 TEXT = Path("fixtures/wnut17/emerging.test.annotated")
@@ -133,6 +135,17 @@ def test_an_ensemble(encoder_config, tiny_encoder, tmp_path, tuned: bool) -> Non
     second.encoder = copy.deepcopy(second.encoder)
     apart = list(tagger.tag_many(sentences()[:1]))
     assert apart == together and len(batches) == (4 if tuned else 3)
+
+
+def test_an_archive_names_no_weight_of_an_ensemble_more_often_than_it_may(
+    encoder_config, tiny_encoder, encoder_run
+) -> None:
+    config = encoder_config(tiny_encoder, False, ensemble=MOST_NAMES + 2)
+    model = Model.from_params(
+        Params(config["model"]), vocab=Vocabulary.from_files(str(encoder_run(False) / "vocabulary"))
+    )
+    encoders = [member._text_field_embedder.token_embedder_tokens.encoder for member in model.members]
+    assert [encoders.count(encoder) for encoder in encoders] == [MOST_NAMES] * MOST_NAMES + [1, 1]
 
 
 @KINDS

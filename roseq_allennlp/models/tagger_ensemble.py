@@ -110,14 +110,20 @@ class TaggerEnsemble(Tagger):
         means = {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}
         self.crf.load_state_dict({**self.crf.state_dict(), **means})  # the temperature is its own
 
-    def score_tags(
+    def score_tags_by_members(
         self, tokens: TextFieldTensors, tags: Optional[torch.Tensor], mask: torch.Tensor, has_unknown: bool = False
-    ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
+    ) -> list[tuple[torch.Tensor, Optional[torch.Tensor]]]:
+        """`score_tags` of each."""
         with encoded_once():
-            scored = [
+            return [
                 member.score_tags(own, tags, mask, has_unknown)
                 for member, own in zip(self.members, self.tokens_of_members(tokens), strict=True)
             ]
+
+    def score_tags(
+        self, tokens: TextFieldTensors, tags: Optional[torch.Tensor], mask: torch.Tensor, has_unknown: bool = False
+    ) -> tuple[torch.Tensor, Optional[torch.Tensor]]:
+        scored = self.score_tags_by_members(tokens, tags, mask, has_unknown)
         if not self.training or self._decode_in_training:
             self._take_means()
         losses = [loss for _, loss in scored if loss is not None]

@@ -10,7 +10,6 @@ from allennlp.common.checks import ConfigurationError
 from roseq_allennlp.models.tagger import Tagger
 from roseq_allennlp.models.tagger_ensemble import TaggerEnsemble
 from roseq_allennlp.models.token_mask import token_mask
-from roseq_allennlp.modules.token_embedders.transformer_embedder import encoded_once
 from roseq_allennlp.predictors.ner_tagger import NerTagger
 from roseq_allennlp.predictors.sentences import Sentence
 
@@ -108,11 +107,12 @@ _VALUES = {"entropy": _entropy, "margin": _margin}
 def _disagreement(ensemble: TaggerEnsemble, inputs: dict[str, Any]) -> torch.Tensor:
     """The entropy of the mean of the members' marginals less the mean of their entropies, which is that mean divergence."""
     mask = token_mask(inputs["tokens"], inputs["metadata"])  # (B, T)
-    members = []
-    with encoded_once():
-        for member, tokens in zip(ensemble.members, ensemble.tokens_of_members(inputs["tokens"]), strict=True):
-            emissions, _ = member.score_tags(tokens, None, mask)
-            members.append(member.crf.marginals(emissions.double(), mask))  # (B, T, K)
-    marginals = torch.stack(members)  # (members, B, T, K)
+    scored = ensemble.score_tags_by_members(inputs["tokens"], None, mask)
+    marginals = torch.stack(  # (members, B, T, K)
+        [
+            member.crf.marginals(emissions.double(), mask)
+            for member, (emissions, _) in zip(ensemble.members, scored, strict=True)
+        ]
+    )
     entropies = torch.special.entr(marginals).sum(dim=(2, 3)).mean(dim=0)  # (B,)
     return torch.special.entr(marginals.mean(dim=0)).sum(dim=(1, 2)) - entropies
