@@ -15,6 +15,7 @@ from roseq_allennlp.errors import ConfigurationError
 from roseq_allennlp.experiments.ablation import mean, mean_and_deviation
 from roseq_allennlp.experiments.results import Run
 from roseq_allennlp.experiments.results_groups import (
+    COMPARED,
     Systems,
     by_size,
     compared,
@@ -24,7 +25,7 @@ from roseq_allennlp.experiments.results_groups import (
     shipped,
 )
 from roseq_allennlp.experiments.results_plots import PLOTS
-from roseq_allennlp.experiments.systems import SYSTEMS, TABLE_IV, TITLES
+from roseq_allennlp.experiments.systems import PEERS, SYSTEMS, TABLE_IV, TITLES
 from roseq_allennlp.scoring.conlleval import Counts
 from roseq_allennlp.tables import markdown
 
@@ -119,8 +120,9 @@ def gains(runs: Sequence[Run]) -> str:
     rows: list[list[Any]] = []
     for corpus in CORPORA:
         systems = by_corpus.get(corpus, {})
-        rows += [[corpus, *_row(corpus, system, systems)] for system in systems if not system.startswith("base+")]
-        if not systems:
+        shown = [system for system in COMPARED if system in systems]
+        rows += [[corpus, *_row(corpus, system, systems)] for system in shown]
+        if not shown:
             for system in ("base", "roseq"):
                 figures = [CORPORA[corpus].paper.get(system, ""), _paper_gain(corpus, system)]
                 rows.append([corpus, SYSTEMS[system].title, 0, "not measured", "not measured", "", *figures, "", ""])
@@ -137,12 +139,34 @@ def vectors(runs: Sequence[Run]) -> str:
         name = changes.pop("vectors")
         paper = CORPORA[corpus].paper.get("roseq")
         for system, of_system in systems.items():
+            if system in PEERS:
+                continue
             title, *figures = _row(corpus, system, systems)
             f1 = mean([run.test_f1 for run in of_system])
             change = "" if paper is None or f1 is None else f"{f1 - paper:+.2f}"
             shown = _shown(changes) if changes else ""
             rows.append([corpus, name, title, shown, *figures[:4], change, *figures[6:]])
     headers = ("corpus", "vectors", _HEADERS[0], "settings", *_HEADERS[1:5], "over the paper's RoSeq", *_HEADERS[7:])
+    return markdown(headers, rows)
+
+
+def peers(runs: Sequence[Run]) -> str:
+    """
+    Compares the systems of others with RoSeq on the same vectors; one that trains an encoder is compared with RoSeq on the encoder's
+    frozen features.
+    """
+    rows = []
+    by_settings = groups(runs)
+    for (corpus, settings), systems in by_settings.items():
+        name = json.loads(settings).get("vectors", "")
+        ours = {"vectors": re.sub("^tuned:", "frozen:", name)} if name else {}
+        roseq = by_settings.get((corpus, json.dumps(ours)), {}).get("roseq", [])
+        for system in (system for system in PEERS if system in systems):
+            title, *figures = _row(corpus, system, systems)
+            f1 = mean_and_deviation([run.test_f1 for run in roseq])
+            lead = [f1, _gain(systems[system], roseq)] if roseq else ["", ""]
+            rows.append([corpus, name or "those of the config", title, *figures[:3], *lead, *figures[6:]])
+    headers = ("corpus", "vectors", *_HEADERS[:4], TITLES["roseq"], "RoSeq's lead (95 %)", *_HEADERS[7:])
     return markdown(headers, rows)
 
 
@@ -298,7 +322,8 @@ def total(runs: Sequence[Run]) -> str:
 
 
 TABLES: dict[str, Callable[[Sequence[Run]], str]] = {
-    **{"gains": gains, "vectors": vectors, "ablations": ablations, "effects": effects, "labels": labels},
-    **{"noise": noise, "sizes": sizes, "train_and_dev": train_and_dev, "tuning": tuning, "total": total},
+    **{"gains": gains, "vectors": vectors, "peers": peers, "ablations": ablations},
+    **{"effects": effects, "labels": labels, "noise": noise, "sizes": sizes},
+    **{"train_and_dev": train_and_dev, "tuning": tuning, "total": total},
 }
 """The functions that build the tables of a page, by the name of the table."""

@@ -34,12 +34,15 @@ SYSTEMS = {
 }
 """Systems by their name in results, in the order of Table IV; `best` is RoSeq with additions that the paper lacks."""
 
-TITLES = {name: system.title for name, system in SYSTEMS.items()} | {
+PEERS = {
     "token_classifier": "token classifier",
     "crf_tagger": "AllenNLP's crf_tagger",
     "flair": "Flair's BiLSTM-CRF",
     "spacy": "spaCy's tok2vec + ner",
 }
-"""What results call their systems: those that `ablation` trains, and those that benchmarks/ trains beside them."""
+"""The systems of others, which benchmarks/ trains on the same data."""
+
+TITLES = {name: system.title for name, system in SYSTEMS.items()} | PEERS
+"""What results call their systems."""
 
 TABLE_IV = [name for name, system in SYSTEMS.items() if system.in_table_iv]

@@ -47,20 +47,42 @@ def test_vectors(run, runs):
     """Runs with other vectors than the corpus's, against the base model with the same ones, and the paper's RoSeq."""
     frozen, tuned = {"vectors": "frozen:x/y"}, {"vectors": "tuned:x/y", "trainer.num_epochs": 9}
     encoder = [run("base", 1, 40.0, settings=frozen), run("roseq", 1, 100.0, settings=frozen, counts=BETTER)]
-    other = [run("roseq", 1, 50.0, settings=tuned), run("token_classifier", 1, 44.0, settings=tuned)]
+    other = [run("roseq", 1, 50.0, settings=tuned), run("token_classifier", 1, 44.0, settings=tuned)]  # a peer
     part = [run("roseq", 1, 50.0, settings={**frozen, "sentences": 3})]  # in `sizes`
     rows = cells(results_page.vectors([*runs, *encoder, *other, *part]))[2:]
     assert [row[:6] for row in rows] == [
         ["wnut17", "frozen:x/y", "Base Model", "", "1", "50.00"],
         ["wnut17", "frozen:x/y", "RoSeq Model", "", "1", "110.00"],
         ["wnut17", "tuned:x/y", "RoSeq Model", '`"trainer.num_epochs": 9`', "1", "60.00"],
-        ["wnut17", "tuned:x/y", "token classifier", '`"trainer.num_epochs": 9`', "1", "54.00"],
     ]
-    assert [row[6] for row in rows] == ["40.00", "100.00", "50.00", "44.00"]
-    assert rows[1][7].startswith("+60.00 (") and [rows[i][7] for i in (0, 2, 3)] == ["", "", ""]
+    assert [row[6] for row in rows] == ["40.00", "100.00", "50.00"]
+    assert rows[1][7].startswith("+60.00 (") and [rows[i][7] for i in (0, 2)] == ["", ""]
     assert [row[8:] for row in rows[:2]] == [["-3.03", "6 of 9", "1.00"], ["+56.97", "6 of 9", "1.00"]]
     for table in ("gains", "labels", "noise", "sizes"):
         assert results_page.TABLES[table]([*runs, *encoder, *other]) == results_page.TABLES[table](runs)
+
+
+def test_peers(run, runs):
+    """Each beside RoSeq on the same vectors, or on the frozen features of the encoder that it trains."""
+    fixed, frozen = {"vectors": "fixed:x.gz:2"}, {"vectors": "frozen:x/y"}
+    ours = [run("roseq", 1, 100.0, settings=frozen, counts=BETTER), run("best", 1, 90.0, settings=frozen)]
+    of_others = [
+        run("spacy", 1, 40.0, seconds=120.0),
+        run("crf_tagger", 1, 40.0),
+        run("token_classifier", 1, 40.0, settings={"vectors": "tuned:x/y", "epochs": 3}),
+        run("flair", 1, 40.0, settings=fixed),
+    ]
+    rows = cells(results_page.peers([*runs, *ours, *of_others]))[2:]
+    assert [row[:7] for row in rows] == [
+        ["wnut17", "those of the config", "AllenNLP's crf_tagger", "1", "50.00", "40.00", "100.00 ± 0.00"],
+        ["wnut17", "those of the config", "spaCy's tok2vec + ner", "1", "50.00", "40.00", "100.00 ± 0.00"],
+        ["wnut17", "tuned:x/y", "token classifier", "1", "50.00", "40.00", "100.00"],
+        ["wnut17", "fixed:x.gz:2", "Flair's BiLSTM-CRF", "1", "50.00", "40.00", ""],
+    ]
+    assert [row[7].partition(" ")[0] for row in rows] == ["+60.00", "+60.00", "+60.00", ""]
+    assert [row[8:] for row in rows[:2]] == [["6 of 9", "1.00"], ["6 of 9", "2.00"]]
+    for table in ("gains", "vectors", "labels", "noise", "sizes"):
+        assert results_page.TABLES[table]([*runs, *ours, *of_others]) == results_page.TABLES[table]([*runs, *ours])
 
 
 def test_train_and_dev(run, runs):
