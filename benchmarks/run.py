@@ -112,7 +112,9 @@ def _arguments() -> argparse.Namespace:
         default=os.environ.get("ROSEQ_ENCODER", "sentence-transformers/all-MiniLM-L6-v2"),
         help="of the section `encoder`, a name of the Hugging Face hub or a folder; default: $ROSEQ_ENCODER, or %(default)s",
     )
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="no section begins after that many")
+    parser.add_argument(
+        "--seconds", type=float, default=float("inf"), help="no section, nor size of batch, begins after that many"
+    )
     parser.add_argument("--output", type=Path, help="directory for the results, in place of those above")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -166,7 +168,12 @@ def _measure(arguments: argparse.Namespace) -> int:
     start, rows, failed = time.monotonic(), [], False
     try:
         context = sections.Context(
-            device, arguments.repeats, arguments.sentences, arguments.batch_sizes, arguments.encoder
+            device,
+            arguments.repeats,
+            arguments.sentences,
+            arguments.batch_sizes,
+            arguments.encoder,
+            until=start + arguments.seconds,
         )
     except ConfigurationError as error:  # data that is missing
         print(error, file=sys.stderr)

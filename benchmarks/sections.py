@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from typing import Any
@@ -36,11 +37,13 @@ class Context:
         sentences: int,
         batch_sizes: Sequence[int] = (),
         encoder: str = "",
+        until: float = float("inf"),
     ) -> None:
         self.device = device
         self.repeats = repeats
         self.batch_sizes = batch_sizes
         self.encoder = encoder
+        self.until = until  # of time.monotonic(): no measurement of `batches` begins later
         self.notes: list[str] = []  # for whoever reads the results
         self.batches: list[dict[str, Any]] = []  # of the section of that name
         self.has_crf_tagger, self.has_flair = (name in report.installed() for name in ("allennlp-models", "flair"))
@@ -326,6 +329,9 @@ def batches(context: Context) -> Iterator[Row]:
         sentences = size * by_batch_size.STEPS
         tokens = sum(len(sentence.words) for sentence in ours.read(ours.TRAIN, sentences))
         for name, (system, components) in systems.items():
+            if time.monotonic() > context.until:
+                context.notes.append(f"batches of {size}, {name}: left out, the seconds were over.")
+                continue
             training = ours.Training(system, components, context.device, sentences, batch_size=size)
             found = {"system": name, "batch_size": size, **by_batch_size.measure(training, tokens, context.device)}
             context.batches.append(found)
