@@ -1,5 +1,5 @@
 // RoSeq on WNUT-2017, on the features of an encoder, which is not trained: a learned mix of its layers, computed once.
-// Test F1 50.58, of its base model on the same features 49.46 (three seeds); with `best` 51.56 (two seeds).
+// Test F1 50.58, of its base model on the same features 49.46, with `best` 51.12 (three seeds each).
 // The paper's Table III has test F1 43.03 with word vectors, with the epoch chosen by test F1; here development F1 chooses it.
 //
 //   roseq train training_configs/encoder_wnut17.jsonnet -s runs/encoder_wnut17
