@@ -165,7 +165,7 @@ def _measure(arguments: argparse.Namespace) -> int:
         print(f"--device {arguments.device}: PyTorch finds no such GPU here.", file=sys.stderr)
         return 1
     torch.set_num_threads(arguments.threads[0])
-    start, rows, failed = time.monotonic(), [], False
+    until, rows, failed = time.monotonic() + arguments.seconds, [], False
     try:
         context = sections.Context(
             device,
@@ -173,13 +173,13 @@ def _measure(arguments: argparse.Namespace) -> int:
             arguments.sentences,
             arguments.batch_sizes,
             arguments.encoder,
-            until=start + arguments.seconds,
+            until,
         )
     except ConfigurationError as error:  # data that is missing
         print(error, file=sys.stderr)
         return 1
     for name in arguments.only:
-        if time.monotonic() - start > arguments.seconds:
+        if context.is_over:
             context.notes.append(f"The section {name} was left out: {arguments.seconds:.0f} seconds were over.")
             continue
         try:

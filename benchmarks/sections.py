@@ -43,7 +43,7 @@ class Context:
         self.repeats = repeats
         self.batch_sizes = batch_sizes
         self.encoder = encoder
-        self.until = until  # of time.monotonic(): no measurement of `batches` begins later
+        self.until = until  # of time.monotonic(): no section, nor size of batch, begins later
         self.notes: list[str] = []  # for whoever reads the results
         self.batches: list[dict[str, Any]] = []  # of the section of that name
         self.has_crf_tagger, self.has_flair = (name in report.installed() for name in ("allennlp-models", "flair"))
@@ -51,6 +51,10 @@ class Context:
         # Less than is trained on: the slowest system takes as long for either.
         self.test_data = [sentence.words for sentence in ours.read(ours.TEST, sentences * 2 // 5)]
         self._trainings: dict[str, ours.Training] = {}
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() > self.until
 
     @property
     def training_tokens(self) -> int:
@@ -329,7 +333,7 @@ def batches(context: Context) -> Iterator[Row]:
         sentences = size * by_batch_size.STEPS
         tokens = sum(len(sentence.words) for sentence in ours.read(ours.TRAIN, sentences))
         for name, (system, components) in systems.items():
-            if time.monotonic() > context.until:
+            if context.is_over:
                 context.notes.append(f"batches of {size}, {name}: left out, the seconds were over.")
                 continue
             training = ours.Training(system, components, context.device, sentences, batch_size=size)

@@ -30,6 +30,7 @@ from roseq_allennlp.scoring.conlleval import Counts
 from roseq_allennlp.tables import markdown
 
 _BESIDE = (SYSTEMS["base"].title, SYSTEMS["roseq"].title, "gain", SYSTEMS["best"].title)
+_OWN_VECTORS = "those of the config"
 
 
 def build(page: str, runs: Sequence[Run], directory: Path) -> str:
@@ -165,7 +166,7 @@ def peers(runs: Sequence[Run]) -> str:
             title, *figures = _row(corpus, system, systems)
             f1 = mean_and_deviation([run.test_f1 for run in roseq])
             lead = [f1, _gain(systems[system], roseq)] if roseq else ["", ""]
-            rows.append([corpus, name or "those of the config", title, *figures[:3], *lead, *figures[6:]])
+            rows.append([corpus, name or _OWN_VECTORS, title, *figures[:3], *lead, *figures[6:]])
     headers = ("corpus", "vectors", *_HEADERS[:4], TITLES["roseq"], "RoSeq's lead (95 %)", *_HEADERS[7:])
     return markdown(headers, rows)
 
@@ -281,7 +282,7 @@ def train_and_dev(runs: Sequence[Run]) -> str:
             scores = [mean_and_deviation([run.test_f1 for run in side]) for side in (beside, of_system)]
             over_base = _gain(systems["base"], of_system) if "base" in systems and system != "base" else ""
             gained = _gain(beside, of_system) if beside else ""
-            vectors_ = changes.get("vectors", "those of the config")
+            vectors_ = changes.get("vectors", _OWN_VECTORS)
             rows.append([corpus, vectors_, TITLES[system], len(seeds), *scores, gained, over_base])
     headers = ("corpus", "vectors", "system", "seeds", "train", "train and dev", "gain (95 %)", "gain over base (95 %)")
     return markdown(headers, rows)
